@@ -1,0 +1,70 @@
+"""genbench: train generative models under one protocol, score them under named ones, and rank them honestly.
+
+The names below are public. Importing this package imports nothing heavy: `run`, `load_results` and the like are loaded
+when they are first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from genbench.api import (
+    API_VERSION,
+    Dataset,
+    Engine,
+    Evaluation,
+    Event,
+    FeatureExtractor,
+    Metric,
+    Model,
+    Run,
+    Score,
+    Space,
+    Split,
+    Splits,
+    Task,
+    TrainingData,
+    setting,
+)
+from genbench.errors import DataError, Diverged, GenbenchError, NotFitted
+from genbench.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from genbench.bench import Report, load_results, run
+
+__version__ = "0.1.0"
+
+_LAZY = {"run": "genbench.bench", "load_results": "genbench.bench", "Report": "genbench.bench"}
+
+__all__ = [
+    "API_VERSION",
+    "DataError",
+    "Dataset",
+    "Diverged",
+    "Engine",
+    "Evaluation",
+    "Event",
+    "FeatureExtractor",
+    "GenbenchError",
+    "Metric",
+    "Model",
+    "NotFitted",
+    "Report",
+    "Run",
+    "Score",
+    "Space",
+    "Split",
+    "Splits",
+    "Task",
+    "TrainingData",
+    "__version__",
+    "hookimpl",
+    "load_results",
+    "run",
+    "setting",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'genbench' has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name]), name)

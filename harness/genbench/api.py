@@ -1,0 +1,329 @@
+"""The contract between the harness and its plugins: what each must offer, and what each is handed. Imports no torch."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, overload, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from torch import Tensor
+
+API_VERSION = 1
+"""Raised when a plugin written for the number before would no longer work."""
+
+Array = TypeVar("Array")
+
+SamplesAre = Literal["draws", "means", "clipped", "reconstructions", "real images"]
+"""What a sample is. It decides a score (means score far above draws), so it stands in every table."""
+
+Family = Literal["explicit", "implicit", "chain"]
+"""How a model defines its density: written down, only by its sampler, or by a Markov chain."""
+
+
+# What images look like, and the images themselves --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Space:
+    """The space images live in.
+
+    shape is (C, H, W); classes the number of labels, or None without labels; bounds the least and greatest pixel value.
+    """
+
+    shape: tuple[int, int, int]
+    classes: int | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+    @property
+    def dim(self) -> int:
+        """Return the number of values in an image, C·H·W."""
+        channels, height, width = self.shape
+        return channels * height * width
+
+
+@dataclass(frozen=True)
+class Split(Generic[Array]):
+    """Images (n, C, H, W) and labels (n,) int64, or None.
+
+    A dataset returns numpy arrays (uint8, or float32 within the bounds); models and metrics are handed float32 tensors.
+    """
+
+    images: Array
+    labels: Array | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Splits(Generic[Array]):
+    """The three disjoint parts of a dataset."""
+
+    train: Split[Array]
+    valid: Split[Array]
+    test: Split[Array]
+    classes: int | None = None
+    bounds: tuple[float, float] = (0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a model may learn from. The test split is not here."""
+
+    train: Split[Tensor]
+    valid: Split[Tensor]
+    space: Space
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a metric returns.
+
+    value in the metric's unit; stderr its standard error over test examples, or None; extras are further numbers
+    (a chosen bandwidth, say); per_example holds one value per test image, (n,), where the metric is a mean of those.
+    """
+
+    value: float
+    stderr: float | None = None
+    extras: Mapping[str, float] = field(default_factory=dict)
+    per_example: Tensor | None = None
+
+
+# What the harness hands to plugins -----------------------------------------------------------------------------------
+
+
+class Run(Protocol):
+    """What `Model.fit` is handed: batches in a seeded order, randomness, a log and the count of what was done."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device that data and model are on."""
+
+    @property
+    def generator(self) -> torch.Generator:
+        """The stream for training noise, on the trial's device."""
+
+    @property
+    def epoch(self) -> int:
+        """The number of the epoch under way in the present loop, from 1 (0 before the first loop)."""
+
+    @property
+    def step(self) -> int:
+        """The number of batches handed out so far, over all loops."""
+
+    @overload
+    def batches(self, data: Split[Tensor], size: int, epochs: int) -> Iterator[tuple[Tensor, Tensor | None]]: ...
+    @overload
+    def batches(self, data: Tensor, size: int, epochs: int) -> Iterator[Tensor]: ...
+    def batches(self, data: Any, size: int, epochs: int) -> Iterator[Any]:
+        """Yield batches of `size` in a new order each epoch: (images, labels) of a split, rows of a tensor.
+
+        The last batch of an epoch may be smaller. The trial's budget may end the loop early. Loops must not be nested.
+        """
+
+    @overload
+    def draw(self, data: Split[Tensor], n: int) -> tuple[Tensor, Tensor | None]: ...
+    @overload
+    def draw(self, data: Tensor, n: int) -> Tensor: ...
+    def draw(self, data: Any, n: int) -> Any:
+        """Return n examples drawn with replacement."""
+
+    def log(self, **scalars: float | Tensor) -> None:
+        """Record scalars of this step; the log keeps their means over each epoch. A mean that is not finite ends
+        the trial as diverged."""
+
+
+class Evaluation(Protocol):
+    """What `Metric.evaluate` is handed: each thing it may ask for is computed once and shared between metrics."""
+
+    @property
+    def space(self) -> Space:
+        """The space of the dataset."""
+
+    @property
+    def target(self) -> Split[Tensor]:
+        """The split scored against: test, or valid while a model is being selected or tuned."""
+
+    @property
+    def train(self) -> Split[Tensor]:
+        """The training split."""
+
+    @property
+    def valid(self) -> Split[Tensor]:
+        """The validation split."""
+
+    @property
+    def model(self) -> Model:
+        """The fitted model, for metrics that use its abilities."""
+
+    @property
+    def generator(self) -> torch.Generator:
+        """A stream of this metric's own, on the device."""
+
+    @property
+    def device(self) -> torch.device:
+        """The device that all tensors are on."""
+
+    def samples(self, n: int) -> Tensor:
+        """Return the first n samples of the trial, (n, C, H, W) float32."""
+
+    def features(self, extractor: FeatureExtractor, of: Literal["target", "train", "samples"], n: int = 0) -> Tensor:
+        """Return the extractor's features, (n, d) float32, of a split or of the first n samples."""
+
+
+# What plugins offer --------------------------------------------------------------------------------------------------
+
+
+class Plugin:
+    """The common part: a dataclass whose fields, all with defaults, are its options.
+
+    version is raised by the author when results change; presets are named option sets (`gan@paper`).
+    """
+
+    version: ClassVar[int] = 1
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+
+
+def setting(default: Any) -> Any:
+    """Return a dataclass field for an option that changes how, not what: it is no part of any identity."""
+    return dataclasses.field(default=default, metadata={"identity": False})
+
+
+class Model(Plugin, ABC):
+    """A generative model. Attributes that end in `_` are its learned state; fields never are.
+
+    The harness calls `build`, then `fit` once, saves the state, and samples from a fresh build with the state restored
+    into it. Modules and optimisers must exist after `build`. What a model can do beyond sampling is found by the
+    methods it has: see `genbench.abilities`.
+    """
+
+    family: ClassVar[Family] = "implicit"
+    samples_are: SamplesAre = "draws"
+    sample_batch: ClassVar[int] = 1000
+    role: ClassVar[Literal["model", "reference"]] = "model"
+
+    @abstractmethod
+    def build(self, space: Space, device: torch.device) -> None:
+        """Make networks and optimisers for this space, on this device. Randomness comes from torch's seeded default."""
+
+    @abstractmethod
+    def fit(self, data: TrainingData, run: Run) -> None:
+        """Train. Batches come from `run.batches`, noise from `run.generator`."""
+
+    @abstractmethod
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return n samples, (n, C, H, W) float32 within the space's bounds, without gradient."""
+
+
+class Metric(Plugin, ABC):
+    """A measure of samples, or of a model. Fields are its protocol: values under different ones are never compared.
+
+    A field `samples`, where there is one, says how many samples it asks for; `--samples` sets it.
+    """
+
+    title: ClassVar[str]
+    unit: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    caption_extras: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def evaluate(self, evaluation: Evaluation) -> Score:
+        """Return the score of the trial's samples or model."""
+
+    def skip(self, evaluation: Evaluation) -> str | None:
+        """Return why this model or dataset cannot be scored, or None."""
+        return None
+
+    def describe(self) -> str:
+        """Return the protocol in words, for the caption under the table."""
+        return ", ".join(f"{f.name} {getattr(self, f.name)}" for f in dataclasses.fields(self))  # type: ignore[arg-type]
+
+
+class Dataset(Plugin, ABC):
+    """Where images come from. The harness prepares what `load` returns once, memory-mapped and digested."""
+
+    citation: ClassVar[str] = ""
+
+    @abstractmethod
+    def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
+        """Return the arrays. Original files are read from (or downloaded into) `folder`, the data directory.
+
+        Raises DataError naming the exact path or command where they cannot be had.
+        """
+
+    def fingerprint(self, folder: Path) -> str:
+        """Return what tells a changed source from an unchanged one without reading it whole, for the cache's key."""
+        return ""
+
+
+class FeatureExtractor(Plugin, ABC):
+    """A map from images to features. digest names its weights and preprocessing: it is part of a protocol."""
+
+    @property
+    @abstractmethod
+    def digest(self) -> str:
+        """What the features depend on beside the images."""
+
+    @abstractmethod
+    def features(self, images: Tensor) -> Tensor:
+        """Return features (n, d) float32 of images (n, C, H, W) float32, row by row."""
+
+
+# Where trials run ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Task:
+    """One trial to perform: plain data only, so that it can travel. spec is canonical JSON."""
+
+    id: str
+    spec: str
+    cpus: int = 1
+    gpus: float = 0.0
+    memory_mib: int | None = None
+
+
+@dataclass(frozen=True)
+class Event:
+    """What became of a task. A beat is progress, and may be lost; each submit ends in one done or one lost."""
+
+    task: str
+    attempt: int
+    kind: Literal["started", "beat", "done", "lost"]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Engine(Plugin, ABC):
+    """Places tasks and tells what became of them; retries, deadlines and the store are not its business."""
+
+    shares_files: ClassVar[bool] = True
+
+    @abstractmethod
+    def submit(self, task: Task, attempt: int) -> None:
+        """Take a task, to be performed by `genbench.trial.worker.perform`."""
+
+    @abstractmethod
+    def events(self, wait: float | None = None) -> Iterable[Event]:
+        """Yield what happened, until nothing is under way or `wait` seconds have passed."""
+
+    @abstractmethod
+    def cancel(self, task: str) -> None:
+        """Stop a task that has not ended."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop everything and give back what is held."""
+
+
+@runtime_checkable
+class Register(Protocol):
+    """The callback that a hook is handed."""
+
+    def __call__(self, name: str, target: type | str, *, summary: str) -> None:
+        """Register a class, or "module:Class" to be imported when it is first used, under a name."""

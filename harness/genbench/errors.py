@@ -1,0 +1,56 @@
+"""Every error a user can see, and foreign text made safe to show."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class GenbenchError(Exception):
+    """A mistake a person can mend: the command line prints it as one line and exits with 2.
+
+    The message says what was wrong, the value, what was expected and what to do.
+    """
+
+
+class RequestError(GenbenchError):
+    """A name, option, seed, suite or other request is malformed or unknown."""
+
+
+class PluginError(GenbenchError):
+    """A plugin cannot be used; the message names it and its distribution."""
+
+
+class DataError(GenbenchError):
+    """A dataset, or a file it needs, is missing or cannot be used."""
+
+
+class StoreError(GenbenchError):
+    """A results folder, or a file in it, is missing, damaged or cannot be written."""
+
+
+class NotFitted(GenbenchError):
+    """A model was asked for samples before it was built and fitted or restored."""
+
+
+class Diverged(Exception):
+    """Training left the numbers: raised on NaN or infinity, or by a model's own verdict. Ends its trial only."""
+
+
+def printable(text: object, limit: int = 300) -> str:
+    """Return foreign text on one line, without control characters, at most `limit` characters long."""
+    line = "".join(c if c.isprintable() else " " for c in str(text))
+    line = " ".join(line.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ' Did you mean X?' for a near miss of a known name, else ''."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]}?" if near else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str], see: str = "") -> RequestError:
+    """Return the error for a name that is none of `known`, with the nearest one and where to look."""
+    known = sorted(known)
+    listed = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
+    hint = f" See: {see}" if see else ""
+    return RequestError(f"unknown {what} {printable(name)!r}.{did_you_mean(name, known)}{listed}{hint}")

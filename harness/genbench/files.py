@@ -1,0 +1,98 @@
+"""Files written whole or not at all, and read with their checksums. Knows nothing of what is in them."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from genbench.errors import StoreError, printable
+
+CHUNK = 1 << 20
+
+
+def canonical(value: Any) -> str:
+    """Return JSON with sorted keys and no blanks: equal values give equal text. Refuses NaN and infinity."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def digest(value: Any, length: int = 64) -> str:
+    """Return the first `length` hex digits of the SHA-256 of a value's canonical JSON."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder last through a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; on success it is synced and renamed over `path`, else it is removed.
+
+    Raises StoreError where the folder cannot be written or the disk is full.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.chmod(0o666 & ~_umask())
+        aside.replace(path)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise StoreError(f"cannot write {printable(path)}: {error.strerror or error}. What was stored is kept.") from error
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all."""
+    with replacing(path) as aside:
+        aside.write_text(text, encoding="utf-8", newline="")
+
+
+def write_record(path: Path, record: dict[str, Any]) -> None:
+    """Write a JSON object with the checksum of its own content."""
+    sealed = {**record, "sha256": digest(record)}
+    write_text(path, json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a JSON object written by `write_record`. Raises StoreError where it is not what was written."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise StoreError(f"{printable(path)} is damaged: not JSON ({printable(error)})") from error
+    if not isinstance(record, dict) or record.pop("sha256", None) != digest(record):
+        raise StoreError(f"{printable(path)} is damaged: its content does not match its checksum")
+    return record
+
+
+def stamp(path: Path) -> dict[str, Any]:
+    """Return what a record keeps of a file: size in bytes and SHA-256."""
+    return {"size": path.stat().st_size, "sha256": sha256(path)}

@@ -1,0 +1,1 @@
+"""Pure functions on tensors: distances and densities. Knows no plugin, file or trial."""

@@ -1,0 +1,1 @@
+"""Tables, progress and exported formats. Decides nothing about ranks."""

@@ -1,0 +1,1 @@
+"""Models, one to a file."""
