@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, overload, runtime_checkable
@@ -291,7 +291,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Event:
-    """What became of a task. A beat is progress, and may be lost; each submit ends in one done or one lost."""
+    """What became of a task: each submit ends in one done or one lost. A beat is progress, and may be lost."""
 
     task: str
     attempt: int
@@ -304,13 +304,17 @@ class Engine(Plugin, ABC):
 
     shares_files: ClassVar[bool] = True
 
+    def listen(self, beat: Callable[[Event], None]) -> None:
+        """Take what beats are to be passed to, as they come."""
+        self._beat = beat
+
     @abstractmethod
     def submit(self, task: Task, attempt: int) -> None:
         """Take a task, to be performed by `genbench.trial.worker.perform`."""
 
     @abstractmethod
     def events(self, wait: float | None = None) -> Iterable[Event]:
-        """Yield what happened, until nothing is under way or `wait` seconds have passed."""
+        """Yield what happened, beats apart, until nothing is under way or `wait` seconds have passed."""
 
     @abstractmethod
     def cancel(self, task: str) -> None:

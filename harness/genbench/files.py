@@ -57,7 +57,9 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        raise StoreError(f"cannot write {printable(path)}: {error.strerror or error}. What was stored is kept.") from error
+        raise StoreError(
+            f"cannot write {printable(path)}: {error.strerror or error}. What was stored is kept."
+        ) from error
     finally:
         aside.unlink(missing_ok=True)
 
@@ -96,3 +98,10 @@ def read_record(path: Path) -> dict[str, Any]:
 def stamp(path: Path) -> dict[str, Any]:
     """Return what a record keeps of a file: size in bytes and SHA-256."""
     return {"size": path.stat().st_size, "sha256": sha256(path)}
+
+
+def shipped(name: str) -> Path:
+    """Return a folder that comes with genbench: suites or claims, from the wheel or from the source tree."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_benchmarks" / name
+    return installed if installed.is_dir() else package.parents[1] / "benchmarks" / name

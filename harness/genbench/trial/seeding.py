@@ -30,14 +30,14 @@ def seeded(seed: int, *names: str | int) -> Iterator[None]:
 
     A plugin that uses them is thereby deterministic and leaks nothing. Never held across a yield of training.
     """
-    python, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
+    python, numpy_state = random.getstate(), np.random.get_state()
     value = derive(seed, *names)
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(value)
         random.seed(value)
-        np.random.seed(value % 2**32)  # noqa: NPY002
+        np.random.seed(value % 2**32)
         try:
             yield
         finally:
             random.setstate(python)
-            np.random.set_state(numpy_state)  # noqa: NPY002
+            np.random.set_state(numpy_state)

@@ -6,7 +6,6 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TextIO
 
 import torch
@@ -15,16 +14,9 @@ from torch import Tensor
 from genbench.api import Split
 from genbench.errors import Diverged
 from genbench.trial import seeding
+from genbench.trial.spec import Budget
 
 Beat = Callable[[Mapping[str, Any]], None]
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long training may go on: at most this many steps, or seconds of training. None is no bound."""
-
-    steps: int | None = None
-    seconds: float | None = None
 
 
 class TrainingRun:

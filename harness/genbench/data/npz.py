@@ -1,0 +1,187 @@
+"""Datasets read from a numpy archive that anyone may have made: nothing in it is trusted."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+
+from annotated_types import Ge
+
+from genbench.api import Dataset, Split, Splits, setting
+from genbench.errors import DataError, did_you_mean, printable
+from genbench.files import digest
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KEYS = ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test")
+UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+COLOURS = (1, 3)
+
+
+@dataclass(eq=False)
+class NpzDataset(Dataset):
+    """Images from a .npz file with x_train, x_test and, where there are any, y_train, y_test, x_valid and y_valid.
+
+    Images are (n, H, W), (n, H, W, C) or (n, C, H, W), uint8 or floating point in [0, 1]. Without x_valid the last
+    `valid` training images are held out (0: a tenth of them). More than max_mib unpacked is refused.
+    """
+
+    path: str = ""
+    valid: Annotated[int, Ge(0)] = 0
+    layout: Literal["auto", "channels-first", "channels-last"] = "auto"
+    max_mib: Annotated[int, Ge(1)] = setting(16384)
+
+    positional: ClassVar[str] = "path"
+
+    def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
+        """Return the arrays of the file; `folder` is not looked at."""
+        arrays = self._read()
+        parts = {split: self._split(split, arrays) for split in ("train", "valid", "test") if f"x_{split}" in arrays}
+        if "valid" not in parts:
+            parts["train"], parts["valid"] = self._held_out(parts["train"])
+        elif self.valid:
+            self._refuse(f"it has x_valid, yet valid={self.valid} is asked for", "leave valid out, or remove x_valid")
+        labels = [part.labels for part in parts.values() if part.labels is not None]
+        if labels and len(labels) < len(parts):
+            self._refuse("some of its splits have labels and some have none", "give y_ for every x_, or for none")
+        classes = max(int(each.max()) + 1 for each in labels) if labels else None
+        return Splits(parts["train"], parts["valid"], parts["test"], classes)
+
+    def fingerprint(self, folder: Path) -> str:
+        """Return the hash of the file's absolute path, size and time of change."""
+        file = self._file().absolute()
+        if not file.is_file():
+            return ""
+        told = file.stat()
+        return digest([ascii(str(file)), told.st_size, told.st_mtime_ns])
+
+    def _file(self) -> Path:
+        return Path(self.path).expanduser()
+
+    def _refuse(self, found: str, advice: str, cause: BaseException | None = None) -> NoReturn:
+        raise DataError(f"npz file {printable(repr(self.path))}: {printable(found)}; {advice}") from cause
+
+    # Reading, sizes before contents
+
+    def _read(self) -> dict[str, NDArray[Any]]:
+        import numpy as np
+
+        file = self._file()
+        if not self.path or not file.is_file():
+            self._refuse("there is no such file", "expected npz:PATH with the path of a file made by numpy.savez")
+        try:
+            with zipfile.ZipFile(file) as archive:
+                names = self._names(archive)
+                self._check_sizes(archive, names)
+        except UNREADABLE as error:
+            self._refuse(f"it cannot be read: {error}", "write it again with numpy.savez", error)
+        arrays = {}
+        for name in names:
+            try:
+                with np.load(file, allow_pickle=False) as stored:
+                    arrays[name] = stored[name]
+            except UNREADABLE as error:
+                self._refuse(f"{name} cannot be read: {error}", "write it again with numpy.savez", error)
+        return arrays
+
+    def _names(self, archive: zipfile.ZipFile) -> list[str]:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        for name in names:
+            if name not in KEYS or names.count(name) > 1:
+                hint = did_you_mean(name, KEYS)
+                self._refuse(f"unexpected array {name!r}", f"expected once each, of: {', '.join(KEYS)}.{hint}")
+        for split in ("train", "test", "valid"):
+            if f"x_{split}" not in names and (split != "valid" or "y_valid" in names):
+                self._refuse(f"x_{split} is missing among {sorted(names)}", f"save the images as x_{split}=...")
+        return names
+
+    def _check_sizes(self, archive: zipfile.ZipFile, names: list[str]) -> None:
+        unpacked = 0
+        for name in names:
+            with archive.open(f"{name}.npy") as member:
+                shape, dtype = _header(member)
+                told, packed = math.prod(shape) * dtype.itemsize, archive.getinfo(f"{name}.npy").file_size
+            if dtype.hasobject or dtype.fields is not None:
+                self._refuse(f"{name} holds Python objects (dtype {dtype})", "save plain arrays; pickles are not opened")
+            if told > packed:
+                self._refuse(f"{name} says {told} bytes and holds {packed}", "it is truncated: write it again")
+            unpacked += told
+        if unpacked > self.max_mib * 2**20:
+            self._refuse(f"it unpacks to {unpacked >> 20} MiB", f"expected at most max_mib={self.max_mib}; raise it")
+
+    # From arrays to splits
+
+    def _split(self, split: str, arrays: dict[str, NDArray[Any]]) -> Split[np.ndarray[Any, Any]]:
+        images = self._images(f"x_{split}", arrays[f"x_{split}"])
+        return Split(images, self._labels(f"y_{split}", arrays.get(f"y_{split}"), len(images)))
+
+    def _images(self, key: str, images: NDArray[Any]) -> NDArray[Any]:
+        import numpy as np
+
+        if images.dtype != np.uint8 and images.dtype.kind != "f":
+            self._refuse(f"{key} has dtype {images.dtype}", "expected uint8 (0 to 255) or floats (0 to 1): convert it")
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            self._refuse(
+                f"{key} has shape {images.shape}", "expected (n, H, W), (n, H, W, C) or (n, C, H, W), none of them 0"
+            )
+        if images.dtype.kind == "f" and not np.isfinite(images).all():
+            self._refuse(f"{key} holds NaN or infinity", "expected floats from 0 to 1: clean it")
+        if images.dtype.kind == "f" and not (images.min() >= 0 and images.max() <= 1):
+            least, greatest = images.min(), images.max()
+            self._refuse(f"{key} goes from {least:g} to {greatest:g}", "expected floats from 0 to 1: scale it")
+        return self._channels_first(key, images)
+
+    def _channels_first(self, key: str, images: NDArray[Any]) -> NDArray[Any]:
+        if images.ndim == 3:
+            return images[:, None]
+        layout = self.layout
+        if layout == "auto":
+            first, last = images.shape[1] in COLOURS, images.shape[3] in COLOURS
+            if first == last:
+                which = "both its second and last" if first else "neither its second nor its last"
+                self._refuse(
+                    f"{key} has shape {images.shape}, of which {which} dimension may be 1 or 3 channels",
+                    "say which with layout=channels-first or layout=channels-last",
+                )
+            layout = "channels-first" if first else "channels-last"
+        return images if layout == "channels-first" else images.transpose(0, 3, 1, 2)
+
+    def _labels(self, key: str, labels: NDArray[Any] | None, n: int) -> NDArray[Any] | None:
+        if labels is None:
+            return None
+        if labels.dtype.kind not in "iu":
+            self._refuse(f"{key} has dtype {labels.dtype}", "expected whole numbers from 0: convert it to int64")
+        if labels.shape != (n,):
+            self._refuse(f"{key} has shape {labels.shape}", f"expected ({n},), one class number for each image")
+        if labels.min() < 0:
+            self._refuse(f"{key} holds {labels.min()}", "expected class numbers from 0: renumber them")
+        return labels
+
+    def _held_out(
+        self, train: Split[np.ndarray[Any, Any]]
+    ) -> tuple[Split[np.ndarray[Any, Any]], Split[np.ndarray[Any, Any]]]:
+        valid = self.valid or max(1, len(train) // 10)
+        if valid >= len(train):
+            self._refuse(f"valid={valid} leaves none of {len(train)} training images", "hold out fewer, or add x_valid")
+        images, labels = train.images, train.labels
+        if labels is None:
+            return Split(images[:-valid]), Split(images[-valid:])
+        return Split(images[:-valid], labels[:-valid]), Split(images[-valid:], labels[-valid:])
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return the shape and dtype that an array file begins with, reading no more than that."""
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(member)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"array format {version}, expected (1, 0) or (2, 0)")
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, _, dtype = read(member)
+    return shape, dtype

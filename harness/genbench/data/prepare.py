@@ -1,0 +1,289 @@
+"""Datasets prepared once into the cache: checked, digested, stored whole or not at all, and memory-mapped."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import json
+import os
+import re
+import secrets
+import shlex
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from genbench.api import Dataset, Space, Split, Splits
+from genbench.data.folders import cache_folder, data_folder
+from genbench.errors import DataError, GenbenchError, StoreError, printable
+from genbench.files import digest, read_record, sync_folder, write_record
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from genbench.data.content import Content
+
+FORMAT = 1
+"""Raised when what is written under the cache folder changes its form."""
+
+LOCK_WAIT = 600.0
+"""Seconds to wait for another process that prepares the same dataset, before doing its work a second time."""
+
+LEFTOVER_AGE = 24 * 3600.0
+"""Seconds after which an unfinished folder belongs to nobody that still lives."""
+
+SplitName = Literal["train", "valid", "test"]
+
+
+# What was prepared ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A dataset in the cache. digest tells its content, whatever its path, machine or plugin.
+
+    sizes are the numbers of images by split; command is what a person types to prepare it again.
+    """
+
+    name: str
+    digest: str
+    shape: tuple[int, int, int]
+    classes: int | None
+    bounds: tuple[float, float]
+    sizes: Mapping[str, int]
+    folder: Path
+    command: str = ""
+
+    @property
+    def space(self) -> Space:
+        """Return the space that its images live in."""
+        return Space(self.shape, self.classes, self.bounds)
+
+    def split(self, name: SplitName, device: torch.device | str = "cpu") -> Split[Tensor]:
+        """Return images as float32 within the bounds, and labels as int64 or None, on a device.
+
+        Each call maps the files anew, privately: what a plugin writes into its tensors reaches nobody else.
+        """
+        import torch
+
+        images = torch.from_numpy(self._array(f"{name}-images"))
+        if images.dtype == torch.uint8:
+            # divided before it is moved: an accelerator may round differently
+            images = images.to(torch.float32).div_(255)
+        if self.classes is None:
+            return Split(images.to(device))
+        return Split(images.to(device), torch.from_numpy(self._array(f"{name}-labels")).to(device))
+
+    def verify(self) -> None:
+        """Read everything and compare it with the digest. Raises DataError where a bit is not what was prepared."""
+        from genbench.data import content
+
+        parts = ("images",) if self.classes is None else ("images", "labels")
+        arrays = {f"{split}-{part}": self._array(f"{split}-{part}") for split in content.SPLITS for part in parts}
+        found = content.digest(arrays, self.classes, self.bounds)
+        if found != self.digest:
+            raise self._damaged(f"its content has digest {found[:16]}, expected {self.digest[:16]}")
+
+    def _array(self, name: str) -> NDArray[Any]:
+        import numpy as np
+
+        split, part = name.split("-")
+        expected = (self.sizes[split], *self.shape) if part == "images" else (self.sizes[split],)
+        try:
+            array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise self._damaged(f"cannot read {name}.npy: {error}") from error
+        if array.shape != expected:
+            raise self._damaged(f"{name}.npy has shape {array.shape}, expected {expected}")
+        return array
+
+    def _damaged(self, why: str) -> DataError:
+        cure = self.command or f"genbench data prepare {shlex.quote(self.name)} --fresh"
+        return DataError(
+            f"dataset {self.name!r}: prepared in {printable(self.folder)}, but {printable(why)}. "
+            f"Prepare it again: {printable(cure)}"
+        )
+
+
+# Preparing -----------------------------------------------------------------------------------------------------------
+
+
+def prepare(dataset: Dataset, key: dict[str, Any], fresh: bool = False) -> Prepared:
+    """Return the dataset as prepared in the cache, preparing it where that was not done, is damaged, or is asked anew.
+
+    key is the resolved plugin as a JSON object: name, distribution, version, options. A second call reads the manifest
+    alone and imports no numpy. Raises DataError where the dataset cannot be loaded, is malformed or cannot be stored.
+    """
+    if not fresh and (found := _stored(dataset, key, _fingerprint(dataset, key))):
+        return found
+    with _lock(cache_folder() / "prepared" / f".{_file_name(key)}.lock"):
+        # another process may have prepared it while this one waited
+        if not fresh and (found := _stored(dataset, key, _fingerprint(dataset, key))):
+            return found
+        return _prepare(dataset, key, fresh)
+
+
+def _prepare(dataset: Dataset, key: dict[str, Any], fresh: bool) -> Prepared:
+    from genbench.data.content import checked
+
+    fingerprint, splits = _load(dataset, key)
+    content = checked(str(key["name"]), splits)
+    folder = _folder(key, fingerprint)
+    with _writing(folder.parent), _aside(folder) as aside:
+        _write(aside, key, content)
+        _commit(aside, folder, replace=fresh or _stored(dataset, key, fingerprint) is None)
+    if found := _stored(dataset, key, fingerprint):
+        return found
+    raise DataError(f"dataset {str(key['name'])!r}: what was stored in {printable(folder)} cannot be read back")
+
+
+def _load(dataset: Dataset, key: dict[str, Any]) -> tuple[str, Splits[np.ndarray[Any, Any]]]:
+    """Return the fingerprint and arrays of one state of the source; a download changes it, and so does an editor."""
+    name = str(key["name"])
+    for _ in range(3):
+        before = _fingerprint(dataset, key)
+        try:
+            splits = dataset.load(data_folder())
+        except GenbenchError:
+            raise
+        except Exception as error:
+            kind = type(error).__name__
+            raise DataError(f"dataset {name!r} could not be loaded: {kind}: {printable(error)}") from error
+        if _fingerprint(dataset, key) == before:
+            return before, splits
+    raise DataError(f"dataset {name!r}: its files changed each time they were read. Try again when they rest.")
+
+
+def _fingerprint(dataset: Dataset, key: dict[str, Any]) -> str:
+    try:
+        return dataset.fingerprint(data_folder())
+    except OSError as error:
+        why = printable(error)
+        raise DataError(f"dataset {str(key['name'])!r}: its files cannot be looked at: {why}") from error
+
+
+# The cache -----------------------------------------------------------------------------------------------------------
+
+
+def _file_name(key: dict[str, Any]) -> str:
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", str(key["name"]))[:60]
+
+
+def _folder(key: dict[str, Any], fingerprint: str) -> Path:
+    identity = digest({"format": FORMAT, "key": key, "fingerprint": fingerprint}, 16)
+    return cache_folder() / "prepared" / f"{_file_name(key)}-{identity}"
+
+
+def _stored(dataset: Dataset, key: dict[str, Any], fingerprint: str) -> Prepared | None:
+    """Return what the cache holds, or None where that is nothing, or not all that its manifest lists."""
+    folder = _folder(key, fingerprint)
+    try:
+        record = read_record(folder / "manifest.json")
+        if any((folder / name).stat().st_size != size for name, size in record["files"].items()):
+            return None
+        channels, height, width = record["shape"]
+        low, high = record["bounds"]
+        return Prepared(
+            name=str(key["name"]),
+            digest=record["digest"],
+            shape=(channels, height, width),
+            classes=record["classes"],
+            bounds=(low, high),
+            sizes=record["sizes"],
+            folder=folder,
+            command=f"genbench data prepare {shlex.quote(_spelling(dataset, str(key['name'])))} --fresh",
+        )
+    except (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _spelling(dataset: Dataset, name: str) -> str:
+    """Return how the dataset is asked for: its name and the options that differ from their defaults."""
+    if not dataclasses.is_dataclass(dataset):
+        return name
+    options = {field: getattr(dataset, field.name) for field in dataclasses.fields(dataset)}
+    changed = {field.name: value for field, value in options.items() if value != field.default}
+    positional = getattr(dataset, "positional", None)
+    if positional in changed and len(changed) == 1:
+        return f"{name}:{changed[positional]}"
+    listed = ",".join(f"{option}={json.dumps(value, default=str)}" for option, value in changed.items())
+    return f"{name}[{listed}]" if listed else name
+
+
+def _write(folder: Path, key: dict[str, Any], content: Content) -> None:
+    import numpy as np
+
+    from genbench.data import content as contents
+
+    files = {}
+    for name, array in content.arrays.items():
+        with (folder / f"{name}.npy").open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+            file.flush()
+            os.fsync(file.fileno())
+            files[f"{name}.npy"] = file.tell()
+    told = {"shape": content.shape, "classes": content.classes, "bounds": content.bounds, "sizes": content.sizes}
+    found = contents.digest(content.arrays, content.classes, content.bounds)
+    write_record(folder / "manifest.json", {"format": FORMAT, "key": key, "digest": found, "files": files, **told})
+
+
+def _commit(aside: Path, folder: Path, replace: bool) -> None:
+    """Give the finished folder its name. Where another process was first, its equal content stays."""
+    if replace and folder.exists():
+        old = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
+    try:
+        aside.rename(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    sync_folder(folder.parent)
+
+
+@contextlib.contextmanager
+def _aside(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the final one, gone afterwards unless it was renamed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.parent.glob(f".{folder.name.rpartition('-')[0]}-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > LEFTOVER_AGE:
+                shutil.rmtree(leftover, ignore_errors=True)
+    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    aside.mkdir()
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, StoreError) as error:
+        raise DataError(
+            f"cannot write prepared data in {printable(folder)}: {printable(error)}. "
+            "Make room or give rights there, or set GENBENCH_CACHE to another folder."
+        ) from error
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a lock that saves work and carries no correctness: where it cannot be had, go on without it."""
+    from filelock import FileLock, Timeout
+
+    with _writing(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(Timeout, OSError, NotImplementedError):
+            held.enter_context(FileLock(path, timeout=LOCK_WAIT))
+        yield

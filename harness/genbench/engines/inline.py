@@ -1,0 +1,44 @@
+"""The engine that runs one trial after another in this process."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genbench.api import Engine, Event, Task
+
+
+@dataclass(eq=False)
+class InlineEngine(Engine):
+    """One trial after another, in this process: easiest to follow in a debugger."""
+
+    def __post_init__(self) -> None:
+        self._queue: deque[tuple[Task, int]] = deque()
+        self.listen(lambda event: None)
+
+    def submit(self, task: Task, attempt: int) -> None:
+        """Put a task at the end of the queue."""
+        self._queue.append((task, attempt))
+
+    def events(self, wait: float | None = None) -> Iterable[Event]:
+        """Perform the queued tasks; `wait` has no effect, since a task that began is not left."""
+        from genbench.trial.worker import perform
+
+        while self._queue:
+            task, attempt = self._queue.popleft()
+
+            def beat(progress: Mapping[str, Any], task: Task = task, attempt: int = attempt) -> None:
+                self._beat(Event(task.id, attempt, "beat", progress))
+
+            yield Event(task.id, attempt, "started")
+            yield Event(task.id, attempt, "done", perform(task.spec, beat))
+
+    def cancel(self, task: str) -> None:
+        """Take a task out of the queue; one that began is past cancelling."""
+        self._queue = deque(queued for queued in self._queue if queued[0].id != task)
+
+    def close(self) -> None:
+        """Forget the queue."""
+        self._queue.clear()

@@ -1,0 +1,87 @@
+"""The grid of trials that a run asks for, and what of it the store does not hold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from genbench.api import Task
+from genbench.registry.resolve import Resolved
+from genbench.store.records import TrialRecord
+from genbench.store.store import Store
+from genbench.trial.protocol import Protocol, Target, is_scored
+from genbench.trial.spec import NO_BUDGET, Assignment, Budget, TrialSpec
+
+SETTLED = ("diverged", "failed", "out-of-memory")
+"""Statuses that a trial keeps until --fresh: doing it again would end the same."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset of the grid: as resolved, and the digest of its content."""
+
+    resolved: Resolved
+    digest: str
+
+
+@dataclass(frozen=True)
+class Grid:
+    """All that a run asks for: every model on every dataset with every seed, scored by every metric."""
+
+    models: Sequence[Resolved]
+    datasets: Sequence[Dataset]
+    metrics: Sequence[Resolved]
+    seeds: Sequence[int]
+    target: Target = "test"
+    budget: Budget = NO_BUDGET
+
+    def trials(self) -> list[TrialSpec]:
+        """Return the trials, seed by seed, so that an interrupted run has compared all models on some seeds."""
+        return [
+            TrialSpec(model, data.resolved, data.digest, seed, self.budget)
+            for data in self.datasets
+            for seed in self.seeds
+            for model in self.models
+        ]
+
+    def protocols(self, dataset_digest: str) -> list[Protocol]:
+        """Return the protocols that trials on a dataset are scored under."""
+        return [Protocol(metric, dataset_digest, self.target, self.budget) for metric in self.metrics]
+
+
+def missing(grid: Grid, store: Store, fresh: bool) -> list[TrialSpec]:
+    """Return the trials of which the store does not hold every stage. With `fresh`, all."""
+    return [t for t in grid.trials() if fresh or not _is_complete(store.get(t.id), grid.protocols(t.dataset_digest))]
+
+
+def _is_complete(record: TrialRecord | None, protocols: Sequence[Protocol]) -> bool:
+    if record is None:
+        return False
+    if record.status in SETTLED:
+        return all(protocol.stage in record.wanted for protocol in protocols)
+    return all(is_scored(record, protocol) for protocol in protocols)
+
+
+def task(trial: TrialSpec, grid: Grid, results: Path, device: str, threads: int, fresh: bool) -> Task:
+    """Return the task that performs a trial."""
+    assignment = Assignment(
+        trial=trial,
+        metrics=tuple(grid.metrics),
+        results=str(results.resolve()),
+        target=grid.target,
+        device=device,
+        threads=threads,
+        fresh=fresh,
+    )
+    return Task(trial.id, assignment.to_json(), cpus=threads)
+
+
+def describe(grid: Grid) -> str:
+    """Return the grid in a line: "6 trials: gan, vae x seeds 0 1 2"."""
+    names = ", ".join(model.label for model in grid.models)
+    seeds = " ".join(str(seed) for seed in grid.seeds)
+    where = f" on {', '.join(d.resolved.label for d in grid.datasets)}" if len(grid.datasets) > 1 else ""
+    count = len(grid.trials())
+    trials, seed = "trial" if count == 1 else "trials", "seed" if len(grid.seeds) == 1 else "seeds"
+    return f"{count} {trials}: {names}{where} x {seed} {seeds}"

@@ -1,0 +1,89 @@
+"""Squared Euclidean distances between two sets, block by block, by matrix products in bounded memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_SWITCHES: list[tuple[Any, str, Any]] = (
+    [(torch.backends.cuda.matmul, "fp32_precision", "ieee"), (torch.backends.mkldnn.matmul, "fp32_precision", "ieee")]
+    if hasattr(torch.backends.cuda.matmul, "fp32_precision")  # torch 2.9 and later
+    else [(torch.backends.cuda.matmul, "allow_tf32", False)]
+)
+
+
+def squared_distances(
+    x: Tensor,
+    y: Tensor,
+    memory_mib: float = 256,
+    row_bytes: int = 0,
+    names: tuple[str, str] = ("x", "y"),
+) -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows, distances): ‖x_i - y_j‖² of a block of rows of x (n, ...) to every row of y (m, ...), (b, m).
+
+    Computed in float32, or in float64 where both sets are, on the device of both; never below 0. Both sets are moved
+    by the mean of y first, so data far from the origin loses no digits; what is left is an error of about 1e-7 of
+    ‖x_i‖² + ‖y_j‖² about that mean. Blocks cover the rows in order and share one buffer, so each overwrites the one
+    before it; the caller may write to it. A block holds as many rows as fit `memory_mib`, counting `row_bytes` that
+    the caller needs for each of them, and at least one; one moved copy of y comes on top.
+
+    Raises ValueError, with the set's name, for a set that is empty or not finite, and for unequal widths.
+    """
+    dtype = torch.float64 if x.dtype == y.dtype == torch.float64 else torch.float32
+    _check_shapes(x, y, names)
+    x, y = x.flatten(1), y.flatten(1).to(dtype)  # (n, d), (m, d)
+    centre = y.mean(0)  # (d,)
+    y = y - centre
+    y_norms = _squared_norms(y, names[1])  # (m,)
+    blocks = _row_blocks(x, y, memory_mib, row_bytes)
+    buffer = torch.empty(blocks[0].stop, len(y), dtype=dtype, device=y.device)
+    for rows in blocks:
+        block = x[rows].to(dtype) - centre  # (b, d)
+        distances = buffer[: len(block)]
+        norms = _squared_norms(block, names[0])
+        with _full_precision():
+            torch.addmm(y_norms, block, y.T, alpha=-2, out=distances)
+        yield rows, distances.add_(norms[:, None]).clamp_(min=0)
+
+
+def _check_shapes(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
+    for name, values in zip(names, (x, y), strict=True):
+        if values.dim() < 2 or values.numel() == 0:
+            raise ValueError(f"{name} of shape {tuple(values.shape)}: expected rows, at least one, of at least one value")
+    if x[0].numel() != y[0].numel():
+        raise ValueError(f"{names[0]} of shape {tuple(x.shape)} and {names[1]} of shape {tuple(y.shape)}: widths differ")
+
+
+def _squared_norms(values: Tensor, name: str) -> Tensor:
+    """Return ‖v‖² of each row, (n,), summed in float64, or refuse what would leave the numbers."""
+    norms = torch.linalg.vector_norm(values, dim=1, dtype=torch.float64).square()
+    # Four times the greatest norm bounds a distance. NaN and infinity fail the comparison too.
+    if not bool((norms < torch.finfo(values.dtype).max / 8).all()):
+        raise ValueError(f"{name} hold NaN, infinity or values too large to square: expected finite values")
+    return norms.to(values.dtype)
+
+
+def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int) -> list[slice]:
+    """Return slices that cover the rows of x, the longest first and all nearly equal.
+
+    Matrix products round a very short block differently, so a short rest would make results depend on the memory.
+    """
+    n, row = len(x), y.element_size() * (len(y) + y.shape[1]) + row_bytes
+    count = -(-n // max(1, int(memory_mib * 2**20 / row)))
+    ends = [n - (count - i - 1) * n // count for i in range(count)]
+    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+
+@contextmanager
+def _full_precision() -> Iterator[None]:
+    """Keep matrix products in true float32, whatever a model has set for its training: TF32 keeps three digits."""
+    before = [getattr(switch, name) for switch, name, _ in _SWITCHES]
+    try:
+        for switch, name, full in _SWITCHES:
+            setattr(switch, name, full)
+        yield
+    finally:
+        for (switch, name, _), value in zip(_SWITCHES, before, strict=True):
+            setattr(switch, name, value)

@@ -1,0 +1,72 @@
+"""The columns of leaderboard.csv and trials.csv: their order, what each holds and what it means."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Holds = Literal["text", "count", "number", "flag"]
+"""Text, a whole number, a real number in full precision, or true and false; any cell may be missing."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a column holds, and what that means in one line."""
+
+    holds: Holds
+    meaning: str
+
+
+LEADERBOARD: Mapping[str, Column] = MappingProxyType(
+    {
+        "metric": Column("text", "the metric, as it is typed"),
+        "dataset": Column("text", "the dataset, as it is typed"),
+        "model": Column("text", "the model with its options, as it is typed"),
+        "kind": Column("text", "ours, reference or published; only ours is ranked"),
+        "mean": Column("number", "mean score over training seeds, in the unit; a published row's value"),
+        "stderr": Column("number", "standard error of the mean over what error_over names"),
+        "sd": Column("number", "standard deviation over training seeds, n - 1 degrees of freedom"),
+        "ci_low": Column("number", "lower end of the 95% t interval of the mean"),
+        "ci_high": Column("number", "upper end of the 95% t interval of the mean"),
+        "stderr_examples": Column("number", "standard error of the seed-averaged score over test examples"),
+        "error_over": Column("text", "what stderr was taken over: seeds or folds"),
+        "seeds_done": Column("count", "training seeds with a score"),
+        "seeds_planned": Column("count", "training seeds asked for"),
+        "rank_low": Column("count", "best possible rank: 1 + the number of models significantly better"),
+        "rank_high": Column("count", "worst possible rank: ranked models less those significantly worse"),
+        "unit": Column("text", "unit of mean, stderr, sd and interval"),
+        "higher_is_better": Column("flag", "whether the greatest mean is the best"),
+        "protocol_id": Column("text", "hash of all that a score depends on beside the model; compare only equal ones"),
+        "protocol": Column("text", "the protocol in words"),
+        "dataset_digest": Column("text", "hash of the dataset's images, labels and splits"),
+        "samples": Column("count", "samples scored per seed"),
+        "samples_are": Column("text", "what a sample is: draws, means, clipped, reconstructions or real images"),
+        "fit_seconds": Column("number", "mean wall time of training, in seconds"),
+        "sample_seconds": Column("number", "mean wall time of sampling, in seconds"),
+        "parameters": Column("count", "learned numbers in the model"),
+        "peak_memory_mib": Column("number", "greatest memory held by a trial, in MiB"),
+        "diverged": Column("count", "trials that left the numbers"),
+        "failed": Column("count", "trials that raised an error"),
+        "timeout": Column("count", "trials stopped at their deadline"),
+        "out_of_memory": Column("count", "trials that ran out of memory"),
+        "interrupted": Column("count", "trials stopped from outside"),
+        "device": Column("text", "where the trials ran"),
+        "threads": Column("count", "CPU threads per trial"),
+        "genbench_version": Column("text", "version of genbench that ran the trials"),
+        "plugin": Column("text", "distribution and version that the model comes from"),
+        "torch_version": Column("text", "version of torch that ran the trials"),
+        "source": Column("text", "where a published number stands"),
+    }
+)
+
+TRIALS: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model", "kind")},
+        "seed": Column("count", "training seed"),
+        "value": Column("number", "score of this trial in full precision, in the metric's unit"),
+        "stderr_examples": Column("number", "standard error of the score over test examples"),
+        "status": Column("text", "what became of the trial"),
+        "protocol_id": LEADERBOARD["protocol_id"],
+        "trial": Column("text", "id of the trial: its folder in the store"),
+    }
+)

@@ -1,0 +1,25 @@
+"""The paper's kind of error: over test images, of the score averaged over training seeds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+
+def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
+    """Return the standard error over test images of the seed-averaged score, population standard deviation / sqrt(n).
+
+    Each file holds one value per test image of one seed. None where a seed has no such file or they differ in length.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        seeds = [load_file(path)["per_example"].astype("float64") for path in paths if path is not None]
+    except (OSError, SafetensorError, KeyError):
+        return None
+    if len(seeds) < len(paths) or not seeds or len({len(values) for values in seeds}) > 1:
+        return None
+    averaged = sum(seeds) / len(seeds)
+    return float(averaged.std() / math.sqrt(len(averaged)))

@@ -1,0 +1,123 @@
+"""Boards and scores as data frames, in the columns of leaderboard.csv and trials.csv."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from genbench.ranking.board import Board, BoardRow
+from genbench.ranking.columns import LEADERBOARD, TRIALS
+from genbench.ranking.scores import ScoreRow
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
+    """Return a row per board and model, published ones too, in the columns LEADERBOARD."""
+    import pandas as pd
+
+    rows = [_row(board, row) for board in boards for row in (*board.rows, *board.alone)]
+    return pd.DataFrame(rows, columns=list(LEADERBOARD)).convert_dtypes()
+
+
+def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
+    """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
+    import pandas as pd
+
+    ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.model["label"], r.trial.seed))
+    return pd.DataFrame([_trial(row) for row in ordered], columns=list(TRIALS)).convert_dtypes()
+
+
+def _trial(row: ScoreRow) -> dict[str, Any]:
+    return {
+        "metric": row.metric["label"],
+        "dataset": row.trial.dataset["label"],
+        "model": row.model["label"],
+        "kind": row.kind,
+        "seed": row.trial.seed,
+        "value": row.value,
+        "stderr_examples": row.stderr_examples,
+        "status": row.status,
+        "protocol_id": row.protocol_id,
+        "trial": row.trial.id,
+    }
+
+
+def _row(board: Board, row: BoardRow) -> dict[str, Any]:
+    """Return a board's row in the columns of leaderboard.csv."""
+    head = {
+        "metric": board.metric["label"],
+        "dataset": board.dataset,
+        "model": row.model,
+        "kind": row.kind,
+        "unit": board.metric["traits"]["unit"],
+        "higher_is_better": board.higher_is_better,
+    }
+    return {**head, **(_published(row) if row.claim else {**_scores(board, row), **_took(row)})}
+
+
+def _published(row: BoardRow) -> dict[str, Any]:
+    """Return the columns of a published row: what its source says, and nothing of ours."""
+    claim = row.claim
+    assert claim is not None
+    return {
+        "metric": claim.metric,
+        "mean": claim.value,
+        "stderr_examples": claim.error if "images" in claim.error_means else None,
+        "stderr": claim.error if "folds" in claim.error_means else None,
+        "error_over": "folds" if "folds" in claim.error_means else None,
+        "protocol_id": claim.protocol_id or None,
+        "protocol": claim.differs or None,
+        "dataset_digest": claim.dataset_digest or None,
+        "source": claim.source,
+    }
+
+
+def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
+    summary = row.summary
+    return {
+        "mean": summary.mean if summary else None,
+        "stderr": summary.stderr if summary else None,
+        "sd": summary.sd if summary else None,
+        "ci_low": summary.low if summary else None,
+        "ci_high": summary.high if summary else None,
+        "stderr_examples": row.stderr_examples,
+        "error_over": "seeds",
+        "seeds_done": row.seeds_done,
+        "seeds_planned": row.seeds_planned,
+        "rank_low": row.rank_low,
+        "rank_high": row.rank_high,
+        "protocol_id": board.protocol_id,
+        "protocol": board.protocol,
+        "dataset_digest": board.dataset_digest,
+        "samples": max((score.samples for score in row.scores), default=None),
+        "samples_are": row.samples_are,
+    }
+
+
+def _took(row: BoardRow) -> dict[str, Any]:
+    """Return what a row's trials took and ran on; where they differ, all values, by blanks."""
+    statuses = ("diverged", "failed", "timeout", "out-of-memory", "interrupted")
+    return {
+        "fit_seconds": row.mean_of("fit"),
+        "sample_seconds": row.mean_of("samples"),
+        "parameters": max(row.recorded(lambda s: _fit(s, "parameters")), default=None),
+        "peak_memory_mib": max(row.recorded(lambda s: _fit(s, "peak_memory_mib")), default=None),
+        **{status.replace("-", "_"): row.statuses.get(status, 0) for status in statuses},
+        "device": _joined(row.recorded(lambda s: s.trial.environment.get("device"))),
+        "threads": _joined(row.recorded(lambda s: s.trial.environment.get("threads"))),
+        "genbench_version": _joined(row.recorded(lambda s: s.trial.environment.get("genbench"))),
+        "plugin": _joined(row.recorded(lambda s: f"{s.model['distribution']} {s.model['distribution_version']}")),
+        "torch_version": _joined(row.recorded(lambda s: s.trial.environment.get("torch"))),
+        "source": _joined(row.recorded(lambda s: s.trial.environment.get("git"))),
+    }
+
+
+def _fit(score: ScoreRow, detail: str) -> Any:
+    stage = score.trial.stages.get("fit")
+    return stage.details.get(detail) if stage else None
+
+
+def _joined(values: Sequence[Any]) -> str | None:
+    return " ".join(str(value) for value in values) or None

@@ -1,0 +1,96 @@
+"""Every stored score as a row: one per trial and protocol, the failed and refused ones too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from genbench.errors import GenbenchError, printable
+from genbench.store.folder import TrialFolder
+from genbench.store.records import TrialRecord
+from genbench.store.store import Store
+
+Kind = Literal["ours", "reference", "published"]
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """A trial's score under a protocol; value is None unless status is done.
+
+    model, dataset and metric are as resolved; per_example is the file with one value per test image, if there is one.
+    """
+
+    trial: TrialRecord
+    protocol_id: str
+    protocol: str
+    metric: Mapping[str, Any]
+    status: str
+    reason: str
+    value: float | None = None
+    stderr_examples: float | None = None
+    extras: Mapping[str, float] | None = None
+    samples: int = 0
+    per_example: Path | None = None
+
+    @property
+    def model(self) -> Mapping[str, Any]:
+        """Return the model as resolved."""
+        return self.trial.model
+
+    @property
+    def kind(self) -> Kind:
+        """Return whether the row is ranked (ours) or a reference."""
+        return "reference" if self.model["traits"]["role"] == "reference" else "ours"
+
+
+@dataclass(frozen=True)
+class Collected:
+    """The rows of a store, and what is wrong with the folders that could not be read."""
+
+    rows: list[ScoreRow]
+    damaged: list[str]
+
+
+def collect(store: Store) -> Collected:
+    """Return the rows of every readable trial."""
+    collected = Collected([], [])
+    for folder, record in store.all():
+        if isinstance(record, GenbenchError):
+            collected.damaged.append(printable(record))
+            continue
+        try:
+            collected.rows.extend(_rows(folder, record))
+        except GenbenchError as error:
+            collected.damaged.append(printable(error))
+    return collected
+
+
+def _rows(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
+    for stage, wanted in sorted(record.wanted.items()):
+        head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
+        if stage in record.stages:
+            yield _scored(folder, record, stage, head)
+        elif wanted["problem"] or wanted["skipped"]:
+            status = "failed" if wanted["problem"] else "skipped"
+            yield ScoreRow(**head, status=status, reason=wanted["problem"] or wanted["skipped"])
+        else:
+            status = "interrupted" if record.status == "done" else record.status
+            yield ScoreRow(**head, status=status, reason=record.reason)
+
+
+def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str, Any]) -> ScoreRow:
+    finished = record.stages[stage]
+    content = folder.read(finished, f"metrics/{stage}.json")
+    examples = f"metrics/{stage}.safetensors"
+    return ScoreRow(
+        **head,
+        status="done",
+        reason="",
+        value=content["value"],
+        stderr_examples=content["stderr"],
+        extras=content["extras"],
+        samples=content["samples"],
+        per_example=folder.path / examples if examples in finished.files else None,
+    )

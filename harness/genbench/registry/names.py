@@ -1,0 +1,126 @@
+"""What a user types to name a plugin, taken apart and put together again: gan, gan@paper, vae[latent=50], npz:PATH."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from genbench.errors import RequestError, printable
+
+NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
+OPTION = re.compile(r"[a-z][a-z0-9_]*")
+BARE = re.compile(r"[A-Za-z_./~][A-Za-z0-9_./~+-]*")
+REQUEST = re.compile(
+    r"(?P<name>[^@\[\]:]*)(@(?P<preset>[^\[\]:]*))?(:(?P<colon>\"[^\"]*\"|.*?))?(\[(?P<options>.*)\])?", re.DOTALL
+)
+TOML_WORDS = {"true", "false", "inf", "nan"}
+
+Value = bool | int | float | str | list["Value"]
+
+
+@dataclass(frozen=True)
+class Request:
+    """A plugin as asked for: its name, a preset of it, its one positional value, and options with raw values."""
+
+    name: str
+    preset: str | None = None
+    positional: Value | None = None
+    options: Mapping[str, Value] = field(default_factory=dict)
+
+
+def parse(text: str) -> Request:
+    """Return the request that a text stands for. Raises RequestError where it is malformed."""
+    match = REQUEST.fullmatch(text.strip())
+    if match is None or not NAME.fullmatch(match["name"]):
+        raise RequestError(
+            f"malformed name {printable(text)!r}: expected a name of small letters, digits and '-', then optionally "
+            "@preset, :path or [option=value,...], as in gan@paper or vae[latent=50,epochs=20]"
+        )
+    preset, colon = match["preset"], match["colon"]
+    if preset is not None and not NAME.fullmatch(preset):
+        raise RequestError(f"malformed preset {printable(preset)!r} in {printable(text)!r}: expected as in gan@paper")
+    if colon is not None and not colon.strip('"'):
+        raise RequestError(f"nothing after ':' in {printable(text)!r}: expected a path, as in npz:images.npz")
+    positional, options = _arguments(match["options"] or "", text)
+    if colon is not None and positional is not None:
+        raise RequestError(f"two unnamed values in {printable(text)!r}: expected one")
+    return Request(match["name"], preset, positional if colon is None else colon.strip('"'), options)
+
+
+def _arguments(text: str, request: str) -> tuple[Value | None, dict[str, Value]]:
+    """Return the unnamed value and the options inside the brackets."""
+    positional: Value | None = None
+    options: dict[str, Value] = {}
+    for part in split(text):
+        name, equals, raw = part.partition("=")
+        name = name.strip()
+        if not equals and positional is None and not options:
+            positional = value(part)
+        elif not equals or not OPTION.fullmatch(name):
+            raise RequestError(
+                f"malformed option {printable(part)!r} in {printable(request)!r}: expected option=value, as in lr=0.05"
+            )
+        elif name in options:
+            raise RequestError(f"option {name} is given twice in {printable(request)!r}")
+        else:
+            options[name] = value(raw)
+    return positional, options
+
+
+def split(text: str) -> list[str]:
+    """Split at the commas that are in no bracket and no quotes; blank parts are left out."""
+    parts, depth, quoted = [""], 0, False
+    for c in text:
+        quoted ^= c == '"'
+        depth += 0 if quoted else (c == "[") - (c == "]")
+        if c == "," and depth == 0 and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += c
+    if depth or quoted:
+        raise RequestError(f"unbalanced brackets or quotes in {printable(text)!r}")
+    return [part.strip() for part in parts if part.strip()]
+
+
+def value(text: str) -> Value:
+    """Return a value read as TOML; a text that is no TOML value stands for itself."""
+    text = text.strip()
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return read["value"] if set(read) == {"value"} and _is_plain(read["value"]) else text
+
+
+def _is_plain(read: object) -> bool:
+    if isinstance(read, list):
+        return all(_is_plain(item) for item in read)
+    return isinstance(read, bool | int | float | str)
+
+
+def format_value(given: Value) -> str:
+    """Return a value as it can be typed: the inverse of `value`."""
+    if isinstance(given, list):
+        return (
+            "["
+            + ",".join(format_value(item) if not isinstance(item, str) else json.dumps(item) for item in given)
+            + "]"
+        )
+    if isinstance(given, str):
+        return given if BARE.fullmatch(given) and given not in TOML_WORDS else json.dumps(given, ensure_ascii=False)
+    return json.dumps(given)
+
+
+def format_request(request: Request, colon: bool = False) -> str:
+    """Return a request as it can be typed: the inverse of `parse`. With `colon`, the unnamed value stands after ':'."""
+    options = [f"{name}={format_value(item)}" for name, item in request.options.items()]
+    head = request.name + (f"@{request.preset}" if request.preset else "")
+    if request.positional is not None and colon:
+        path = str(request.positional)
+        head += f':"{path}"' if set(path) & set('[],"') else f":{path}"
+    elif request.positional is not None:
+        options.insert(0, format_value(request.positional))
+    return head + (f"[{','.join(options)}]" if options else "")

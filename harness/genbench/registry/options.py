@@ -1,0 +1,113 @@
+"""A plugin's options: its dataclass fields, described for people and validated before anything trains."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args, get_origin
+
+from genbench.errors import PluginError, RequestError, did_you_mean, printable
+from genbench.registry.names import format_value
+
+
+@dataclass(frozen=True)
+class Option:
+    """A field of a plugin: its type in words, its default, and whether results depend on it."""
+
+    name: str
+    hint: Any
+    default: Any
+    identity: bool
+
+    @property
+    def expected(self) -> str:
+        """Return what values it takes, in words: "float > 0", "minimax or non-saturating"."""
+        return in_words(self.hint)
+
+
+def declared(cls: type) -> dict[str, Option]:
+    """Return a plugin's options by name. Raises PluginError where it is no dataclass or a field has no default."""
+    where = f"{cls.__module__}:{cls.__qualname__}"
+    if not dataclasses.is_dataclass(cls) or "__dataclass_fields__" not in vars(cls):
+        raise PluginError(f"{where} is no dataclass: decorate it with @dataclass(eq=False)")
+    try:
+        hints = typing.get_type_hints(cls, include_extras=True)
+        blank = cls()
+    except Exception as error:
+        raise PluginError(f"{where}: options cannot be read: {type(error).__name__}: {printable(error)}") from error
+    return {
+        f.name: Option(f.name, hints[f.name], getattr(blank, f.name), f.metadata.get("identity", True))
+        for f in dataclasses.fields(cls)
+        if f.init
+    }
+
+
+def in_words(hint: Any) -> str:
+    """Return a type annotation in words."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is typing.Annotated:
+        return " ".join([in_words(arguments[0]), *filter(None, map(_bound_in_words, arguments[1:]))])
+    if origin is Literal:
+        return " or ".join(str(argument) for argument in arguments)
+    if origin in (tuple, list):
+        return f"list of {in_words(arguments[0])}" if arguments else "list"
+    if arguments:
+        return " or ".join(in_words(argument) for argument in arguments)
+    return {str: "text", type(None): "nothing"}.get(hint, getattr(hint, "__name__", str(hint)))
+
+
+def _bound_in_words(bound: object) -> str:
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "min_length": "length >=", "max_length": "length <="}
+    found = [f"{sign} {getattr(bound, name)}" for name, sign in signs.items() if getattr(bound, name, None) is not None]
+    return " ".join(found)
+
+
+def complete(cls: type, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return all options as JSON values: those given, validated, and the defaults of the others.
+
+    Raises RequestError for an unknown name or a value out of type or range; true is no int, nan and inf are refused.
+    """
+    options = declared(cls)
+    see = f"See: genbench show {who}"
+    for name in given:
+        if name not in options:
+            known = f" Known: {', '.join(options)}." if options else " It has none."
+            raise RequestError(f"{who} has no option {printable(name)!r}.{did_you_mean(name, options)}{known} {see}")
+    return {
+        name: _validated(option, given[name], who) if name in given else _plain(option.default)
+        for name, option in options.items()
+    }
+
+
+def _validated(option: Option, value: Any, who: str) -> Any:
+    """Return a value in canonical form: 1 for a float becomes 1.0, a list for a tuple stays a list."""
+    from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+    adapter: TypeAdapter[Any] = TypeAdapter(option.hint, config=ConfigDict(strict=True, allow_inf_nan=False))
+    try:
+        return _plain(adapter.validate_json(json.dumps(value), strict=True))
+    except (ValidationError, ValueError, TypeError) as error:
+        shown = printable(format_value(value), 60)
+        raise RequestError(
+            f"{who}: option {option.name} is {shown}; expected {option.expected}. See: genbench show {who}"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON would give it back."""
+    return json.loads(json.dumps(value))
+
+
+def construct(cls: type, options: Mapping[str, Any]) -> Any:
+    """Return the plugin made with options in JSON form; lists become tuples where the field is one."""
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return cls(**{name: _as_declared(hints[name], value) for name, value in options.items()})
+
+
+def _as_declared(hint: Any, value: Any) -> Any:
+    if get_origin(hint) is typing.Annotated:
+        return _as_declared(get_args(hint)[0], value)
+    return tuple(value) if get_origin(hint) is tuple and isinstance(value, list) else value

@@ -1,0 +1,197 @@
+"""From what a user typed to a plugin with all its options, remembered so that a finished run imports no plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from genbench import api, files
+from genbench.abilities import abilities
+from genbench.errors import GenbenchError, PluginError, RequestError, printable, unknown
+from genbench.registry import names, options
+from genbench.registry.plugins import Entry, Registry, describe
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A plugin with all its options: plain data, which travels to workers and into records.
+
+    label is what can be typed to get it again; options are those that results depend on, settings the others; traits
+    are what the harness must know without importing it; source is the digest of its module's text.
+    """
+
+    kind: str
+    name: str
+    label: str
+    target: str
+    version: int
+    distribution: str
+    distribution_version: str
+    options: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    traits: Mapping[str, Any]
+    source: str
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what results depend on."""
+        return {"plugin": self.distribution, "name": self.name, "version": self.version, "options": dict(self.options)}
+
+    def instantiate(self) -> Any:
+        """Import the class and return the plugin. Raises PluginError where that fails."""
+        module, _, name = self.target.partition(":")
+        try:
+            cls = getattr(importlib.import_module(module), name)
+            return options.construct(cls, {**self.options, **self.settings})
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {self.name!r} of {self.distribution} cannot be made: {describe(error)}"
+            ) from error
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Resolves requests against a registry; `cache` is the folder where resolutions are remembered, or None.
+
+    A remembered resolution counts only while the files of the plugin's package are as they were.
+    """
+
+    registry: Registry
+    cache: Path | None = None
+    _memory: dict[str, Resolved] = field(default_factory=dict)
+
+    def resolve(self, kind: str, text: str, overrides: Mapping[str, Any] | None = None) -> Resolved:
+        """Return the plugin of a kind that a text asks for; overrides are option values that win over the text's."""
+        request = names.parse(text)
+        entry = self.registry.find(kind, request.name)
+        asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
+        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, _state(entry.target)], 24)
+        if key not in self._memory:
+            self._memory[key] = self._recall(key) or self._remember(key, _resolve(entry, request, overrides or {}))
+        return self._memory[key]
+
+    def _recall(self, key: str) -> Resolved | None:
+        if self.cache is None:
+            return None
+        try:
+            return Resolved(**files.read_record(self.cache / "resolved" / f"{key}.json"))
+        except (GenbenchError, TypeError):
+            return None
+
+    def _remember(self, key: str, resolved: Resolved) -> Resolved:
+        if self.cache is not None:
+            with contextlib.suppress(GenbenchError):  # a cache that cannot be written costs time, nothing else
+                files.write_record(self.cache / "resolved" / f"{key}.json", dataclasses.asdict(resolved))
+        return resolved
+
+
+def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any]) -> Resolved:
+    cls = entry.load()
+    given = {**_positional(cls, request), **request.options, **overrides}
+    preset = _preset(cls, request)
+    known = options.declared(cls)
+    base = options.complete(cls, request.name, preset)
+    full = options.complete(cls, request.name, {**preset, **given})
+    try:
+        plugin = options.construct(cls, full)
+        traits = _traits(entry.kind, plugin)
+    except GenbenchError:
+        raise
+    except Exception as error:
+        raise RequestError(f"{request.name} refuses these options: {describe(error)}") from error
+    return Resolved(
+        kind=entry.kind,
+        name=request.name,
+        label=_label(cls, request, base, full),
+        target=entry.target,
+        version=cls.version,
+        distribution=entry.plugin.distribution,
+        distribution_version=entry.plugin.version,
+        options={name: value for name, value in full.items() if known[name].identity},
+        settings={name: value for name, value in full.items() if not known[name].identity},
+        traits=traits,
+        source=source_digest(entry.target),
+    )
+
+
+def _positional(cls: type, request: names.Request) -> dict[str, Any]:
+    name = getattr(cls, "positional", None)
+    if request.positional is not None and name is None:
+        shown = printable(names.format_value(request.positional))
+        raise RequestError(f"{request.name} takes no unnamed value, not {shown}: expected option=value")
+    if request.positional is None and name is not None and _is_required(cls, name) and name not in request.options:
+        raise RequestError(f"{request.name} needs a {name}: as in {request.name}:{name.upper()}")
+    return {} if request.positional is None else {str(name): request.positional}
+
+
+def _is_required(cls: type, name: str) -> bool:
+    return options.declared(cls)[name].default in ("", None)
+
+
+def _preset(cls: type[api.Plugin], request: names.Request) -> Mapping[str, Any]:
+    if request.preset is None:
+        return {}
+    if request.preset not in cls.presets:
+        if not cls.presets:
+            raise RequestError(f"{request.name} has no presets, so no {request.name}@{request.preset}")
+        raise unknown(f"preset of {request.name}", request.preset, cls.presets, see=f"genbench show {request.name}")
+    return cls.presets[request.preset]
+
+
+def _label(cls: type, request: names.Request, base: Mapping[str, Any], full: Mapping[str, Any]) -> str:
+    """Return the shortest text that resolves to the same: the preset, and what differs from it."""
+    positional = getattr(cls, "positional", None)
+    changed = {name: value for name, value in full.items() if value != base[name]}
+    unnamed = changed.pop(positional, None) if positional else None
+    colon = isinstance(unnamed, str) and issubclass(cls, api.Dataset)
+    return names.format_request(names.Request(request.name, request.preset, unnamed, changed), colon)
+
+
+def _traits(kind: str, plugin: Any) -> dict[str, Any]:
+    """Return what tables and plans must know of a plugin without importing it."""
+    if kind == "model":
+        return {
+            "samples_are": plugin.samples_are,
+            "family": plugin.family,
+            "role": plugin.role,
+            "abilities": abilities(plugin),
+        }
+    if kind == "metric":
+        return {
+            "title": plugin.title,
+            "unit": plugin.unit,
+            "higher_is_better": plugin.higher_is_better,
+            "caption_extras": list(plugin.caption_extras),
+            "describe": plugin.describe(),
+            "samples": getattr(plugin, "samples", 0),
+        }
+    return {"citation": plugin.citation} if kind == "dataset" else {}
+
+
+def source_digest(target: str) -> str:
+    """Return the first 16 hex digits of the SHA-256 of the text of a target's module, or "" without a file."""
+    spec = importlib.util.find_spec(target.partition(":")[0])
+    if spec is None or not spec.origin or not Path(spec.origin).is_file():
+        return ""
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:16]
+
+
+def _state(target: str) -> list[Any]:
+    """Return names, sizes and times of the Python files of a target's package: a changed plugin changes it."""
+    try:
+        spec = importlib.util.find_spec(target.partition(".")[0].partition(":")[0])
+    except (ImportError, ValueError):
+        return []
+    if spec is None:
+        return []
+    roots = [Path(p) for p in spec.submodule_search_locations or []]
+    found = sorted(p for root in roots for p in root.rglob("*.py")) or [Path(spec.origin or "")]
+    return [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in found if p.is_file()]

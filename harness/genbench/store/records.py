@@ -1,0 +1,70 @@
+"""What a trial's folder says of it: trial.json as a typed value, and the schema it is written in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from genbench.errors import StoreError
+
+SCHEMA = 1
+"""Raised when records written before would be misread; such records are upgraded on reading, never rewritten."""
+
+STATUSES = ("done", "diverged", "failed", "timeout", "out-of-memory", "interrupted")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished step of a trial: its files with size and SHA-256, relative to the folder, and what it took.
+
+    inputs are the digests of what it was computed from: a stage is valid only while they are equal.
+    """
+
+    files: Mapping[str, Mapping[str, Any]]
+    seconds: float
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Return the digests of its files, in order, as one text."""
+        return ",".join(self.files[name]["sha256"] for name in sorted(self.files))
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """Everything a trial's folder knows of it.
+
+    identity is what the id is a hash of; model and dataset are as resolved; wanted are the protocols asked for, by
+    stage name; stages those finished; environment what it ran on, recorded and not part of the identity.
+    """
+
+    id: str
+    identity: Mapping[str, Any]
+    model: Mapping[str, Any]
+    dataset: Mapping[str, Any]
+    seed: int
+    budget: Mapping[str, Any]
+    status: str
+    reason: str = ""
+    wanted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as JSON values, with the schema's number."""
+        return {"schema": SCHEMA, **dataclasses.asdict(self)}
+
+    @classmethod
+    def from_json(cls, record: dict[str, Any], where: str) -> TrialRecord:
+        """Return the record of JSON values. Raises StoreError for another schema."""
+        schema = record.pop("schema", None)
+        if schema != SCHEMA:
+            raise StoreError(f"{where} has schema {schema!r}; this genbench reads {SCHEMA}: use the version it is from")
+        try:
+            stages = {name: Stage(**stage) for name, stage in record.pop("stages").items()}
+            return cls(**record, stages=stages)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise StoreError(f"{where} is no record of a trial: {error}") from error

@@ -1,0 +1,243 @@
+"""A trial performed stage by stage: fit, samples, one score per metric; what is already stored is not done again."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import math
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from genbench import files
+from genbench.api import Metric, Model, Score, TrainingData
+from genbench.data.prepare import Prepared
+from genbench.errors import StoreError, printable
+from genbench.registry.plugins import describe
+from genbench.store.folder import TrialFolder
+from genbench.store.records import TrialRecord
+from genbench.trial import sampling, seeding, state, surroundings
+from genbench.trial.evaluation import Shared, TrialEvaluation
+from genbench.trial.protocol import MODEL, Protocol, is_scored
+from genbench.trial.spec import Assignment
+from genbench.trial.training import Beat, TrainingRun
+
+TRACEBACK = "traceback.txt"
+
+
+class Performance:
+    """One trial under way in its folder. Each stage is committed when it ends: a kill loses only the one in hand."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        folder: TrialFolder,
+        record: TrialRecord,
+        data: Prepared,
+        device: torch.device,
+        beat: Beat,
+    ) -> None:
+        self.record = record
+        self._trial = assignment.trial
+        self._assignment = assignment
+        self._folder = folder
+        self._device = device
+        self._beat = beat
+        self._data = data
+        self._shared = Shared(data, device, self._samples, self._restored)
+        self._drawn: Tensor | None = None
+
+    def begin(self) -> None:
+        """Keep in the folder what is wanted, before anything is done, so that what never finished is known too."""
+        for protocol in self.protocols():
+            if protocol.stage not in self.record.wanted:
+                self.note(protocol)
+        self._folder.write(self.record)
+
+    def run(self) -> None:
+        """Do every stage that is missing. A metric that raises costs only its own score."""
+        (self._folder.path / TRACEBACK).unlink(missing_ok=True)
+        if "fit" not in self.record.stages:
+            self._fit()
+        counts = [metric.traits["samples"] for metric in self._assignment.metrics]
+        if max(counts, default=0):
+            self._samples(max(counts))
+        for protocol in self.protocols():
+            if not is_scored(self.record, protocol):
+                try:
+                    self._score(protocol)
+                except StoreError:
+                    raise
+                except (Exception, SystemExit) as error:
+                    self.keep_traceback()
+                    self.note(protocol, problem=describe(error))
+
+    def keep_traceback(self) -> None:
+        """Add the traceback of the error being handled to the folder."""
+        with (self._folder.path / TRACEBACK).open("a", encoding="utf-8") as file:
+            file.write(traceback.format_exc() + "\n")
+
+    def protocols(self) -> list[Protocol]:
+        """Return the protocols that this trial is to be scored under."""
+        given = self._assignment
+        return [Protocol(m, self._trial.dataset_digest, given.target, self._trial.budget) for m in given.metrics]
+
+    # fit
+
+    def _fit(self) -> None:
+        surroundings.reset_peak_memory(self._device)
+        data = TrainingData(
+            train=self._data.split("train", self._device),
+            valid=self._data.split("valid", self._device),
+            space=self._data.space,
+        )
+        log = io.StringIO()
+        run = TrainingRun(self._trial.seed, self._device, log, self._trial.budget, self._beat)
+        started = time.perf_counter()
+        model = self._built()
+        with seeding.seeded(self._trial.seed, "fit"):
+            model.fit(data, run)
+        run.end_epoch()
+        seconds = time.perf_counter() - started
+        self.record = self._folder.commit(
+            self.record,
+            "fit",
+            {
+                MODEL: lambda path: state.save(model, path, optimisers=False),
+                "log.jsonl": lambda path: path.write_text(log.getvalue(), encoding="utf-8"),
+            },
+            seconds,
+            details={
+                "steps": run.step,
+                "parameters": count_parameters(model),
+                "peak_memory_mib": surroundings.peak_memory_mib(self._device),
+            },
+        )
+
+    def _built(self) -> Model:
+        model: Model = self._trial.model.instantiate()
+        with seeding.seeded(self._trial.seed, "init"):
+            model.build(self._data.space, self._device)
+        return model
+
+    def _restored(self) -> Model:
+        """Return a fresh build with the stored state, in eval mode: what samples are always drawn from."""
+        model = self._built()
+        state.restore(model, self._folder.checked(self.record.stages["fit"], MODEL), self._device)
+        for module in modules(model):
+            module.eval()
+        return model
+
+    # samples
+
+    def _samples(self, n: int) -> Tensor:
+        """Return the first n samples on the device; draws and commits the batches that are missing."""
+        if self._drawn is None or len(self._drawn) < n:
+            self._drawn = self._stored_or_drawn(n).to(self._device)
+        return self._drawn[:n]
+
+    def _stored_or_drawn(self, n: int) -> Tensor:
+        stage = self.record.stages.get("samples")
+        have = stage.details["batches"] if stage else 0
+        size = stage.details["batch"] if stage else self._shared.model.sample_batch
+        need = sampling.batches_for(n, size)
+        if need > have:
+            self._draw(have, need, size)
+        stage = self.record.stages["samples"]
+        return sampling.load_shards(self._folder.checked(stage, name) for name in sorted(stage.files))
+
+    def _draw(self, have: int, need: int, size: int) -> None:
+        """Draw batches have..need-1 and commit them beside those there are."""
+        self._beat({"stage": "samples"})
+        before = self.record.stages.get("samples")
+        started = time.perf_counter()
+        x = sampling.draw(self._shared.model, self._data.space, self._trial.seed, range(have, need), self._device)
+        seconds = time.perf_counter() - started + (before.seconds if before else 0.0)
+        self.record = self._folder.commit(
+            self.record,
+            "samples",
+            {f"samples/{have:05d}-{need - 1:05d}.safetensors": lambda path: sampling.save_shard(path, x)},
+            seconds,
+            inputs={"model": self._model_digest()},
+            details={"batch": size, "batches": need},
+            keep=before.files if before else {},
+        )
+
+    def _model_digest(self) -> str:
+        digest: str = self.record.stages["fit"].files[MODEL]["sha256"]
+        return digest
+
+    # scores
+
+    def _score(self, protocol: Protocol) -> None:
+        """Score under a protocol, or note why the metric cannot."""
+        self._beat({"stage": protocol.metric.label})
+        metric: Metric = protocol.metric.instantiate()
+        evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id)
+        started = time.perf_counter()
+        with seeding.seeded(self._trial.seed, "evaluate", protocol.id):
+            skipped = metric.skip(evaluation)
+            score = None if skipped else metric.evaluate(evaluation)
+        if score is None:
+            self.note(protocol, skipped=printable(skipped))
+        else:
+            self._commit_score(protocol, score, evaluation.asked, time.perf_counter() - started)
+
+    def _commit_score(self, protocol: Protocol, score: Score, samples: int, seconds: float) -> None:
+        if not math.isfinite(score.value):
+            raise ValueError(f"{protocol.metric.label} returned {score.value}")
+        name = f"metrics/{protocol.stage}"
+        inputs = {"model": self._model_digest(), "dataset": self._trial.dataset_digest}
+        if samples:
+            inputs["samples"] = self.record.stages["samples"].digest
+        content = {
+            "protocol_id": protocol.id,
+            "protocol": protocol.fields,
+            "value": score.value,
+            "stderr": score.stderr,
+            "extras": dict(score.extras),
+            "samples": samples,
+            "inputs": inputs,
+        }
+        writers: dict[str, Callable[[Path], None]] = {f"{name}.json": lambda path: files.write_record(path, content)}
+        if score.per_example is not None:
+            values = {"per_example": score.per_example.cpu().contiguous()}
+            writers[f"{name}.safetensors"] = lambda path: save_file(values, path)
+        self.note(protocol)
+        self.record = self._folder.commit(self.record, protocol.stage, writers, seconds, inputs)
+
+    def note(self, protocol: Protocol, problem: str = "", skipped: str = "") -> None:
+        """Keep in the record that a protocol was asked for, and what came in the way."""
+        wanted = {
+            "metric": dataclasses.asdict(protocol.metric),
+            "id": protocol.id,
+            "words": protocol.in_words(),
+            "target": protocol.target,
+            "problem": problem,
+            "skipped": skipped,
+        }
+        self.record = dataclasses.replace(self.record, wanted={**self.record.wanted, protocol.stage: wanted})
+
+
+def modules(model: Model) -> list[nn.Module]:
+    """Return the modules among a model's learned state, those in lists, tuples and dicts too."""
+    return [m for name in state.learned(model) for m in _modules_in(getattr(model, name))]
+
+
+def _modules_in(value: Any) -> list[nn.Module]:
+    if isinstance(value, nn.Module):
+        return [value]
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [m for item in value for m in _modules_in(item)] if isinstance(value, list | tuple) else []
+
+
+def count_parameters(model: Model) -> int:
+    """Return the number of parameters in a model's modules, shared ones counted once."""
+    return sum(p.numel() for p in {id(p): p for m in modules(model) for p in m.parameters()}.values())

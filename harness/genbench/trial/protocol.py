@@ -1,0 +1,69 @@
+"""What makes two scores comparable: a protocol, and its id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from genbench import files
+from genbench.registry.resolve import Resolved
+from genbench.store.records import TrialRecord
+from genbench.trial.spec import NO_BUDGET, Budget
+
+Target = Literal["test", "valid"]
+MODEL = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A metric with its options and version, on a dataset, against a split, for models trained within a budget.
+
+    Scores of different ids never share a column. Settings (memory, say) are no part of it.
+    """
+
+    metric: Resolved
+    dataset_digest: str
+    target: Target = "test"
+    budget: Budget = NO_BUDGET
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Return what the id is a hash of."""
+        named = {"metric": self.metric.identity, "dataset": self.dataset_digest, "target": self.target}
+        return {**named, "budget": self.budget.to_json()} if self.budget.bounds else named
+
+    @property
+    def id(self) -> str:
+        """Return the first 8 hex digits of the hash."""
+        return files.digest(self.fields, 8)
+
+    @property
+    def stage(self) -> str:
+        """Return the name of the stage, and of the file, that holds a trial's score under it."""
+        return f"{self.metric.name}-{self.id}"
+
+    def in_words(self) -> str:
+        """Return the protocol for the caption under a table."""
+        words = [self.metric.traits["describe"]]
+        if self.target != "test":
+            words.append(f"scored against the {self.target} split")
+        if self.budget.bounds:
+            words.append(f"training at most {self.budget}")
+        return "; ".join(words)
+
+
+def is_scored(record: TrialRecord, protocol: Protocol) -> bool:
+    """Return whether a record holds a valid score under a protocol, or the reason why there can be none."""
+    if record.wanted.get(protocol.stage, {}).get("skipped"):
+        return True
+    stage, fit, samples = (record.stages.get(name) for name in (protocol.stage, "fit", "samples"))
+    if stage is None or fit is None:
+        return False
+    now: Mapping[str, Any] = {
+        "model": fit.files[MODEL]["sha256"],
+        "dataset": protocol.dataset_digest,
+        "samples": samples.digest if samples else "",
+    }
+    # Samples drawn later stand behind those a score was computed from, and leave it valid.
+    return all(now[name].startswith(digest) for name, digest in stage.inputs.items())

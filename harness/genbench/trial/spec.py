@@ -1,0 +1,114 @@
+"""What a trial is, and what makes two trials the same: model with options, dataset, seed and budget."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from genbench import files
+from genbench.errors import RequestError, printable
+from genbench.registry.resolve import Resolved
+
+IDENTITY = 1
+"""Raised only when the meaning of an id changes: every stored trial would be trained again."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long training may go on: at most this many steps, or this many seconds. None is no bound."""
+
+    steps: int | None = None
+    seconds: float | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Budget:
+        """Return the budget of a text like 5000steps or 60s."""
+        match = re.fullmatch(r"([1-9]\d{0,11})\s*(steps|s)", text.strip())
+        if match is None:
+            raise RequestError(f"--budget {printable(text)!r}: expected steps or seconds, as in 5000steps or 60s")
+        return cls(steps=int(match[1])) if match[2] == "steps" else cls(seconds=float(match[1]))
+
+    @property
+    def bounds(self) -> bool:
+        """Return whether there is any bound."""
+        return self.steps is not None or self.seconds is not None
+
+    def to_json(self) -> dict[str, float]:
+        """Return the bounds there are."""
+        return {name: value for name, value in dataclasses.asdict(self).items() if value is not None}
+
+    def __str__(self) -> str:
+        return f"{self.steps:,} steps" if self.steps is not None else f"{self.seconds:g} s"
+
+
+NO_BUDGET = Budget()
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """A model to be trained on a dataset with a seed. Its id is the same wherever and however it is run."""
+
+    model: Resolved
+    dataset: Resolved
+    dataset_digest: str
+    seed: int
+    budget: Budget = NO_BUDGET
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Return what the id is a hash of. The dataset counts by its content, not by its name."""
+        return {
+            "identity": IDENTITY,
+            "model": self.model.identity,
+            "dataset": self.dataset_digest,
+            "seed": self.seed,
+            "budget": self.budget.to_json(),
+            "select": "last",
+        }
+
+    @property
+    def id(self) -> str:
+        """Return the first 12 hex digits of the identity's hash."""
+        return files.digest(self.identity, 12)
+
+    @property
+    def folder_name(self) -> str:
+        """Return the readable part of the folder's name."""
+        return f"{_slug(self.model.label)}-{_slug(self.dataset.name)}-s{self.seed}"
+
+    def __str__(self) -> str:
+        return f"{self.model.label} on {self.dataset.label}, seed {self.seed}"
+
+
+def _slug(label: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", label.lower()).strip("-")[:40]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All a worker needs to perform a trial: plain data, which travels as canonical JSON."""
+
+    trial: TrialSpec
+    metrics: tuple[Resolved, ...]
+    results: str
+    target: str = "test"
+    device: str = "cpu"
+    threads: int = 1
+    fresh: bool = False
+    keep_samples: bool = True
+
+    def to_json(self) -> str:
+        """Return the assignment as canonical JSON."""
+        return files.canonical(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Assignment:
+        """Return the assignment of canonical JSON."""
+        read = json.loads(text)
+        trial = read.pop("trial")
+        model, dataset = Resolved(**trial.pop("model")), Resolved(**trial.pop("dataset"))
+        spec = TrialSpec(model=model, dataset=dataset, budget=Budget(**trial.pop("budget")), **trial)
+        return cls(trial=spec, metrics=tuple(Resolved(**metric) for metric in read.pop("metrics")), **read)

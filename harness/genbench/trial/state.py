@@ -1,0 +1,136 @@
+"""A model's learned state, the attributes ending in `_`, to one safetensors file and back. Never pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+Node = dict[str, Any]
+TREE = "state"  # one metadata key alone: with several, safetensors' bytes change from run to run
+OPTIMISERS = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
+
+
+def learned(model: object) -> list[str]:
+    """Return the names of the attributes that are learned state."""
+    return [name for name in vars(model) if name.endswith("_") and not name.startswith("_")]
+
+
+def save(model: object, path: Path, optimisers: bool = True) -> None:
+    """Write the learned state. Raises TypeError, with the attribute's path, for what cannot be stored.
+
+    Stored are modules, optimisers and schedulers (whatever has state_dict and load_state_dict), tensors, numpy arrays,
+    generators, numbers, text, None, and lists, tuples and dicts of these.
+    """
+    packer = _Packer(optimisers)
+    tree = {name: packer.pack(getattr(model, name), name) for name in learned(model)}
+    safetensors.torch.save_file(packer.tensors, path, {TREE: json.dumps(tree, sort_keys=True)})
+
+
+def restore(model: object, path: Path, device: torch.device) -> None:
+    """Fill the state in a file into a model that was built: modules and optimisers in place, the rest by assignment."""
+    with safe_open(path, "pt") as file:
+        tree = json.loads(file.metadata()[TREE])
+        unpacker = _Unpacker(file.get_tensor, device)
+        for name, node in tree.items():
+            setattr(model, name, unpacker.unpack(node, getattr(model, name, None), name))
+
+
+class _Packer:
+    """Turns values into JSON nodes, and gathers the tensors that they refer to."""
+
+    def __init__(self, optimisers: bool) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self._optimisers = optimisers
+        self._seen: dict[tuple[Any, ...], str] = {}
+
+    def pack(self, value: Any, path: str) -> Node:
+        if isinstance(value, OPTIMISERS) and not self._optimisers:
+            return {"left": "out"}
+        if isinstance(value, Tensor):
+            return {"tensor": self._keep(value, path)}
+        if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
+            return {"array": self._keep(torch.from_numpy(value.copy()), path)}
+        if isinstance(value, torch.Generator):
+            return {"generator": self._keep(value.get_state(), path)}
+        if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
+            return {"loaded": self.pack(dict(value.state_dict()), path)}
+        return self._pack_plain(value, path)
+
+    def _pack_plain(self, value: Any, path: str) -> Node:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if value is None or type(value) in (bool, int, float, str):
+            return {"value": value}
+        if isinstance(value, list | tuple):
+            kind = "list" if isinstance(value, list) else "tuple"
+            return {kind: [self.pack(item, f"{path}[{i}]") for i, item in enumerate(value)]}
+        if isinstance(value, dict) and all(type(key) in (int, str) for key in value):
+            return {"dict": [[key, self.pack(item, f"{path}[{key!r}]")] for key, item in value.items()]}
+        raise TypeError(
+            f"{path} is a {type(value).__name__}, which cannot be stored: expected modules, optimisers, tensors, "
+            "arrays, generators, numbers, text, or lists, tuples, dicts of these; or a name that does not end in _"
+        )
+
+    def _keep(self, tensor: Tensor, path: str) -> str:
+        """Return the key of a tensor's values; tensors that are views of the same values share one."""
+        tensor = tensor.detach()
+        same = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
+        if tensor.numel() == 0 or same not in self._seen:
+            self._seen[same] = path
+            # A copy of its own: safetensors refuses tensors that share memory or are strided.
+            self.tensors[path] = tensor.to("cpu", copy=True).contiguous()
+            return path
+        return self._seen[same]
+
+
+class _Unpacker:
+    """Turns JSON nodes back into values, filling existing modules and optimisers in place."""
+
+    def __init__(self, tensor: Callable[[str], Tensor], device: torch.device) -> None:
+        self._tensor = tensor
+        self._device = device
+
+    def unpack(self, node: Node, existing: Any, path: str) -> Any:
+        (kind, content), *_ = node.items()
+        if kind == "left":
+            return existing
+        if kind == "loaded":
+            if existing is None:
+                raise TypeError(f"{path} does not exist after build: modules and optimisers must be made there")
+            existing.load_state_dict(self.unpack(content, None, path))
+            return existing
+        if kind == "value":
+            return content
+        if kind in ("tensor", "array", "generator"):
+            return self._unpack_tensor(kind, self._tensor(content), existing)
+        return self._unpack_container(kind, content, existing, path)
+
+    def _unpack_tensor(self, kind: str, tensor: Tensor, existing: Any) -> Any:
+        if kind == "array":
+            return tensor.numpy()
+        if kind == "generator":
+            generator = existing if isinstance(existing, torch.Generator) else torch.Generator(self._device)
+            return generator.set_state(tensor)
+        if isinstance(existing, torch.nn.Parameter):
+            existing.data.copy_(tensor)
+            return existing
+        return tensor.to(self._device)
+
+    def _unpack_container(self, kind: str, content: list[Any], existing: Any, path: str) -> Any:
+        if kind == "dict":
+            old = existing if isinstance(existing, dict) else {}
+            return {key: self.unpack(item, old.get(key), f"{path}[{key!r}]") for key, item in content}
+        same = isinstance(existing, list | tuple) and len(existing) == len(content)
+        olds = existing if same else [None] * len(content)
+        items = [
+            self.unpack(item, old, f"{path}[{i}]") for i, (item, old) in enumerate(zip(content, olds, strict=True))
+        ]
+        return items if kind == "list" else tuple(items)

@@ -1,0 +1,115 @@
+"""What a trial runs in: threads, determinism, its own output file; and what is recorded of the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import subprocess
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genbench.errors import RequestError, printable
+
+
+def resolve_device(name: str) -> torch.device:
+    """Return the device of a name: auto, cpu, cuda or cuda:N. Raises RequestError where it is not there."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()) or (kind == "cpu" and number):
+        raise RequestError(f"--device {printable(name)!r}: expected auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise RequestError(f"--device {name}: this machine has {count} CUDA devices. Use --device cpu or auto")
+    return torch.device(name)
+
+
+@contextlib.contextmanager
+def deterministic(strict: bool, threads: int) -> Iterator[None]:
+    """Run with deterministic algorithms and so many threads; put back what was there.
+
+    strict refuses an operation that has no deterministic form; otherwise it warns. The number of threads is fixed since
+    one and two threads give different bits.
+    """
+    from threadpoolctl import threadpool_limits
+
+    mode, filling = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
+    threads_before = torch.get_num_threads()
+    torch.set_deterministic_debug_mode("error" if strict else "warn")
+    torch.utils.deterministic.fill_uninitialized_memory = False  # costs 2 s of imports, and hides nothing here
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            yield
+    finally:
+        torch.set_deterministic_debug_mode(mode)
+        torch.utils.deterministic.fill_uninitialized_memory = filling
+        torch.set_num_threads(threads_before)
+
+
+@contextlib.contextmanager
+def output_to(path: Path) -> Iterator[None]:
+    """Send what is printed and warned to a file, which is removed again when nothing was."""
+    with path.open("a", encoding="utf-8") as file, warnings.catch_warnings():
+        warnings.simplefilter("default")
+        with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+            yield
+    if path.stat().st_size == 0:
+        path.unlink()
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Begin a new measurement of the peak memory."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_memory_mib(device: torch.device) -> float | None:
+    """Return the peak since the last reset in MiB: of the GPU, or of this process where Linux tells it, else None."""
+    if device.type == "cuda":
+        return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return round(int(line.split()[1]) / 1024, 1)
+    return None
+
+
+def describe(device: torch.device, threads: int, version: str) -> dict[str, Any]:
+    """Return what is recorded of where a trial ran; none of it is part of its identity."""
+    return {
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "threads": threads,
+        "genbench": version,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "git": _commit(),
+    }
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return printable(line.partition(":")[2].strip())
+    return platform.processor() or platform.machine()
+
+
+def _commit() -> str | None:
+    """Return the commit of genbench's source tree, with + where it was changed, or None outside one."""
+    tree = Path(__file__).resolve().parents[3]
+    if not (tree / ".git").exists() or "site-packages" in tree.parts:
+        return None
+    command = ["git", "-C", os.fspath(tree), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip() or None
+    return None

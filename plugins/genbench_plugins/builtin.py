@@ -1,0 +1,60 @@
+"""The built-in plugins by name, with where each class lives: imports nothing heavy."""
+
+import genbench
+
+MODELS = {
+    "gan": ("gan:GAN", "Adversarial nets (Goodfellow et al. 2014)"),
+    "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
+    "train-data": ("train_data:TrainData", "Reference: real training images"),
+    "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
+    "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
+    "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+}
+METRICS = {
+    "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
+}
+DATASETS = {
+    "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),
+    "mnist": ("genbench_plugins.datasets.mnist:MNIST", "70,000 digits of 28x28"),
+    "fashion-mnist": ("genbench_plugins.datasets.mnist:FashionMNIST", "70,000 articles of clothing of 28x28"),
+    "cifar10": ("genbench_plugins.datasets.cifar10:CIFAR10", "60,000 colour images of 32x32"),
+    "npz": ("genbench.data.npz:NpzDataset", "Your own arrays: npz:PATH"),
+    "folder": ("genbench.data.folder:FolderDataset", "Your own images: folder:PATH"),
+}
+EXTRACTORS = {
+    "pixels": ("pixels:Pixels", "The pixel values themselves"),
+}
+
+
+@genbench.hookimpl
+def register_models(register: genbench.Register) -> None:
+    """Register the built-in models."""
+    for name, (target, summary) in MODELS.items():
+        register(name, f"genbench_plugins.models.{target}", summary=summary)
+
+
+@genbench.hookimpl
+def register_metrics(register: genbench.Register) -> None:
+    """Register the built-in metrics."""
+    for name, (target, summary) in METRICS.items():
+        register(name, f"genbench_plugins.metrics.{target}", summary=summary)
+
+
+@genbench.hookimpl
+def register_datasets(register: genbench.Register) -> None:
+    """Register the built-in datasets."""
+    for name, (target, summary) in DATASETS.items():
+        register(name, target, summary=summary)
+
+
+@genbench.hookimpl
+def register_extractors(register: genbench.Register) -> None:
+    """Register the built-in feature extractors."""
+    for name, (target, summary) in EXTRACTORS.items():
+        register(name, f"genbench_plugins.extractors.{target}", summary=summary)
+
+
+@genbench.hookimpl
+def register_engines(register: genbench.Register) -> None:
+    """Register the built-in engines."""
+    register("inline", "genbench.engines.inline:InlineEngine", summary="One trial after another, in this process")

@@ -1,0 +1,127 @@
+"""Small networks that several models share: multilayer perceptrons, maxout, noise, and outputs within bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Activation = Literal["relu", "leaky-relu", "tanh", "sigmoid", "softplus", "silu"]
+
+_ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "softplus": nn.Softplus,
+    "silu": nn.SiLU,
+}
+
+
+def activation(name: Activation) -> nn.Module:
+    """Return the activation of this name; a leaky ReLU has the slope .2 that adversarial nets commonly use."""
+    return nn.LeakyReLU(0.2) if name == "leaky-relu" else _ACTIVATIONS[name]()
+
+
+class Dropout(nn.Module):
+    """Dropout with inverted scaling: each value is 0 with probability p, else divided by 1 - p; nothing in eval mode.
+
+    The mask is compared from uniform draws: on a CPU that takes a fifth of the time of torch's own Bernoulli draws.
+    """
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x under a fresh mask."""
+        if not self.training or self.p == 0:
+            return x
+        kept = torch.rand_like(x) >= self.p
+        return x * kept.to(x.dtype).div_(1 - self.p)
+
+    def extra_repr(self) -> str:
+        """Return the probability, for printing."""
+        return f"p={self.p}"
+
+
+class GaussianNoise(nn.Module):
+    """Additive Gaussian noise of a standard deviation; nothing in eval mode."""
+
+    def __init__(self, std: float) -> None:
+        super().__init__()
+        self.std = std
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x plus fresh noise."""
+        return x + self.std * torch.randn_like(x) if self.training and self.std else x
+
+    def extra_repr(self) -> str:
+        """Return the standard deviation, for printing."""
+        return f"std={self.std}"
+
+
+class Maxout(nn.Module):
+    """A maxout layer (Goodfellow et al. 2013): each unit is the largest of `pieces` consecutive linear maps."""
+
+    def __init__(self, inputs: int, units: int, pieces: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, units * pieces)
+        self.pieces = pieces
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the units, (n, units)."""
+        return self.linear(x).unflatten(1, (-1, self.pieces)).max(2).values  # (n, units·pieces) -> (n, units)
+
+
+class Images(nn.Module):
+    """Pre-activations (n, C·H·W) to images (n, C, H, W): a sigmoid, stretched to the bounds."""
+
+    def __init__(self, shape: tuple[int, int, int], bounds: tuple[float, float]) -> None:
+        super().__init__()
+        self.shape, self.bounds = shape, bounds
+
+    def forward(self, a: Tensor) -> Tensor:
+        """Return images within the bounds."""
+        low, high = self.bounds
+        x = a.sigmoid() if (low, high) == (0, 1) else (low + (high - low) * a.sigmoid()).clamp(low, high)
+        return x.unflatten(1, self.shape)
+
+
+def mlp(inputs: int, hidden: Sequence[int], outputs: int, activations: Sequence[Activation]) -> nn.Sequential:
+    """Return a multilayer perceptron with a linear output; where activations are fewer than layers, the last repeats."""
+    layers: list[nn.Module] = []
+    for i, units in enumerate(hidden):
+        layers += [nn.Linear(inputs, units), activation(activations[min(i, len(activations) - 1)])]
+        inputs = units
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+def linears(*networks: nn.Module) -> list[nn.Linear]:
+    """Return the linear maps inside networks, from input to output."""
+    return [layer for network in networks for layer in network.modules() if isinstance(layer, nn.Linear)]
+
+
+@torch.no_grad()
+def init_uniform(layers: Iterable[nn.Linear], irange: float) -> None:
+    """Draw weights from U(-irange, irange) and set biases to 0."""
+    for layer in layers:
+        layer.weight.uniform_(-irange, irange)
+        layer.bias.zero_()
+
+
+@torch.no_grad()
+def init_normal(layers: Iterable[nn.Linear], std: float) -> None:
+    """Draw weights and biases from N(0, std²)."""
+    for layer in layers:
+        layer.weight.normal_(0, std)
+        layer.bias.normal_(0, std)
+
+
+@torch.no_grad()
+def set_bias_from_marginals(layer: nn.Linear, images: Tensor, bounds: tuple[float, float], clip: float = 1e-7) -> None:
+    """Set biases to the logit of each pixel's mean, so that an untrained sigmoid output has the data's marginals."""
+    low, high = bounds
+    p = (images.flatten(1).double().mean(0) - low) / (high - low)  # (C·H·W,)
+    layer.bias.copy_(p.clamp(clip, 1 - clip).logit())
