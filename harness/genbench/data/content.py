@@ -79,7 +79,7 @@ def _bounds(where: str, bounds: object) -> tuple[float, float]:
 def _classes(where: str, classes: object) -> int | None:
     if classes is None:
         return None
-    if isinstance(classes, bool) or not isinstance(classes, int | np.integer) or classes < 1:
+    if isinstance(classes, bool) or not isinstance(classes, int | np.integer) or not 1 <= classes < 2**31:
         _refuse(where, f"classes is {classes!r}", "a whole number from 1, or None without labels")
     return int(classes)
 

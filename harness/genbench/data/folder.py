@@ -1,34 +1,30 @@
-"""Datasets read from a folder of image files."""
+"""Datasets read from a folder of image files, with or without a folder for each split and class."""
 
 from __future__ import annotations
 
 import mimetypes
 import os
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge
 
 from genbench.api import Dataset, Split, Splits, setting
-from genbench.errors import DataError, printable
+from genbench.data.pictures import SUFFIXES, head, pixels, refuse
 from genbench.files import digest
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
-    from PIL.Image import Image
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
-GREY_MODES = ("1", "L", "LA")
-MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
+DEPTH = 3
+"""How many folders below PATH are looked at for changes: one more than may hold images."""
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The files of one split, and the name of each one's class, or None where there are no class folders."""
+    """The files of one split and the name of each one's class, or None where there are no class folders."""
 
     files: list[Path]
     classes: list[str] | None
@@ -44,8 +40,8 @@ class FolderDataset(Dataset):
     """Images from PATH/train, PATH/test and perhaps PATH/valid, each with images or one folder of them per class.
 
     Without train and test, the images in PATH (or in its class folders) are split 80/10/10 by a fixed permutation, and
-    without valid a tenth of train is held out by it. With `size`, the central square is resized to it, antialiased.
-    colour "auto" is grey where every file is stored as grey, else rgb.
+    without valid a tenth of train is held out by it. With `size`, the shorter side is resized to it, antialiased, and
+    the centre cropped. Colour "auto" is grey where every file is stored as grey, else rgb.
     """
 
     path: str = ""
@@ -57,112 +53,34 @@ class FolderDataset(Dataset):
 
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
         """Return the images of the files; `folder` is not looked at."""
-        parts = self._parts()
+        root = Path(self.path).expanduser()
+        parts = _parts(root) if self.path and root.is_dir() else refuse(root, "no such folder", "expected folder:PATH")
         files = [file for part in parts.values() for file in part.files]
         shape = self._shape(files)
         needed = len(files) * shape[0] * shape[1] * shape[2]
         if needed > self.max_mib * 2**20:
-            self._refuse(f"{len(files)} images take {needed >> 20} MiB", f"expected at most max_mib={self.max_mib}")
-        classes = self._class_numbers(parts)
+            refuse(root, f"its images take {needed >> 20} MiB", f"expected at most max_mib={self.max_mib}: raise it")
+        classes = _class_numbers(parts)
         splits = {name: self._split(part, shape, classes) for name, part in parts.items()}
         return Splits(splits["train"], splits["valid"], splits["test"], len(classes) or None)
 
     def fingerprint(self, folder: Path) -> str:
         """Return the hash of the absolute path and of every file's name, size and time of change."""
-        root = self._root().absolute()
-        return digest([ascii(str(root)), sorted(_stamps(root))]) if root.is_dir() else ""
+        root = Path(self.path).expanduser().absolute()
+        return digest([ascii(str(root)), sorted(_stamps(root, DEPTH))]) if root.is_dir() else ""
 
-    def _root(self) -> Path:
-        return Path(self.path).expanduser()
-
-    def _refuse(self, found: str, advice: str, cause: BaseException | None = None) -> NoReturn:
-        raise DataError(f"image folder {printable(repr(self.path))}: {printable(found)}; {advice}") from cause
-
-    def _name(self, file: Path) -> str:
-        return repr(file.relative_to(self._root()).as_posix())
-
-    # Which files
-
-    def _parts(self) -> dict[str, Listing]:
-        root = self._root()
-        if not self.path or not root.is_dir():
-            self._refuse("there is no such folder", "expected folder:PATH with the path of a folder of images")
-        given = [name for name in ("train", "test", "valid") if (root / name).is_dir()]
-        if not given:
-            return self._cut(self._listing(root))
-        if given[:2] != ["train", "test"]:
-            self._refuse(f"it has {' and '.join(given)}/ only", "expected train/ and test/, and perhaps valid/")
-        parts = {name: self._listing(root / name) for name in given}
-        if "valid" not in parts:
-            parts["train"], parts["valid"] = self._held_out(parts["train"])
-        return parts
-
-    def _listing(self, folder: Path) -> Listing:
-        images, folders = self._entries(folder)
-        if images and folders:
-            self._refuse(
-                f"{self._name(folder)} holds both images ({images[0].name!r}) and folders ({folders[0].name!r})",
-                "expected images alone, or one folder per class",
-            )
-        if images:
-            return Listing(images, None)
-        files, classes = [], []
-        for each in folders:
-            found, deeper = self._entries(each)
-            if deeper:
-                self._refuse(f"{self._name(deeper[0])} is a folder in a class folder", "expected images alone there")
-            files += found
-            classes += [each.name] * len(found)
-        if not files:
-            self._refuse(f"no images in {self._name(folder)}", f"expected files ending in {' '.join(SUFFIXES)}")
-        return Listing(files, classes)
-
-    def _entries(self, folder: Path) -> tuple[list[Path], list[Path]]:
-        """Return the images and the folders directly in a folder, sorted by name; what is hidden is left out."""
-        entries = sorted((e for e in folder.iterdir() if not e.name.startswith(".")), key=lambda e: os.fsencode(e.name))
-        folders = [entry for entry in entries if entry.is_dir()]
-        images = [entry for entry in entries if not entry.is_dir() and entry.suffix.lower() in SUFFIXES]
-        for entry in entries:
-            kind = mimetypes.guess_type(entry.name, strict=False)[0] or ""
-            if kind.startswith("image/") and entry not in images and not entry.is_dir():
-                self._refuse(f"{self._name(entry)} is an image ({kind}) that is not read", "convert it to png")
-        return images, folders
-
-    def _cut(self, whole: Listing) -> dict[str, Listing]:
-        n = len(whole.files)
-        tenth = max(1, n // 10)
-        if n < 3:
-            self._refuse(f"it holds {n} images", "expected three at least, to be split into train, valid and test")
-        order = self._order(n)
-        return {
-            "train": whole.pick(order[: n - 2 * tenth]),
-            "valid": whole.pick(order[n - 2 * tenth : n - tenth]),
-            "test": whole.pick(order[n - tenth :]),
-        }
-
-    def _held_out(self, train: Listing) -> tuple[Listing, Listing]:
-        n = len(train.files)
-        tenth = max(1, n // 10)
-        if n < 2:
-            self._refuse("train/ holds one image", "expected more, or valid/ beside it")
-        order = self._order(n)
-        return train.pick(order[: n - tenth]), train.pick(order[n - tenth :])
-
-    def _order(self, n: int) -> list[int]:
-        import numpy as np
-
-        # RandomState's streams are frozen: the same permutation with every numpy
-        return [int(row) for row in np.random.RandomState(0).permutation(n)]
-
-    def _class_numbers(self, parts: dict[str, Listing]) -> dict[str, int]:
-        """Return the number of each class by its name, as sorted; none without class folders."""
-        labelled = {name: part.classes for name, part in parts.items() if part.classes is not None}
-        if labelled and len(labelled) < len(parts):
-            self._refuse(f"only {' and '.join(labelled)} have class folders", "expected them in all parts or in none")
-        known = {name for classes in labelled.values() for name in classes}
-        return {name: number for number, name in enumerate(sorted(known, key=os.fsencode))}
-
-    # What they hold
+    def _shape(self, files: Sequence[Path]) -> tuple[int, int, int]:
+        """Return (C, H, W) of all images, from their heads alone."""
+        width, height, grey = head(files[0])
+        for file in files[1:]:
+            w, h, g = head(file)
+            grey = grey and g
+            if (w, h) != (width, height) and not self.size:
+                least = min(w, h, width, height)
+                cure = f"give a size to which all are resized and cropped, as in size={least}"
+                refuse(file, f"it is {w}x{h}, where {files[0].name} is {width}x{height}", cure)
+        channels = 1 if self.colour == "grey" or (self.colour == "auto" and grey) else 3
+        return (channels, self.size or height, self.size or width)
 
     def _split(
         self, part: Listing, shape: tuple[int, int, int], classes: dict[str, int]
@@ -171,58 +89,109 @@ class FolderDataset(Dataset):
 
         images = np.empty((len(part.files), *shape), np.uint8)
         for row, file in enumerate(part.files):
-            images[row] = self._pixels(file, shape)
+            images[row] = pixels(file, shape[0], self.size)
         if part.classes is None:
             return Split(images)
         return Split(images, np.array([classes[name] for name in part.classes], np.int64))
 
-    def _shape(self, files: Sequence[Path]) -> tuple[int, int, int]:
-        """Return (C, H, W) of all images, from their heads alone."""
-        first: tuple[int, int] | None = None
-        grey = True
-        for file in files:
-            with _Opened(self, file) as image:
-                size, mode = _upright_size(image), image.mode
-            first = first or size
-            grey = grey and mode in GREY_MODES
-            if size != first and not self.size:
-                self._refuse(
-                    f"{self._name(file)} is {size[0]}x{size[1]}, others are {first[0]}x{first[1]}",
-                    f"give a size, to which all are resized and cropped: folder[path=...,size={min(*size, *first)}]",
-                )
-        width, height = (self.size, self.size) if self.size else first or (0, 0)
-        return (1 if self.colour == "grey" or (self.colour == "auto" and grey) else 3, height, width)
 
-    def _pixels(self, file: Path, shape: tuple[int, int, int]) -> NDArray[Any]:
-        """Return one image as uint8, (C, H, W)."""
-        import numpy as np
-        from PIL import Image, ImageOps
-
-        with _Opened(self, file) as image:
-            image.load()
-            upright = self._opaque(file, ImageOps.exif_transpose(image))
-            pixels = upright.convert("L" if shape[0] == 1 else "RGB")
-            if self.size:
-                # cropped on the way, so that a long strip is never blown up whole
-                side, (width, height) = min(pixels.size), pixels.size
-                left, top = (width - side) / 2, (height - side) / 2
-                box = (left, top, left + side, top + side)
-                pixels = pixels.resize((self.size, self.size), Image.Resampling.BICUBIC, box)
-        array = np.asarray(pixels, np.uint8)
-        return array[None] if shape[0] == 1 else array.transpose(2, 0, 1)
-
-    def _opaque(self, file: Path, image: Image) -> Image:
-        if not image.has_transparency_data:
-            return image
-        image = image.convert("RGBA")
-        least = image.getchannel("A").getextrema()[0]
-        if least != 255:
-            self._refuse(f"{self._name(file)} is transparent in places", "lay it on a background first")
-        return image
+# Which files belong to which split -----------------------------------------------------------------------------------
 
 
-class _Opened:
-    """An image opened with care: what Pillow raises on broken or giant files becomes a DataError with their name."""
+def _parts(root: Path) -> dict[str, Listing]:
+    given = [name for name in ("train", "test", "valid") if (root / name).is_dir()]
+    if not given:
+        return _cut(root, _listing(root))
+    if given[:2] != ["train", "test"]:
+        refuse(root, f"of train/, test/ and valid/ it has only {' and '.join(given)}/", "expected train/ and test/")
+    parts = {name: _listing(root / name) for name in given}
+    for name, part in parts.items():
+        if (part.classes is None) != (parts["train"].classes is None):
+            refuse(root, f"one of train/ and {name}/ has class folders", "expected them in all parts or in none")
+        if strange := sorted(set(part.classes or ()) - set(parts["train"].classes or ())):
+            refuse(root / name, f"class {strange[0]!r} is not in train/", "expected the same class folders")
+    if "valid" not in parts:
+        parts["train"], parts["valid"] = _held_out(root, parts["train"])
+    return parts
 
-    def __init__(self, dataset: FolderDataset, file: Path) -> None:
-        self.dataset, self.file = dataset, file
+
+def _listing(folder: Path) -> Listing:
+    images, folders = _entries(folder)
+    if images and folders:
+        found = f"it holds both images ({images[0].name!r}) and folders ({folders[0].name!r})"
+        refuse(folder, found, "expected images alone, or one folder per class")
+    if images:
+        return Listing(images, None)
+    files: list[Path] = []
+    classes: list[str] = []
+    for each in folders:
+        found_images, deeper = _entries(each)
+        if deeper:
+            refuse(deeper[0], "a folder inside a class folder", "expected images alone there")
+        files += found_images
+        classes += [each.name] * len(found_images)
+    if not files:
+        refuse(folder, "no images in it", f"expected files ending in {' '.join(SUFFIXES)}")
+    return Listing(files, classes)
+
+
+def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images and the folders directly in a folder, sorted by name; what is hidden is left out."""
+    visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    images, folders = [], []
+    for entry in sorted(visible, key=os.fsencode):
+        kind = mimetypes.guess_type(entry.name, strict=False)[0] or ""
+        if entry.is_dir():
+            folders.append(entry)
+        elif entry.suffix.lower() in SUFFIXES:
+            images.append(entry)
+        elif kind.startswith("image/"):
+            # left out in silence, it would be missed by nobody
+            refuse(entry, f"an image of a kind that is not read ({kind})", "convert it to png, or move it away")
+    return images, folders
+
+
+def _cut(root: Path, whole: Listing) -> dict[str, Listing]:
+    n = len(whole.files)
+    tenth = max(1, n // 10)
+    if n < 3:
+        refuse(root, f"it holds {n} images", "expected three or more, to be split into train, valid and test")
+    order = _order(n)
+    return {
+        "train": whole.pick(order[: n - 2 * tenth]),
+        "valid": whole.pick(order[n - 2 * tenth : n - tenth]),
+        "test": whole.pick(order[n - tenth :]),
+    }
+
+
+def _held_out(root: Path, train: Listing) -> tuple[Listing, Listing]:
+    n = len(train.files)
+    tenth = max(1, n // 10)
+    if n < 2:
+        refuse(root / "train", "it holds one image", "expected more, or valid/ beside it")
+    order = _order(n)
+    return train.pick(order[: n - tenth]), train.pick(order[n - tenth :])
+
+
+def _order(n: int) -> list[int]:
+    import numpy as np
+
+    # the streams of RandomState are frozen: every numpy gives the same permutation
+    return [int(row) for row in np.random.RandomState(0).permutation(n)]
+
+
+def _class_numbers(parts: dict[str, Listing]) -> dict[str, int]:
+    """Return the number of each class by its name, in sorted order; none without class folders."""
+    names = {name for part in parts.values() for name in part.classes or ()}
+    return {name: number for number, name in enumerate(sorted(names, key=os.fsencode))}
+
+
+def _stamps(folder: Path, depth: int) -> Iterator[list[Any]]:
+    for entry in os.scandir(folder):
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            told = entry.stat()
+            yield [ascii(entry.path), told.st_size, told.st_mtime_ns]
+        elif depth:
+            yield from _stamps(Path(entry.path), depth - 1)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEYS = ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test")
-UNREADABLE = (OSError, ValueError, EOFError, RuntimeError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What zipfile and numpy raise on broken archives."""
+
 COLOURS = (1, 3)
 
 
@@ -108,7 +110,9 @@ class NpzDataset(Dataset):
                 shape, dtype = _header(member)
                 told, packed = math.prod(shape) * dtype.itemsize, archive.getinfo(f"{name}.npy").file_size
             if dtype.hasobject or dtype.fields is not None:
-                self._refuse(f"{name} holds Python objects (dtype {dtype})", "save plain arrays; pickles are not opened")
+                self._refuse(
+                    f"{name} holds Python objects (dtype {dtype})", "save plain arrays; pickles are not opened"
+                )
             if told > packed:
                 self._refuse(f"{name} says {told} bytes and holds {packed}", "it is truncated: write it again")
             unpacked += told

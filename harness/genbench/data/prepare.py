@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from genbench.api import Dataset, Space, Split, Splits
 from genbench.data.folders import cache_folder, data_folder
@@ -196,7 +196,7 @@ def _stored(dataset: Dataset, key: dict[str, Any], fingerprint: str) -> Prepared
             shape=(channels, height, width),
             classes=record["classes"],
             bounds=(low, high),
-            sizes=record["sizes"],
+            sizes={split: record["sizes"][split] for split in get_args(SplitName)},
             folder=folder,
             command=f"genbench data prepare {shlex.quote(_spelling(dataset, str(key['name'])))} --fresh",
         )
@@ -206,10 +206,9 @@ def _stored(dataset: Dataset, key: dict[str, Any], fingerprint: str) -> Prepared
 
 def _spelling(dataset: Dataset, name: str) -> str:
     """Return how the dataset is asked for: its name and the options that differ from their defaults."""
-    if not dataclasses.is_dataclass(dataset):
-        return name
-    options = {field: getattr(dataset, field.name) for field in dataclasses.fields(dataset)}
-    changed = {field.name: value for field, value in options.items() if value != field.default}
+    plugin: Any = dataset
+    fields = dataclasses.fields(plugin) if dataclasses.is_dataclass(plugin) else ()
+    changed = {f.name: getattr(plugin, f.name) for f in fields if getattr(plugin, f.name) != f.default}
     positional = getattr(dataset, "positional", None)
     if positional in changed and len(changed) == 1:
         return f"{name}:{changed[positional]}"

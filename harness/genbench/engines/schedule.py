@@ -30,6 +30,19 @@ class Watcher(Protocol):
         """A task ended."""
 
 
+class Silent:
+    """Tells nobody."""
+
+    def started(self, task: str) -> None:
+        """Do nothing."""
+
+    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
+        """Do nothing."""
+
+    def ended(self, task: str, outcome: Outcome) -> None:
+        """Do nothing."""
+
+
 def perform_all(engine: Engine, tasks: Iterable[Task], watcher: Watcher) -> dict[str, Outcome]:
     """Perform tasks on an engine; return how each ended. The engine is closed, also when interrupted."""
     outcomes: dict[str, Outcome] = {}

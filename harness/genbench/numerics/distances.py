@@ -2,22 +2,26 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-_SWITCHES: list[tuple[Any, str, Any]] = (
-    [(torch.backends.cuda.matmul, "fp32_precision", "ieee"), (torch.backends.mkldnn.matmul, "fp32_precision", "ieee")]
-    if hasattr(torch.backends.cuda.matmul, "fp32_precision")  # torch 2.9 and later
-    else [(torch.backends.cuda.matmul, "allow_tf32", False)]
+# How a float32 product may be rounded; the first pair of names is that of torch 2.9 and later.
+_SWITCH, _FULL = (
+    ("fp32_precision", "ieee") if hasattr(torch.backends.cuda.matmul, "fp32_precision") else ("allow_tf32", False)
 )
+_BACKENDS = [
+    backend
+    for backend in (torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None))
+    if hasattr(backend, _SWITCH)
+]
 
 
 def squared_distances(
     x: Tensor,
     y: Tensor,
-    memory_mib: float = 256,
+    memory_mib: float = 128,
     row_bytes: int = 0,
     names: tuple[str, str] = ("x", "y"),
 ) -> Iterator[tuple[slice, Tensor]]:
@@ -51,15 +55,20 @@ def squared_distances(
 def _check_shapes(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
     for name, values in zip(names, (x, y), strict=True):
         if values.dim() < 2 or values.numel() == 0:
-            raise ValueError(f"{name} of shape {tuple(values.shape)}: expected rows, at least one, of at least one value")
+            raise ValueError(
+                f"{name} of shape {tuple(values.shape)}: expected rows, at least one, of at least one value"
+            )
     if x[0].numel() != y[0].numel():
-        raise ValueError(f"{names[0]} of shape {tuple(x.shape)} and {names[1]} of shape {tuple(y.shape)}: widths differ")
+        raise ValueError(
+            f"{names[0]} of shape {tuple(x.shape)} and {names[1]} of shape {tuple(y.shape)}: widths differ"
+        )
 
 
 def _squared_norms(values: Tensor, name: str) -> Tensor:
     """Return ‖v‖² of each row, (n,), summed in float64, or refuse what would leave the numbers."""
-    norms = torch.linalg.vector_norm(values, dim=1, dtype=torch.float64).square()
-    # Four times the greatest norm bounds a distance. NaN and infinity fail the comparison too.
+    parts = [torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in torch.split(values, 1024)]
+    norms: Tensor = torch.cat(parts).square_()
+    # Four times the greatest of them bounds a distance. NaN and infinity fail the comparison too.
     if not bool((norms < torch.finfo(values.dtype).max / 8).all()):
         raise ValueError(f"{name} hold NaN, infinity or values too large to square: expected finite values")
     return norms.to(values.dtype)
@@ -72,18 +81,19 @@ def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int) -> list
     """
     n, row = len(x), y.element_size() * (len(y) + y.shape[1]) + row_bytes
     count = -(-n // max(1, int(memory_mib * 2**20 / row)))
-    ends = [n - (count - i - 1) * n // count for i in range(count)]
-    return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+    size, longer = divmod(n, count)
+    starts = [i * size + min(i, longer) for i in range(count + 1)]
+    return [slice(start, end) for start, end in pairwise(starts)]
 
 
 @contextmanager
 def _full_precision() -> Iterator[None]:
     """Keep matrix products in true float32, whatever a model has set for its training: TF32 keeps three digits."""
-    before = [getattr(switch, name) for switch, name, _ in _SWITCHES]
+    before = [getattr(backend, _SWITCH) for backend in _BACKENDS]
     try:
-        for switch, name, full in _SWITCHES:
-            setattr(switch, name, full)
+        for backend in _BACKENDS:
+            setattr(backend, _SWITCH, _FULL)
         yield
     finally:
-        for (switch, name, _), value in zip(_SWITCHES, before, strict=True):
-            setattr(switch, name, value)
+        for backend, value in zip(_BACKENDS, before, strict=True):
+            setattr(backend, _SWITCH, value)

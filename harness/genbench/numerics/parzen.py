@@ -21,6 +21,9 @@ _DECADE = 9 * _COARSE
 _FIRST, _LAST = -2 * _DECADE, 4 * _DECADE
 """The search counts in steps of 1/32 of the paper's: 0.8 %. Step 0 is 0.1; these two are SIGMA_LIMITS."""
 
+_KERNELS = 2**21
+"""How many kernels are computed at a time: few enough to stay in a CPU's cache, enough to fill a GPU."""
+
 
 @dataclass(frozen=True)
 class Bandwidth:
@@ -31,20 +34,20 @@ class Bandwidth:
     at_edge: bool
 
 
-def log_likelihoods(samples: Tensor, points: Tensor, sigmas: Sequence[float], memory_mib: float = 256) -> Tensor:
+def log_likelihoods(samples: Tensor, points: Tensor, sigmas: Sequence[float], memory_mib: float = 128) -> Tensor:
     """Return the log density of each point under a Gaussian of each bandwidth on every sample, (k, n_points) float64.
 
     LL(x) = logmeanexp_j(-‖x - s_j‖² / 2σ²) - d·log(σ√(2π)), in nats, for samples (n, ...) and points (n_points, ...)
-    on one device; each distance is computed once for all sigmas. Working memory stays within `memory_mib` beside a
-    copy of the samples (and within three rows of distances at least); it changes results by rounding only.
+    on one device; each distance is computed once for all sigmas. Beside a copy of the samples and a few MiB, working
+    copy of the samples; it changes results by rounding only.
 
     Raises ValueError for empty sets or sigmas, values that are not finite, unequal widths, sigmas out of range.
     """
-    return _log_densities(_gaps(samples, points, memory_mib), _checked(sigmas), points[0].numel())
+    return _log_densities(_gaps(samples, points, memory_mib), _checked(sigmas), math.prod(points.shape[1:]))
 
 
 def choose_sigma(
-    samples: Tensor, valid: Tensor, sigmas: Sequence[float] | None = PAPER_SIGMAS, memory_mib: float = 256
+    samples: Tensor, valid: Tensor, sigmas: Sequence[float] | None = PAPER_SIGMAS, memory_mib: float = 128
 ) -> Bandwidth:
     """Return the bandwidth with the greatest mean log-likelihood of the validation points.
 
@@ -76,7 +79,7 @@ def _gaps(samples: Tensor, points: Tensor, memory_mib: float) -> Iterator[tuple[
     The nearest sample decides most of a likelihood, so its distance is taken again in float64 from the difference: a
     sample that equals its point is at 0, not at the rounding error of a matrix product.
     """
-    row_bytes = 8 * len(samples) + 32 * points[0].numel() if len(points) else 0
+    row_bytes = 32 * math.prod(points.shape[1:])
     for rows, distances in squared_distances(points, samples, memory_mib, row_bytes, names=("points", "samples")):
         least, nearest = distances.min(dim=1, keepdim=True)
         difference = points[rows].flatten(1).double() - samples[nearest[:, 0]].flatten(1)  # (b, d)
@@ -84,10 +87,13 @@ def _gaps(samples: Tensor, points: Tensor, memory_mib: float) -> Iterator[tuple[
 
 
 def _log_densities(blocks: Iterable[tuple[Tensor, Tensor]], sigmas: Sequence[float], dim: int) -> Tensor:
-    parts = []
+    parts, kernel = [], None
     for nearest, gaps in blocks:
-        kernel = torch.empty_like(gaps)
-        parts.append(torch.stack([_log_density(nearest, gaps, sigma, dim, kernel) for sigma in sigmas]))
+        rows = max(1, _KERNELS // gaps.shape[1])
+        kernel = gaps.new_empty(rows, gaps.shape[1]) if kernel is None else kernel
+        for near, gap in zip(torch.split(nearest, rows), torch.split(gaps, rows), strict=True):
+            part = [_log_density(near, gap, sigma, dim, kernel[: len(gap)]) for sigma in sigmas]
+            parts.append(torch.stack(part))
     return torch.cat(parts, dim=1)  # (k, n_points)
 
 
@@ -105,12 +111,12 @@ def _log_density(nearest: Tensor, gaps: Tensor, sigma: float, dim: int, kernel: 
 def _mean_likelihoods(samples: Tensor, valid: Tensor, memory_mib: float) -> Callable[[Sequence[float]], list[float]]:
     """Return a function from bandwidths to the mean log-likelihoods of the validation points, in nats."""
     half = memory_mib / 2
-    fits = 4 * len(samples) * len(valid) <= half * 2**20
+    fits = max(4, samples.element_size()) * len(samples) * len(valid) <= half * 2**20
     kept = [(nearest, gaps.clone()) for nearest, gaps in _gaps(samples, valid, half)] if fits else None
 
     def means(sigmas: Sequence[float]) -> list[float]:
         blocks = kept or _gaps(samples, valid, memory_mib)
-        return _log_densities(blocks, sigmas, valid[0].numel()).mean(1).tolist()
+        return _log_densities(blocks, sigmas, math.prod(valid.shape[1:])).mean(1).tolist()
 
     return means
 
@@ -142,4 +148,4 @@ def _refined(means: Callable[[Sequence[float]], list[float]]) -> Bandwidth:
 
 
 def _sigma(step: int) -> float:
-    return 10.0 ** (step / _DECADE - 1)
+    return float(10.0 ** (step / _DECADE - 1))

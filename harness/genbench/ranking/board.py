@@ -141,7 +141,7 @@ def _ranked(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:
     """Return the rows, the ranked ones with their rank ranges. References take no part."""
     ours = [row for row in rows if row.kind == "ours" and row.summary]
     entries = [
-        statistics.Ranked([s.value for s in row.scores if s.value is not None], row.seeds_done == row.seeds_planned)
+        statistics.Row([s.value for s in row.scores if s.value is not None], row.seeds_done == row.seeds_planned)
         for row in ours
     ]
     ranges = statistics.rank_ranges(entries, higher_is_better)

@@ -45,17 +45,17 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "sample_seconds": Column("number", "mean wall time of sampling, in seconds"),
         "parameters": Column("count", "learned numbers in the model"),
         "peak_memory_mib": Column("number", "greatest memory held by a trial, in MiB"),
-        "diverged": Column("count", "trials that left the numbers"),
+        "diverged": Column("count", "trials that ended in NaN or infinity"),
         "failed": Column("count", "trials that raised an error"),
         "timeout": Column("count", "trials stopped at their deadline"),
         "out_of_memory": Column("count", "trials that ran out of memory"),
         "interrupted": Column("count", "trials stopped from outside"),
-        "device": Column("text", "where the trials ran"),
-        "threads": Column("count", "CPU threads per trial"),
+        "device": Column("text", "where the trials ran; where they differ, every value"),
+        "threads": Column("text", "CPU threads per trial; where trials differ, every value"),
         "genbench_version": Column("text", "version of genbench that ran the trials"),
         "plugin": Column("text", "distribution and version that the model comes from"),
         "torch_version": Column("text", "version of torch that ran the trials"),
-        "source": Column("text", "where a published number stands"),
+        "source": Column("text", "where a published number stands; the git commit behind ours"),
     }
 )
 

@@ -27,7 +27,7 @@ class Parzen(genbench.Metric):
     samples: Annotated[int, Ge(1)] = 10_000
     grid: Literal["refined", "paper"] = "refined"
     valid: Annotated[int, Ge(1)] = 1_000
-    memory_mib: Annotated[int, Ge(1)] = genbench.setting(256)
+    memory_mib: Annotated[int, Ge(1)] = genbench.setting(128)
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the mean over the target images, its standard error (population deviation / √n) and sigma."""

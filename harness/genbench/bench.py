@@ -1,0 +1,294 @@
+"""The calls behind the command line, which are the Python API too: run, load_results, leaderboard."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from genbench import suites
+from genbench.api import Engine
+from genbench.data.folders import cache_folder
+from genbench.data.prepare import Prepared, prepare
+from genbench.engines.plan import Dataset, Grid, missing, task
+from genbench.engines.schedule import Outcome, Silent, Watcher, perform_all
+from genbench.errors import RequestError, StoreError, printable
+from genbench.files import write_text
+from genbench.ranking import claims, frames
+from genbench.ranking.board import Board, boards
+from genbench.ranking.scores import Collected, collect
+from genbench.registry import names
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.store import Store
+from genbench.trial.protocol import Target
+from genbench.trial.spec import NO_BUDGET, Budget, TrialSpec
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
+"""The reference rows that are shown unless others, or none, are asked for."""
+
+DEFAULT_SEEDS = 3
+
+
+# Planning ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold."""
+
+    grid: Grid
+    data: Sequence[Prepared]
+    claims: Sequence[claims.Claim]
+    todo: Sequence[TrialSpec]
+    store: Store
+    engine: Resolved
+    device: str
+    threads: int
+    fresh: bool
+
+
+def plan(
+    models: Sequence[str] | str | None = None,
+    metrics: Sequence[str] | str | None = None,
+    datasets: Sequence[str] | str | None = None,
+    *,
+    suite: str | None = None,
+    seeds: int | Sequence[int] | None = None,
+    reference: Sequence[str] | str | None = None,
+    against: Sequence[str] | str | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    samples: int | None = None,
+    size: int | None = None,
+    budget: str | None = None,
+    target: Target = "test",
+    results: str | os.PathLike[str] = "results",
+    device: str = "auto",
+    threads: int = 1,
+    engine: str = "inline",
+    fresh: bool = False,
+) -> Plan:
+    """Return what a run would do, with its data prepared; nothing is written to the results.
+
+    What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
+    Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
+    """
+    base = suites.load(suite) if suite else suites.Suite(name="")
+    resolver = Resolver(load_registry(), cache_folder())
+    chosen = _merge(base.options, options or {})
+    wanted_models = _texts(models, base.models, ())
+    if not wanted_models:
+        raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
+    wanted_metrics = _texts(metrics, base.metrics, ("parzen",))
+    wanted_data = _texts(datasets, base.datasets, ("digits",))
+    references = _texts(reference, base.reference, REFERENCE)
+    overrides = _Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
+    resolved = {
+        "model": overrides.resolve("model", [*wanted_models, *(r for r in references if r != "none")]),
+        "metric": overrides.resolve("metric", wanted_metrics),
+        "dataset": overrides.resolve("dataset", wanted_data),
+    }
+    overrides.check_used()
+    found = resolver.resolve("engine", engine)
+    _check_device(device)
+    compared = claims.load(_texts(against, base.against, ()), resolver)
+    bound = budget or base.budget
+    data = [prepare(dataset.instantiate(), dataset.identity) for dataset in resolved["dataset"]]
+    grid = Grid(
+        models=resolved["model"],
+        datasets=[Dataset(r, p.digest) for r, p in zip(resolved["dataset"], data, strict=True)],
+        metrics=resolved["metric"],
+        seeds=_seeds(seeds, base.seeds),
+        target=target,
+        budget=Budget.parse(bound) if bound else NO_BUDGET,
+    )
+    store = Store(Path(results))
+    return Plan(grid, data, compared, missing(grid, store, fresh), store, found, device, threads, fresh)
+
+
+def _texts(given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]) -> list[str]:
+    """Return the first that is not None, a text with commas taken apart."""
+    chosen = given if given is not None else suite if suite is not None else default
+    return names.split(chosen) if isinstance(chosen, str) else [part for text in chosen for part in names.split(text)]
+
+
+def _seeds(given: int | Sequence[int] | None, suite: list[int] | None) -> list[int]:
+    if given is None:
+        return suite or list(range(DEFAULT_SEEDS))
+    return suites.check_seeds(given if isinstance(given, int) else list(given), "seeds")
+
+
+def _merge(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    merged: dict[str, dict[str, Any]] = {}
+    for layer in layers:
+        for plugin, given in layer.items():
+            merged.setdefault(plugin, {}).update(given)
+    return merged
+
+
+class _Overrides:
+    """Resolves requests with the options that were set by plugin name, and notes which of those were used."""
+
+    def __init__(
+        self, resolver: Resolver, options: Mapping[str, Mapping[str, Any]], samples: int | None, size: int | None
+    ) -> None:
+        self._resolver = resolver
+        self._options = options
+        self._shared = {"metric": {"samples": samples}, "dataset": {"size": size}}
+        self._used: set[str] = set()
+
+    def resolve(self, kind: str, texts: Iterable[str]) -> list[Resolved]:
+        """Return the plugins asked for, equal ones once."""
+        found = [self._resolve(kind, text) for text in texts]
+        return list({(r.label, str(r.identity)): r for r in found}.values())
+
+    def _resolve(self, kind: str, text: str) -> Resolved:
+        name = names.parse(text).name
+        given = dict(self._options.get(name, {}))
+        self._used.add(name)
+        for option, value in self._shared.get(kind, {}).items():
+            if value is not None and option in self._resolver.resolve(kind, text).options:
+                given.setdefault(option, value)
+        return self._resolver.resolve(kind, text, given)
+
+    def check_used(self) -> None:
+        """Raise RequestError where options were set for a plugin that has no part in the run."""
+        for name in self._options:
+            if name not in self._used:
+                raise RequestError(
+                    f"options are set for {printable(name)!r}, which is not in this run; it has: "
+                    f"{', '.join(sorted(self._used))}"
+                )
+
+
+def _check_device(name: str) -> None:
+    if name not in ("auto", "cpu"):
+        from genbench.trial.surroundings import resolve_device
+
+        resolve_device(name)
+
+
+# Running -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a run came to: its boards, how the trials ended that it performed, and how long it took.
+
+    total counts the rows of leaderboard.csv and the trials of the whole results folder.
+    """
+
+    plan: Plan
+    boards: Sequence[Board]
+    outcomes: Mapping[str, Outcome]
+    seconds: float
+    total: tuple[int, int]
+    damaged: Sequence[str]
+
+    @property
+    def leaderboard(self) -> pd.DataFrame:
+        """Return the boards as a data frame, in the columns of leaderboard.csv."""
+        return frames.leaderboard(self.boards)
+
+    @property
+    def failed(self) -> int:
+        """Return how many scores that were asked for are missing, refusals of a metric apart."""
+        lacking = Counter[str]()
+        for board in self.boards:
+            for row in board.rows:
+                lacking.update(row.statuses)
+        return sum(count for status, count in lacking.items() if status != "skipped")
+
+
+def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
+    """Perform a plan, bring the CSV files up to date and return the report."""
+    started = time.perf_counter()
+    engine: Engine = planned.engine.instantiate()
+    where = {"results": planned.store.root, "device": planned.device, "threads": planned.threads}
+    tasks = [task(trial, planned.grid, fresh=planned.fresh, **where) for trial in planned.todo]
+    try:
+        outcomes = perform_all(engine, tasks, watcher or Silent())
+    finally:
+        collected = _write_tables(Store(planned.store.root))
+    return Report(
+        plan=planned,
+        boards=_boards_of(planned, collected),
+        outcomes=outcomes,
+        seconds=time.perf_counter() - started,
+        total=(len(frames.leaderboard(boards(collected.rows))), len({row.trial.id for row in collected.rows})),
+        damaged=collected.damaged,
+    )
+
+
+def run(*args: Any, watcher: Watcher | None = None, **kwargs: Any) -> Report:
+    """Train, score and rank; takes what `plan` takes. `genbench.run(models="gan,vae").leaderboard` is a data frame."""
+    return execute(plan(*args, **kwargs), watcher)
+
+
+def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
+    """Return the boards of the trials and protocols that were asked for, in the order asked for."""
+    grid = planned.grid
+    trials = {trial.id for trial in grid.trials()}
+    order = [p.id for metric in range(len(grid.metrics)) for p in (grid.protocols(d.digest)[metric] for d in grid.datasets)]
+    rows = [row for row in collected.rows if row.trial.id in trials and row.protocol_id in order]
+    rows.sort(key=lambda row: order.index(row.protocol_id))
+    return boards(rows, planned.claims, planned=len(grid.seeds))
+
+
+def _write_tables(store: Store) -> Collected:
+    """Write leaderboard.csv and trials.csv from the store, always whole; return what the store holds."""
+    from genbench.output.tables_csv import to_csv
+
+    collected = collect(store)
+    if store.trials.is_dir():
+        write_text(store.root / "leaderboard.csv", to_csv(frames.leaderboard(boards(collected.rows))))
+        write_text(store.root / "trials.csv", to_csv(frames.trials(collected.rows)))
+    return collected
+
+
+# Reading -------------------------------------------------------------------------------------------------------------
+
+
+class Results(NamedTuple):
+    """What a results folder holds, as data frames: a row per model and protocol, and a row per trial and protocol."""
+
+    leaderboard: pd.DataFrame
+    trials: pd.DataFrame
+
+
+def load_results(path: str | os.PathLike[str] = "results") -> Results:
+    """Return the leaderboard and the trials of a results folder. Raises StoreError where there are none."""
+    store = Store(Path(path))
+    store.check_readable()
+    collected = collect(store)
+    return Results(frames.leaderboard(boards(collected.rows)), frames.trials(collected.rows))
+
+
+def stored_boards(paths: Sequence[str | os.PathLike[str]], against: Sequence[str] = ()) -> tuple[list[Board], list[str]]:
+    """Return the boards of all scores in results folders, and what is wrong with folders that could not be read.
+
+    A trial that lies in several folders counts once. Raises StoreError where its scores differ.
+    """
+    compared = claims.load(against, Resolver(load_registry(), cache_folder())) if against else []
+    rows: dict[tuple[str, str], Any] = {}
+    damaged: list[str] = []
+    for path in paths:
+        store = Store(Path(path))
+        store.check_readable()
+        collected = collect(store)
+        damaged += collected.damaged
+        for row in collected.rows:
+            known = rows.setdefault((row.trial.id, row.protocol_id), row)
+            if known.value is not None and row.value is not None and known.value != row.value:
+                raise StoreError(
+                    f"trial {row.trial.id} has different scores for {row.metric['label']} in the folders given: "
+                    f"{known.value} and {row.value}; give one of the folders"
+                )
+    return boards(rows.values(), compared), damaged

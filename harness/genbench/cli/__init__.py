@@ -1,0 +1,117 @@
+"""The command line: one module per command, which parses, calls and prints. `main` turns errors into exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+from genbench.errors import GenbenchError, did_you_mean, printable
+
+COMMANDS = {
+    "run": "Train, score and rank models: the main job.",
+    "list": "List models, metrics, datasets, suites.",
+    "show": "Show what a name stands for: options, presets, abilities.",
+    "leaderboard": "Print the ranked tables of stored results, or export them.",
+    "data": "Prepare, verify or locate datasets.",
+    "plugins": "List installed plugins, the broken ones with their reason.",
+    "doctor": "Check the installation and its folders.",
+}
+"""Each command with its summary, so that help loads none of the modules `genbench.cli.<command>_command`."""
+
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order they are shown."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import and return a command."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"genbench.cli.{name}_command").command
+        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks of errors.")
+        if not any(param.name == "debug" for param in command.params):
+            command.params.append(debug)
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command, or answer an unknown name with the nearest."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise click.UsageError(f"unknown command {printable(args[0])!r}.{did_you_mean(args[0], COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands from the table, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _version(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib import metadata
+
+        click.echo(f"genbench {metadata.version('genbench')}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version.")
+def command_line() -> None:
+    """Benchmark generative models: train under one protocol, score under named ones, rank honestly.
+
+    Begin with: genbench run --models gan,vae --metric parzen
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (default: this process's); return its exit code: 0 done, 1 some trials failed, 2 wrong use."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    set_environment()
+    try:
+        code: Any = command_line.main(arguments, prog_name="genbench", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 0
+    except (click.ClickException, GenbenchError) as error:
+        if "--debug" in arguments:
+            raise
+        return _complain(_one_line(error))
+    except (KeyboardInterrupt, click.Abort):
+        print("genbench: interrupted. Finished stages are kept: the same command goes on from there.", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+        return 0
+    except Exception as error:
+        if "--debug" in arguments:
+            raise
+        return _complain(f"unexpected {type(error).__name__}: {printable(error)}. For the traceback, add --debug")
+
+
+def set_environment() -> None:
+    """Set what must be set before torch is imported; what the user has set stays."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _complain(message: str) -> int:
+    print(f"genbench: {message}", file=sys.stderr)
+    return 2
+
+
+def _one_line(error: click.ClickException | GenbenchError) -> str:
+    if isinstance(error, GenbenchError):
+        return printable(error, 1000)
+    message = printable(error.format_message(), 1000)
+    context = getattr(error, "ctx", None)
+    return f"{message} See: {context.command_path} --help" if context else message

@@ -1,0 +1,71 @@
+"""genbench doctor: is everything there that a run needs? Imports no plugin."""
+
+from __future__ import annotations
+
+import os
+import platform
+import tempfile
+from importlib import metadata
+from pathlib import Path
+
+import click
+
+from genbench import files
+from genbench.data.folders import cache_folder, data_folder
+from genbench.errors import printable
+from genbench.output.console import stdout_console
+from genbench.output.listing import listing
+from genbench.registry.plugins import GROUP
+
+PACKAGES = ("genbench", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pandas", "safetensors", "pluggy")
+VARIABLES = ("GENBENCH_DATA", "GENBENCH_CACHE", "GENBENCH_PLUGINS", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+
+
+@click.command("doctor")
+@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+def command(results: Path) -> int:
+    """Check versions, devices and folders. Exit code 1 where something stands in the way of a run."""
+    folders = {"data folder": data_folder(), "cache folder": cache_folder(), "results folder": results}
+    problems = {name: _problem(path) for name, path in folders.items()}
+    shipped = all(any(files.shipped(kind).glob("*.toml")) for kind in ("suites", "claims"))
+    points = sorted(point.name for point in metadata.entry_points(group=GROUP))
+    rows = [
+        ("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"),
+        *((package, _version(package)) for package in PACKAGES),
+        ("devices", _devices()),
+        *((name, f"{path}: {problems[name] or 'ok'}") for name, path in folders.items()),
+        ("suites and claims", f"{files.shipped('suites').parent}: {'ok' if shipped else 'MISSING'}"),
+        ("plugins installed", ", ".join(points) or "none beside the built-in"),
+        *((name, os.environ.get(name, "not set")) for name in VARIABLES),
+    ]
+    stdout_console().print(listing("doctor", rows))
+    missing = any(_version(package) == "MISSING" for package in PACKAGES)
+    return 1 if missing or not shipped or any(problems.values()) else 0
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "MISSING"
+
+
+def _devices() -> str:
+    try:
+        import torch
+    except ImportError as error:
+        return f"torch cannot be imported: {printable(error)}"
+    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return f"cpu, {len(names)} CUDA" + "".join(f"; cuda:{i} {name}" for i, name in enumerate(names))
+
+
+def _problem(path: Path) -> str:
+    """Return why nothing can be written under a path, or ""; tried in the nearest folder that exists."""
+    existing = next(parent for parent in (path.absolute(), *path.absolute().parents) if parent.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return ""
+    except OSError as error:
+        return f"CANNOT BE WRITTEN: {error.strerror or error}"
+
+

@@ -1,0 +1,68 @@
+"""genbench show: what a name stands for."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import click
+
+from genbench import suites
+from genbench.abilities import abilities
+from genbench.errors import RequestError, printable, unknown
+from genbench.output.console import stdout_console
+from genbench.output.listing import listing
+from genbench.registry import names, options
+from genbench.registry.plugins import KINDS, Entry, load_registry
+
+
+@click.command("show")
+@click.argument("name")
+def command(name: str) -> None:
+    """Show what NAME, a plugin's or a suite's, stands for: description, options, presets, abilities."""
+    plain = names.parse(name).name
+    registry = load_registry()
+    found = [entry for kind in KINDS for entry in registry.entries(kind) if entry.name == plain]
+    known = suites.available()
+    if plain in known:
+        click.echo(known[plain].read_text(encoding="utf-8"), nl=False)
+    elif not found:
+        everything = {e.name for kind in KINDS for e in registry.entries(kind)} | set(known)
+        raise unknown("name", plain, everything, see="genbench list")
+    for entry in found:
+        _show(registry.find(entry.kind, entry.name))
+
+
+def _show(entry: Entry) -> None:
+    cls = entry.load()
+    console = stdout_console()
+    console.print(f"{entry.name}: {entry.kind} of {entry.plugin.distribution}, version {cls.version}, {entry.target}\n")
+    console.print(inspect.getdoc(cls) or entry.summary)
+    console.print()
+    rows = [
+        (o.name, _shown(o.default), o.expected + ("" if o.identity else " (no part of the protocol)"))
+        for o in options.declared(cls).values()
+    ]
+    console.print(listing("options: default, expected", rows))
+    for preset, values in cls.presets.items():
+        given = ", ".join(f"{name}={_shown(value)}" for name, value in values.items())
+        console.print(f"\n{entry.name}@{preset}: {given}", soft_wrap=True)
+    for fact in _facts(entry.kind, cls):
+        console.print(f"\n{fact}")
+
+
+def _facts(kind: str, cls: type[Any]) -> list[str]:
+    if kind == "model":
+        able = ", ".join(abilities(cls)) or "none beside sampling"
+        return [f"family: {cls.family}; samples are {cls().samples_are}; abilities: {able}"]
+    if kind == "metric":
+        better = "higher" if cls.higher_is_better else "lower"
+        return [f"{cls.title}, {cls.unit}, {better} is better. Protocol: {cls().describe()}"]
+    return [cls.citation] if kind == "dataset" and cls.citation else []
+
+
+def _shown(value: object) -> str:
+    try:
+        return names.format_value(list(value) if isinstance(value, tuple) else value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise RequestError(f"default {printable(value)} cannot be shown: {printable(error)}") from error

@@ -1,0 +1,104 @@
+"""Image files read with care: broken, giant, animated or transparent ones are refused by name."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from genbench.errors import DataError, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+GREY_MODES = ("1", "L", "LA")
+MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
+ROTATED = (5, 6, 7, 8)
+"""The EXIF orientations that swap width and height."""
+
+
+def head(file: Path) -> tuple[int, int, bool]:
+    """Return an image's width, height, and whether it is stored as grey, without decoding it."""
+    with _opened(file) as image:
+        width, height = image.size
+        if _turnable(image) and image.getexif().get(0x0112) in ROTATED:
+            width, height = height, width
+        return width, height, image.mode in GREY_MODES
+
+
+def pixels(file: Path, channels: int, size: int = 0) -> NDArray[np.uint8]:
+    """Return an image, (C, H, W), upright, its central square resized to `size` where that is not 0."""
+    import numpy as np
+    from PIL import Image, ImageOps
+
+    with _opened(file) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image) if _turnable(image) else image
+        plain = _opaque(file, upright).convert("L" if channels == 1 else "RGB")
+        if size:
+            # cropped on the way, so that a long strip is never blown up whole
+            side, (width, height) = min(plain.size), plain.size
+            left, top = (width - side) / 2, (height - side) / 2
+            plain = plain.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
+        array: NDArray[np.uint8] = np.array(plain, np.uint8)
+    return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def refuse(path: Path, found: object, advice: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise the DataError about a file or folder."""
+    raise DataError(f"{printable(repr(str(path)))}: {printable(found)}; {advice}") from cause
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[Image]:
+    """Yield an image of a kind that is read, and turn all that Pillow raises into a DataError."""
+    from PIL import Image
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(file, formats=FORMATS) as image:
+                _check_kind(file, image)
+                yield image
+    except DataError:
+        raise
+    except bombs as error:
+        refuse(file, "too many pixels for one image", f"at most {Image.MAX_IMAGE_PIXELS}: remove or shrink it", error)
+    except Exception as error:  # broken files make Pillow raise nearly anything
+        reason = "it is empty" if _is_empty(file) else f"not a readable image ({type(error).__name__}: {error})"
+        refuse(file, reason, "remove or replace it", error)
+
+
+def _is_empty(file: Path) -> bool:
+    return file.is_file() and file.stat().st_size == 0
+
+
+def _check_kind(file: Path, image: Image) -> None:
+    if image.mode not in MODES:
+        refuse(file, f"its pixels have mode {image.mode}, not 8 bits a channel", "convert it to 8 bits first")
+    # an MPO is a JPEG photograph followed by its own previews
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        refuse(file, f"it has {getattr(image, 'n_frames', 1)} frames", "expected one: save the wanted one as png")
+
+
+def _turnable(image: Image) -> bool:
+    """Return whether an EXIF orientation is ours to apply: Pillow does it for TIFF, and a PNG would be decoded."""
+    return image.format in ("JPEG", "MPO", "WEBP")
+
+
+def _opaque(file: Path, image: Image) -> Image:
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    least: Any = image.getchannel("A").getextrema()[0]
+    if least != 255:
+        refuse(file, "it is transparent in places", "lay it on a background first")
+    return image

@@ -1,0 +1,126 @@
+"""Boards as tables for a terminal: ranked rows first, then references and published numbers, dim and unranked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from genbench.errors import printable
+from genbench.output import numbers
+from genbench.output.captions import caption
+from genbench.ranking.board import Board, BoardRow
+
+RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n ── \n")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its head, what it shows of a row, and the least width of terminal that it is shown at."""
+
+    head: str
+    cell: Callable[[BoardRow], str]
+    from_width: int = 0
+    right: bool = True
+
+
+COLUMNS = (
+    Column("rank", lambda row: rank(row)),
+    Column("model", lambda row: printable(row.model), right=False),
+    Column("mean ± se", lambda row: score(row)),
+    Column("95% interval", lambda row: interval(row), from_width=64),
+    Column("seeds", lambda row: seeds(row)),
+    Column("train", lambda row: numbers.seconds(row.mean_of("fit")), from_width=72),
+    Column("samples are", lambda row: row.samples_are, from_width=80, right=False),
+    Column("parameters", lambda row: numbers.count(_parameters(row)), from_width=110),
+    Column("se over examples", lambda row: numbers.number(row.stderr_examples), from_width=110),
+    Column("sampling", lambda row: numbers.seconds(row.mean_of("samples")), from_width=130),
+)
+
+
+def print_boards(boards: Sequence[Board], console: Console) -> None:
+    """Print boards: those of one metric on several datasets as one table with a column per dataset."""
+    by_metric: dict[str, list[Board]] = {}
+    for board in boards:
+        by_metric.setdefault(board.metric["label"], []).append(board)
+    for several in by_metric.values():
+        _print_title(several, console)
+        console.print(_table(several[0], console.width) if len(several) == 1 else _side_by_side(several))
+        for board in several:
+            for line in caption(board, named=len(several) > 1):
+                console.print(Text(f" {line}"))
+        console.print()
+
+
+def _print_title(boards: Sequence[Board], console: Console) -> None:
+    traits = boards[0].metric["traits"]
+    direction = "higher" if boards[0].higher_is_better else "lower"
+    where = f" on {boards[0].dataset}" if len(boards) == 1 else ""
+    title = f"{traits['title']}{where}, {traits['unit']}, {direction} is better"
+    console.print(Text(printable(title), style="bold"))
+
+
+def _table(board: Board, width: int) -> Table:
+    columns = [column for column in COLUMNS if width >= column.from_width]
+    table = Table(box=RULES, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="")
+    for column in columns:
+        wraps = column.head == "model"
+        table.add_column(column.head, justify="right" if column.right else "left", no_wrap=not wraps, overflow="fold")
+    for row in board.rows:
+        table.add_row(*(Text(column.cell(row)) for column in columns), style="" if row.kind == "ours" else "dim")
+    for row in board.alone:
+        table.add_row(*(Text(column.cell(row)) for column in columns), style="dim italic")
+    return table
+
+
+def _side_by_side(boards: Sequence[Board]) -> Table:
+    """Return a table like the paper's Table 1: a row per model, a column per dataset, the rank in brackets."""
+    table = Table(box=RULES, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="")
+    table.add_column("model", overflow="fold")
+    for board in boards:
+        table.add_column(f"{printable(board.dataset)} (rank)", justify="right", no_wrap=True)
+    cells: dict[tuple[str, str], list[str]] = {}
+    for place, board in enumerate(boards):
+        for row in (*board.rows, *board.alone):
+            shown = f"{score(row)} ({rank(row)})" if row.rank_low else score(row)
+            cells.setdefault((row.kind, row.model), ["-"] * len(boards))[place] = shown
+    for kind in ("ours", "reference", "published"):
+        for (of, model), row_cells in cells.items():
+            if of == kind:
+                texts = [Text(cell) for cell in (printable(model), *row_cells)]
+                table.add_row(*texts, style="" if kind == "ours" else "dim")
+    return table
+
+
+def rank(row: BoardRow) -> str:
+    """Return a row's rank range, or a dot for a row that is not ranked."""
+    return "·" if row.kind != "ours" else numbers.ranks(row.rank_low, row.rank_high)
+
+
+def score(row: BoardRow) -> str:
+    """Return mean ± standard error; a published row's as its source prints it; what became of a row without one."""
+    if row.claim:
+        return numbers.as_published(row.claim.value, row.claim.error)
+    if row.summary is None:
+        return ", ".join(row.statuses) or "-"
+    return numbers.mean_and_error(row.summary.mean, row.summary.stderr)
+
+
+def interval(row: BoardRow) -> str:
+    """Return the 95 % interval over seeds."""
+    summary = row.summary
+    return numbers.interval(summary.low, summary.high, summary.stderr) if summary and not row.claim else "-"
+
+
+def seeds(row: BoardRow) -> str:
+    """Return how many of the planned seeds have a score: 4/5."""
+    return "-" if row.claim else f"{row.seeds_done}/{row.seeds_planned}"
+
+
+def _parameters(row: BoardRow) -> int | None:
+    found = [s.trial.stages["fit"].details["parameters"] for s in row.scores if "fit" in s.trial.stages]
+    return max(found, default=None)

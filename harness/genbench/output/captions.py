@@ -1,0 +1,100 @@
+"""What stands under a table: what the errors are, how ranks were made, the protocol, and every reason for caution."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from genbench.errors import printable
+from genbench.output import numbers
+from genbench.ranking import statistics
+from genbench.ranking.board import Board, BoardRow
+from genbench.registry.resolve import source_digest
+
+
+def caption(board: Board, named: bool = False) -> list[str]:
+    """Return the lines under a board; `named` puts the dataset before the protocol."""
+    return [
+        *_errors(board),
+        *_ranks(board),
+        _protocol(board, named),
+        *_published(board),
+        *(f"! {line}" for line in _cautions(board)),
+    ]
+
+
+def _errors(board: Board) -> Iterator[str]:
+    counts = sorted({row.seeds_done for row in board.rows if row.seeds_done})
+    if not counts:
+        return
+    if counts[-1] == 1:
+        yield "One seed: no error, no interval, no rank. Give --seeds 3 or more."
+    else:
+        freedom = ", ".join(str(n - 1) for n in counts if n > 1)
+        yield f"±: standard error over training seeds; interval: t, {freedom} df."
+
+
+def _ranks(board: Board) -> Iterator[str]:
+    ranked = board.ranked
+    if len(ranked) < 2:
+        return
+    pairs = len(ranked) * (len(ranked) - 1) // 2
+    least = min(row.seeds_done for row in ranked)
+    gap = statistics.smallest_difference(least, len(ranked))
+    shown = f"; {least} seeds can show gaps above {gap:.1f} sd" if gap else ""
+    yield f"Ranks: Welch, Holm over {pairs} {'pair' if pairs == 1 else 'pairs'}, alpha .05{shown}."
+    if any(row.summary and row.summary.sd == 0 for row in ranked):
+        yield "Rows without any variance over seeds are compared exactly with each other."
+
+
+def _protocol(board: Board, named: bool) -> str:
+    where = f" on {board.dataset}" if named else ""
+    extras = "".join(_extra(board, name) for name in board.metric["traits"]["caption_extras"])
+    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{extras}."
+
+
+def _extra(board: Board, name: str) -> str:
+    """Return a number that the metric wants shown for every row, such as a chosen bandwidth."""
+    shown = [f"{row.model} {numbers.short(row.extras[name])}" for row in board.rows if name in row.extras]
+    return f"; {name}: {', '.join(shown)}" if shown else ""
+
+
+def _published(board: Board) -> Iterator[str]:
+    for row in (*board.rows, *board.alone):
+        if row.claim is None:
+            continue
+        error = f" ± {row.claim.error_means}." if row.claim.error_means else ""
+        same = "Same protocol." if row.claim.protocol_id == board.protocol_id else "Not our protocol"
+        differs = f": {row.claim.differs}." if row.claim.differs else ("." if not same.endswith(".") else "")
+        yield printable(f"Published {row.model}: {row.claim.source}.{error} {same}{differs}")
+
+
+def _cautions(board: Board) -> Iterator[str]:
+    yield from _as_good_as_real(board)
+    devices = {device for row in board.rows for device in row.recorded(lambda s: s.trial.environment.get("device"))}
+    if len(devices) > 1:
+        yield f"trained on different devices: {', '.join(sorted(devices))}; see the column device of leaderboard.csv"
+    for row in board.rows:
+        yield from _row_cautions(row)
+
+
+def _as_good_as_real(board: Board) -> Iterator[str]:
+    """Name models that score at least as high as real images: the metric cannot tell them apart."""
+    real = next((row for row in board.rows if row.samples_are == "real images" and row.summary), None)
+    if real is None or real.summary is None:
+        return
+    sign = 1 if board.higher_is_better else -1
+    better = [
+        row.model for row in board.rows if row.kind == "ours" and row.summary and sign * row.summary.mean >= sign * real.summary.mean
+    ]
+    if better:
+        yield (
+            f"{', '.join(better)} {'scores' if len(better) == 1 else 'score'} at least as well as real images: "
+            f"mind what this metric rewards. See: genbench show {board.metric['name']}"
+        )
+
+
+def _row_cautions(row: BoardRow) -> Iterator[str]:
+    if row.scores and row.scores[0].model["source"] not in ("", source_digest(row.scores[0].model["target"])):
+        yield f"{row.model}: trained by older code of the same version; --fresh trains it again"
+    for reason in row.reasons:
+        yield printable(f"{row.model} {reason}")

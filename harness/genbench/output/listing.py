@@ -1,0 +1,21 @@
+"""Plain two-column lists."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+from rich.text import Text
+
+from genbench.errors import printable
+
+
+def listing(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
+    """Return rows under a title, the first column as wide as it needs."""
+    table = Table(box=None, show_header=False, title=title, title_style="bold", title_justify="left", padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(printable(cell, 500)) for cell in row))
+    if not rows:
+        table.add_row(Text("none"))
+    return table
