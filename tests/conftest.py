@@ -25,3 +25,11 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("GENBENCH_TEST_DATA is not set: it names a folder with the real MNIST/raw and cifar10")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Install the toy plugin for one test; return its distribution's name."""
+    monkeypatch.syspath_prepend(Path(__file__).parent / "toy_plugin")
+    monkeypatch.setenv("GENBENCH_PLUGINS", "genbench-toy")
+    return "genbench-toy"

@@ -25,8 +25,7 @@ from genbench.registry import names
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
-from genbench.trial.protocol import Target
-from genbench.trial.spec import NO_BUDGET, Budget, TrialSpec
+from genbench.trial.spec import NO_BUDGET, Budget, Target, TrialSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,35 +81,27 @@ def plan(
     """
     base = suites.load(suite) if suite else suites.Suite(name="")
     resolver = Resolver(load_registry(), cache_folder())
-    chosen = _merge(base.options, options or {})
-    wanted_models = _texts(models, base.models, ())
-    if not wanted_models:
+    wanted = _texts(models, base.models, ())
+    if not wanted:
         raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
-    wanted_metrics = _texts(metrics, base.metrics, ("parzen",))
-    wanted_data = _texts(datasets, base.datasets, ("digits",))
-    references = _texts(reference, base.reference, REFERENCE)
+    wanted += [name for name in _texts(reference, base.reference, REFERENCE) if name != "none"]
+    chosen = _merge(base.options, options or {})
     overrides = _Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
-    resolved = {
-        "model": overrides.resolve("model", [*wanted_models, *(r for r in references if r != "none")]),
-        "metric": overrides.resolve("metric", wanted_metrics),
-        "dataset": overrides.resolve("dataset", wanted_data),
-    }
+    all_models = overrides.resolve("model", wanted)
+    all_metrics = overrides.resolve("metric", _texts(metrics, base.metrics, ("parzen",)))
+    sources = overrides.resolve("dataset", _texts(datasets, base.datasets, ("digits",)))
     overrides.check_used()
-    found = resolver.resolve("engine", engine)
-    _check_device(device)
-    compared = claims.load(_texts(against, base.against, ()), resolver)
     bound = budget or base.budget
-    data = [prepare(dataset.instantiate(), dataset.identity) for dataset in resolved["dataset"]]
-    grid = Grid(
-        models=resolved["model"],
-        datasets=[Dataset(r, p.digest) for r, p in zip(resolved["dataset"], data, strict=True)],
-        metrics=resolved["metric"],
-        seeds=_seeds(seeds, base.seeds),
-        target=target,
-        budget=Budget.parse(bound) if bound else NO_BUDGET,
-    )
+    numbered = _seeds(seeds, base.seeds)
+    limit = Budget.parse(bound) if bound else NO_BUDGET
+    place = resolver.resolve("engine", engine)
+    compared = claims.load(_texts(against, base.against, ()), resolver)
+    _check_device(device)
+    data = [prepare(source.instantiate(), source.identity) for source in sources]
+    pairs = [Dataset(source, prepared.digest) for source, prepared in zip(sources, data, strict=True)]
+    grid = Grid(all_models, pairs, all_metrics, numbered, target, limit)
     store = Store(Path(results))
-    return Plan(grid, data, compared, missing(grid, store, fresh), store, found, device, threads, fresh)
+    return Plan(grid, data, compared, missing(grid, store, fresh), store, place, device, threads, fresh)
 
 
 def _texts(given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]) -> list[str]:
@@ -211,8 +202,10 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     """Perform a plan, bring the CSV files up to date and return the report."""
     started = time.perf_counter()
     engine: Engine = planned.engine.instantiate()
-    where = {"results": planned.store.root, "device": planned.device, "threads": planned.threads}
-    tasks = [task(trial, planned.grid, fresh=planned.fresh, **where) for trial in planned.todo]
+    tasks = [
+        task(trial, planned.grid, planned.store.root, planned.device, planned.threads, planned.fresh)
+        for trial in planned.todo
+    ]
     try:
         outcomes = perform_all(engine, tasks, watcher or Silent())
     finally:
@@ -236,7 +229,9 @@ def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
     """Return the boards of the trials and protocols that were asked for, in the order asked for."""
     grid = planned.grid
     trials = {trial.id for trial in grid.trials()}
-    order = [p.id for metric in range(len(grid.metrics)) for p in (grid.protocols(d.digest)[metric] for d in grid.datasets)]
+    order = [
+        p.id for metric in range(len(grid.metrics)) for p in (grid.protocols(d.digest)[metric] for d in grid.datasets)
+    ]
     rows = [row for row in collected.rows if row.trial.id in trials and row.protocol_id in order]
     rows.sort(key=lambda row: order.index(row.protocol_id))
     return boards(rows, planned.claims, planned=len(grid.seeds))
@@ -271,7 +266,9 @@ def load_results(path: str | os.PathLike[str] = "results") -> Results:
     return Results(frames.leaderboard(boards(collected.rows)), frames.trials(collected.rows))
 
 
-def stored_boards(paths: Sequence[str | os.PathLike[str]], against: Sequence[str] = ()) -> tuple[list[Board], list[str]]:
+def stored_boards(
+    paths: Sequence[str | os.PathLike[str]], against: Sequence[str] = ()
+) -> tuple[list[Board], list[str]]:
     """Return the boards of all scores in results folders, and what is wrong with folders that could not be read.
 
     A trial that lies in several folders counts once. Raises StoreError where its scores differ.

@@ -61,7 +61,8 @@ def replacing(path: Path) -> Iterator[Path]:
             f"cannot write {printable(path)}: {error.strerror or error}. What was stored is kept."
         ) from error
     finally:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            aside.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -86,7 +86,9 @@ def parse_seeds(text: str) -> list[int]:
     for part in text.removesuffix(",").split(","):
         match = re.fullmatch(r"\s*(\d{1,18})(?:-(\d{1,18}))?\s*", part)
         if match is None:
-            raise RequestError(f"--seeds {printable(text)!r}: expected a count (5), a list (0,3), a range (0-4) or one (3,)")
+            raise RequestError(
+                f"--seeds {printable(text)!r}: expected a count (5), a list (0,3), a range (0-4) or one (3,)"
+            )
         first, last = int(match[1]), int(match[2] or match[1])
         if last - first >= MOST_SEEDS:
             raise RequestError(f"--seeds {printable(text)!r}: more than {MOST_SEEDS:,} seeds")

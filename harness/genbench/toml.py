@@ -33,4 +33,11 @@ def check(table: Mapping[str, Any], shape: Shape, where: str) -> None:
             raise RequestError(f"{where}: {key} is {printable(repr(value), 60)}; expected {expected}")
 
 
-_WORDS = {str: "a text", int: "a whole number", float: "a number", list: "a list", dict: "a table", bool: "true or false"}
+_WORDS = {
+    str: "a text",
+    int: "a whole number",
+    float: "a number",
+    list: "a list",
+    dict: "a table",
+    bool: "true or false",
+}

@@ -43,7 +43,9 @@ class LazyGroup(click.Group):
             command.params.append(debug)
         return command
 
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command, or answer an unknown name with the nearest."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(f"unknown command {printable(args[0])!r}.{did_you_mean(args[0], COMMANDS)}", ctx)

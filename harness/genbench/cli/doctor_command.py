@@ -67,5 +67,3 @@ def _problem(path: Path) -> str:
             return ""
     except OSError as error:
         return f"CANNOT BE WRITTEN: {error.strerror or error}"
-
-

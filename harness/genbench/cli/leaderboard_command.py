@@ -17,8 +17,16 @@ from genbench.registry import names
 
 @click.command("leaderboard")
 @click.argument("results", nargs=-1, type=click.Path(path_type=Path))
-@click.option("--format", "form", type=click.Choice(["table", "csv", "markdown", "latex", "json"]), default="table", show_default=True)
-@click.option("--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead of printing.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "csv", "markdown", "latex", "json"]),
+    default="table",
+    show_default=True,
+)
+@click.option(
+    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead of printing."
+)
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
 @click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
 @click.option("--against", multiple=True, metavar="CLAIMS", help="Published numbers to show: goodfellow2014.")
@@ -31,7 +39,9 @@ def command(
     against: tuple[str, ...],
 ) -> int:
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
-    found, damaged = bench.stored_boards(results or (Path("results"),), [part for text in against for part in names.split(text)])
+    found, damaged = bench.stored_boards(
+        results or (Path("results"),), [part for text in against for part in names.split(text)]
+    )
     boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise RequestError("no scores there for what was asked; without --metric and --dataset, all are shown")
@@ -63,4 +73,4 @@ def _print(boards: list[Board]) -> None:
 def _text(boards: list[Board], form: str) -> str:
     from genbench.output import formats
 
-    return formats.render(frames.leaderboard(boards), form)
+    return formats.export(frames.leaderboard(boards), form)

@@ -16,7 +16,9 @@ def command() -> None:
     entries = [entry for kind in KINDS for entry in registry.entries(kind)]
     rows = []
     for plugin in registry.plugins:
-        names = [e.name for e in entries if (e.plugin.name, e.plugin.distribution) == (plugin.name, plugin.distribution)]
+        names = [
+            e.name for e in entries if (e.plugin.name, e.plugin.distribution) == (plugin.name, plugin.distribution)
+        ]
         state = f"BROKEN: {plugin.problem}" if plugin.problem else "ok"
         rows.append((plugin.name, f"{plugin.distribution} {plugin.version}", state, ", ".join(names)))
     stdout_console().print(listing("plugins", rows))

@@ -30,23 +30,50 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 @click.command("run")
 @click.argument("suite", required=False)
 # What is compared
-@click.option("--models", "--model", "-m", multiple=True, metavar="NAMES", help="Models: gan,vae or gan@paper or vae[latent=50].")
-@click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="Metrics: parzen or parzen@paper.  [default: parzen]")
-@click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="Datasets: digits, mnist, npz:PATH, folder:PATH.  [default: digits]")
+@click.option(
+    "--models", "--model", "-m", multiple=True, metavar="NAMES", help="Models: gan,vae or gan@paper or vae[latent=50]."
+)
+@click.option(
+    "--metrics", "--metric", multiple=True, metavar="NAMES", help="Metrics: parzen or parzen@paper.  [default: parzen]"
+)
+@click.option(
+    "--datasets",
+    "--dataset",
+    "-d",
+    multiple=True,
+    metavar="NAMES",
+    help="Datasets: digits, mnist, npz:PATH, folder:PATH.  [default: digits]",
+)
 @click.option("--seeds", metavar="SEEDS", help="How many (5), or which (0,3 or 0-4 or 3,).  [default: 3]")
 @click.option("--seed", type=click.IntRange(min=0), help="That one seed.")
-@click.option("--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="Set an option of a model, metric or dataset.")
+@click.option(
+    "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="Set an option of a model, metric or dataset."
+)
 @click.option("--reference", multiple=True, metavar="NAMES", help="Reference rows, or none.  [default: all four]")
 @click.option("--against", multiple=True, metavar="CLAIMS", help="Published numbers to show: goodfellow2014.")
 # Under what protocol
 @click.option("--samples", type=click.IntRange(min=1), help="Samples that metrics score.")
 @click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH.")
-@click.option("--target", type=click.Choice(["test", "valid"]), default="test", show_default=True, help="Split scored against; tune on valid.")
+@click.option(
+    "--target",
+    type=click.Choice(["test", "valid"]),
+    default="test",
+    show_default=True,
+    help="Split scored against; tune on valid.",
+)
 @click.option("--budget", metavar="5000steps|60s", help="Bound on the training of every model.")
 # How and where
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of results.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of results."
+)
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option("--threads", type=click.IntRange(1, 1024), default=1, show_default=True, help="Threads per trial; other counts give other bits.")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Threads per trial; other counts give other bits.",
+)
 @click.option("--engine", default="inline", show_default=True, help="Where trials run.")
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write no results.")
@@ -60,7 +87,7 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
     seeds, seed = given.pop("seeds"), given.pop("seed")
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
-    lists = {name: list(given.pop(name)) or None for name in ("models", "metrics", "datasets", "reference", "against")}
+    lists: dict[str, Any] = {name: list(given.pop(name)) or None for name in ("models", "metrics", "datasets", "reference", "against")}
     plan = bench.plan(
         suite=suite,
         options=parse_settings(settings),
@@ -95,7 +122,9 @@ def _run(plan: bench.Plan, quiet: bool) -> int:
     from genbench.output.board import print_boards
     from genbench.output.progress import watching
 
-    with watching(stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet) as watcher:
+    with watching(
+        stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
+    ) as watcher:
         report = bench.execute(plan, watcher)
     console = stdout_console()
     print_boards(report.boards, console)

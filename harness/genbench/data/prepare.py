@@ -96,6 +96,7 @@ class Prepared:
 
         split, part = name.split("-")
         expected = (self.sizes[split], *self.shape) if part == "images" else (self.sizes[split],)
+        _wait_for(self.folder)
         try:
             array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
@@ -139,6 +140,7 @@ def _prepare(dataset: Dataset, key: dict[str, Any], fresh: bool) -> Prepared:
     with _writing(folder.parent), _aside(folder) as aside:
         _write(aside, key, content)
         _commit(aside, folder, replace=fresh or _stored(dataset, key, fingerprint) is None)
+    _wait_for(folder)
     if found := _stored(dataset, key, fingerprint):
         return found
     raise DataError(f"dataset {str(key['name'])!r}: what was stored in {printable(folder)} cannot be read back")
@@ -235,17 +237,25 @@ def _write(folder: Path, key: dict[str, Any], content: Content) -> None:
 
 def _commit(aside: Path, folder: Path, replace: bool) -> None:
     """Give the finished folder its name. Where another process was first, its equal content stays."""
-    if replace and folder.exists():
-        old = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    old = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    if replace:
         with contextlib.suppress(FileNotFoundError):
             folder.rename(old)
-        shutil.rmtree(old, ignore_errors=True)
     try:
         aside.rename(folder)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     sync_folder(folder.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _wait_for(folder: Path) -> None:
+    """Wait for a folder that another process is just replacing: between its two renames there is none."""
+    for _ in range(50):
+        if folder.exists():
+            return
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,8 @@ from genbench.api import Task
 from genbench.registry.resolve import Resolved
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial.protocol import Protocol, Target, is_scored
-from genbench.trial.spec import NO_BUDGET, Assignment, Budget, TrialSpec
+from genbench.trial.protocol import Protocol, is_scored
+from genbench.trial.spec import NO_BUDGET, Assignment, Budget, Target, TrialSpec
 
 SETTLED = ("diverged", "failed", "out-of-memory")
 """Statuses that a trial keeps until --fresh: doing it again would end the same."""

@@ -66,8 +66,10 @@ def _check_shapes(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
 
 def _squared_norms(values: Tensor, name: str) -> Tensor:
     """Return ‖v‖² of each row, (n,), summed in float64, or refuse what would leave the numbers."""
-    parts = [torch.linalg.vector_norm(part, dim=1, dtype=torch.float64) for part in torch.split(values, 1024)]
-    norms: Tensor = torch.cat(parts).square_()
+    norms = torch.empty(len(values), dtype=torch.float64, device=values.device)
+    # In parts, since each is copied to float64; into one tensor, since small ones kept between them split the heap.
+    for part, out in zip(torch.split(values, 1024), torch.split(norms, 1024), strict=True):
+        torch.linalg.vector_norm(part, dim=1, dtype=torch.float64, out=out).square_()
     # Four times the greatest of them bounds a distance. NaN and infinity fail the comparison too.
     if not bool((norms < torch.finfo(values.dtype).max / 8).all()):
         raise ValueError(f"{name} hold NaN, infinity or values too large to square: expected finite values")

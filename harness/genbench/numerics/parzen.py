@@ -38,8 +38,8 @@ def log_likelihoods(samples: Tensor, points: Tensor, sigmas: Sequence[float], me
     """Return the log density of each point under a Gaussian of each bandwidth on every sample, (k, n_points) float64.
 
     LL(x) = logmeanexp_j(-‖x - s_j‖² / 2σ²) - d·log(σ√(2π)), in nats, for samples (n, ...) and points (n_points, ...)
-    on one device; each distance is computed once for all sigmas. Beside a copy of the samples and a few MiB, working
-    copy of the samples; it changes results by rounding only.
+    on one device; each distance is computed once for all sigmas. Working memory, beside one copy of the samples and a
+    few MiB, stays within `memory_mib` (or one row of distances); it changes results by rounding at most.
 
     Raises ValueError for empty sets or sigmas, values that are not finite, unequal widths, sigmas out of range.
     """

@@ -100,16 +100,20 @@ def _caption(rows: Sequence[Record]) -> Iterator[str]:
         yield f"Protocol {_text(first['protocol_id'])}{': ' if words else ''}{words}."
     else:
         yield f"Protocol not known in full{': ' if words else ''}{words}."
-    if any(row["stderr"] is not None for row in rows if row["kind"] != "published"):
-        yield "±: standard error over training seeds; interval: Student's t."
-    if over := {_over(row) for row in rows if row["kind"] == "published" and _published_error(row) is not None}:
+    published = [row for row in rows if row["kind"] == "published"]
+    if over := {_over(row) for row in rows if row not in published and row["stderr"] is not None}:
+        yield f"±: standard error over {' or '.join(sorted(over))}; interval: Student's t."
+    if over := {_over(row) for row in published if _published_error(row) is not None}:
         yield f"± of published rows: over {' or '.join(sorted(over))}."
     if any(row["rank_low"] is None for row in rows):
         yield "Without a rank (-): published and reference rows, and models with fewer than two seeds."
 
 
 def _over(record: Record) -> str:
-    return "test examples" if record["stderr"] is None else _text(record["error_over"]) or "what their source says"
+    """Return what the error that is shown was taken over."""
+    if record["stderr"] is None:
+        return "test examples"
+    return {"seeds": "training seeds"}.get(record["error_over"]) or _text(record["error_over"]) or "what is not known"
 
 
 def _text(value: object) -> str:

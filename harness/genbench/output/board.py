@@ -15,7 +15,7 @@ from genbench.output import numbers
 from genbench.output.captions import caption
 from genbench.ranking.board import Board, BoardRow
 
-RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n ── \n")
+RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,9 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         by_metric.setdefault(board.metric["label"], []).append(board)
     for several in by_metric.values():
         _print_title(several, console)
-        console.print(_table(several[0], console.width) if len(several) == 1 else _side_by_side(several))
+        table = _table(several[0], console.width) if len(several) == 1 else _side_by_side(several)
+        console.print(table)
+        console.print(Text(f" {'─' * (console.measure(table).maximum - 2)}"))
         for board in several:
             for line in caption(board, named=len(several) > 1):
                 console.print(Text(f" {line}"))
@@ -66,7 +68,7 @@ def _print_title(boards: Sequence[Board], console: Console) -> None:
 
 def _table(board: Board, width: int) -> Table:
     columns = [column for column in COLUMNS if width >= column.from_width]
-    table = Table(box=RULES, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="")
+    table = Table(box=RULES, show_edge=False, header_style="")
     for column in columns:
         wraps = column.head == "model"
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=not wraps, overflow="fold")
@@ -79,7 +81,7 @@ def _table(board: Board, width: int) -> Table:
 
 def _side_by_side(boards: Sequence[Board]) -> Table:
     """Return a table like the paper's Table 1: a row per model, a column per dataset, the rank in brackets."""
-    table = Table(box=RULES, padding=(0, 1), collapse_padding=True, pad_edge=False, header_style="")
+    table = Table(box=RULES, show_edge=False, header_style="")
     table.add_column("model", overflow="fold")
     for board in boards:
         table.add_column(f"{printable(board.dataset)} (rank)", justify="right", no_wrap=True)

@@ -84,7 +84,9 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
         return
     sign = 1 if board.higher_is_better else -1
     better = [
-        row.model for row in board.rows if row.kind == "ours" and row.summary and sign * row.summary.mean >= sign * real.summary.mean
+        row.model
+        for row in board.rows
+        if row.kind == "ours" and row.summary and sign * row.summary.mean >= sign * real.summary.mean
     ]
     if better:
         yield (

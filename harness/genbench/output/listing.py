@@ -12,7 +12,9 @@ from genbench.errors import printable
 
 def listing(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
     """Return rows under a title, the first column as wide as it needs."""
-    table = Table(box=None, show_header=False, title=title, title_style="bold", title_justify="left", padding=(0, 2, 0, 0))
+    table = Table(
+        box=None, show_header=False, title=title, title_style="bold", title_justify="left", padding=(0, 2, 0, 0)
+    )
     table.add_column(no_wrap=True)
     for row in rows:
         table.add_row(*(Text(printable(cell, 500)) for cell in row))

@@ -79,7 +79,12 @@ def watching(console: Console, names: Mapping[str, str], quiet: bool) -> Iterato
     elif not console.is_terminal:
         yield Lines(console, names)
     else:
-        columns = (MofNCompleteColumn(), BarColumn(bar_width=16), TimeElapsedColumn(), TextColumn("{task.description}", markup=False))
+        columns = (
+            MofNCompleteColumn(),
+            BarColumn(bar_width=16),
+            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False),
+        )
         # Trials send their own output to a file; what rich would redirect is none of its business.
         live = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
         with live:

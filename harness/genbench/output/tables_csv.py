@@ -12,12 +12,11 @@ import pandas as pd
 
 from genbench.errors import StoreError, printable
 from genbench.output.cells import HOLDS, Cell, columns
-from genbench.ranking.columns import Holds
+from genbench.ranking.columns import DTYPES, Holds
 
 _RUNS = re.compile(r"'*\s*[=+\-@＝＋－＠]|'*[\t\r\n]")
 """The start of a text that a spreadsheet would compute, or such a text after it was made harmless."""
 
-_DTYPES: Mapping[Holds, str] = {"text": "string", "count": "Int64", "number": "Float64", "flag": "boolean"}
 _EXPECTED: Mapping[Holds, str] = {"count": "a whole number", "number": "a number", "flag": "true or false"}
 _READ: Mapping[Holds, Callable[[str], Cell]] = {
     "text": lambda cell: cell[1:] if cell.startswith("'") and _RUNS.match(cell) else cell,
@@ -87,4 +86,4 @@ def _column(path: Path, name: str, cells: Iterable[str]) -> pd.Series:
         except (ValueError, KeyError) as error:
             where = f"{printable(path)}, row {line}, column {printable(name)}"
             raise StoreError(f"{where}: {printable(cell)!r}, expected {_EXPECTED[holds]}") from error
-    return pd.Series(values, dtype=_DTYPES[holds])
+    return pd.Series(values, dtype=DTYPES[holds])

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from genbench.output.blocks import HEADS, RIGHT, Block, Line, blocks
+from genbench.output.numbers import MISSING
 
 _TEXT = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -39,6 +40,7 @@ _MATHS = {
 _CHARACTERS = str.maketrans(_TEXT | {character: f"${command}$" for character, command in _MATHS.items()})
 _HYPHENS = re.compile(r"-(?=-)")
 _MINUS = re.compile(r"(?<![\w-])-(?=\d|inf)")
+_DASH = re.compile(r"(?<=\d)-(?=\d)|^-$")
 
 
 def to_latex(frame: pd.DataFrame) -> str:
@@ -74,13 +76,14 @@ def _block(block: Block) -> str:
 
 
 def _line(line: Line) -> str:
-    cells = [_number(cell) if right else escape(cell) for cell, right in zip(line.cells, RIGHT, strict=True)]
+    numeric = [right or cell == MISSING for cell, right in zip(line.cells, RIGHT, strict=True)]
+    cells = [_number(cell) if is_one else escape(cell) for cell, is_one in zip(line.cells, numeric, strict=True)]
     return _row(rf"\textbf{{{cell}}}" for cell in cells) if line.best else _row(cells)
 
 
 def _number(cell: str) -> str:
     """Return a cell of numbers, with real minus signs, and dashes for ranges and for what is missing."""
-    return escape(_MINUS.sub("−", cell).replace("-", "–") if "e-" not in cell else _MINUS.sub("−", cell))
+    return escape(_DASH.sub("–", _MINUS.sub("−", cell)))
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -8,6 +8,11 @@ from typing import Literal
 Holds = Literal["text", "count", "number", "flag"]
 """Text, a whole number, a real number in full precision, or true and false; any cell may be missing."""
 
+DTYPES: Mapping[Holds, str] = MappingProxyType(
+    {"text": "string", "count": "Int64", "number": "Float64", "flag": "boolean"}
+)
+"""The nullable pandas type of a column by what it holds, whatever its cells happen to be."""
+
 
 @dataclass(frozen=True)
 class Column:

@@ -12,6 +12,7 @@ def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
 
     Each file holds one value per test image of one seed. None where a seed has no such file or they differ in length.
     """
+    import numpy as np
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
@@ -21,5 +22,5 @@ def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
         return None
     if len(seeds) < len(paths) or not seeds or len({len(values) for values in seeds}) > 1:
         return None
-    averaged = sum(seeds) / len(seeds)
+    averaged = np.mean(seeds, axis=0)  # (n,)
     return float(averaged.std() / math.sqrt(len(averaged)))

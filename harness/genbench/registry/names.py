@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ def split(text: str) -> list[str]:
 
 
 def value(text: str) -> Value:
-    """Return a value read as TOML; a text that is no TOML value stands for itself."""
+    """Return a value read as TOML; a text that is no TOML value stands for itself, and so do nan and inf."""
     text = text.strip()
     try:
         read = tomllib.loads(f"value = {text}")
@@ -98,7 +99,7 @@ def value(text: str) -> Value:
 def _is_plain(read: object) -> bool:
     if isinstance(read, list):
         return all(_is_plain(item) for item in read)
-    return isinstance(read, bool | int | float | str)
+    return isinstance(read, bool | int | str) or (isinstance(read, float) and math.isfinite(read))
 
 
 def format_value(given: Value) -> str:

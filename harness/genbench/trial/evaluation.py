@@ -50,7 +50,7 @@ class Shared:
         """Return the extractor's features of images, (n, d), computed in batches; `of` names the images."""
         key = (extractor.digest, of, len(images))
         if key not in self._features:
-            self._features[key] = torch.cat([extractor.features(batch) for batch in images.split(1000)])
+            self._features[key] = torch.cat([extractor.features(batch) for batch in torch.split(images, 1000)])
         return self._features[key]
 
 

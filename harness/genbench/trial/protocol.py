@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from genbench import files
 from genbench.registry.resolve import Resolved
 from genbench.store.records import TrialRecord
-from genbench.trial.spec import NO_BUDGET, Budget
+from genbench.trial.spec import NO_BUDGET, Budget, Target
 
-Target = Literal["test", "valid"]
 MODEL = "model.safetensors"
 
 

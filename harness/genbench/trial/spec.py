@@ -6,11 +6,14 @@ import dataclasses
 import json
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from genbench import files
 from genbench.errors import RequestError, printable
 from genbench.registry.resolve import Resolved
+
+Target = Literal["test", "valid"]
+"""The split that scores are computed against; valid is for tuning, so that test is not looked at."""
 
 IDENTITY = 1
 """Raised only when the meaning of an id changes: every stored trial would be trained again."""
@@ -94,11 +97,10 @@ class Assignment:
     trial: TrialSpec
     metrics: tuple[Resolved, ...]
     results: str
-    target: str = "test"
+    target: Target = "test"
     device: str = "cpu"
     threads: int = 1
     fresh: bool = False
-    keep_samples: bool = True
 
     def to_json(self) -> str:
         """Return the assignment as canonical JSON."""

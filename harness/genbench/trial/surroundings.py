@@ -38,17 +38,18 @@ def deterministic(strict: bool, threads: int) -> Iterator[None]:
     """
     from threadpoolctl import threadpool_limits
 
-    mode, filling = torch.get_deterministic_debug_mode(), torch.utils.deterministic.fill_uninitialized_memory
+    switches: Any = torch.utils.deterministic
+    mode, filling = torch.get_deterministic_debug_mode(), switches.fill_uninitialized_memory
     threads_before = torch.get_num_threads()
     torch.set_deterministic_debug_mode("error" if strict else "warn")
-    torch.utils.deterministic.fill_uninitialized_memory = False  # costs 2 s of imports, and hides nothing here
+    switches.fill_uninitialized_memory = False  # costs 2 s of imports, and hides nothing here
     torch.set_num_threads(threads)
     try:
         with threadpool_limits(threads):
             yield
     finally:
         torch.set_deterministic_debug_mode(mode)
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        switches.fill_uninitialized_memory = filling
         torch.set_num_threads(threads_before)
 
 
@@ -57,6 +58,7 @@ def output_to(path: Path) -> Iterator[None]:
     """Send what is printed and warned to a file, which is removed again when nothing was."""
     with path.open("a", encoding="utf-8") as file, warnings.catch_warnings():
         warnings.simplefilter("default")
+        warnings.showwarning = lambda *warning, **_: print(warnings.formatwarning(*warning[:4]), file=file, end="")
         with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
             yield
     if path.stat().st_size == 0:

@@ -54,7 +54,7 @@ class TrainingRun:
         self._loop += 1
         try:
             for self.epoch in range(1, epochs + 1):
-                for rows in self._order(len(data)).split(size):
+                for rows in torch.split(self._order(len(data)), size):
                     if self._spent():
                         return
                     self.step += 1

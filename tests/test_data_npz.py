@@ -1,0 +1,252 @@
+"""Datasets from numpy archives: every layout that is read, and every fault that is refused by name."""
+
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genbench.api import Split, Splits
+from genbench.data.npz import NpzDataset
+from genbench.data.prepare import prepare
+from genbench.errors import DataError
+
+
+def images(n: int, *shape: int, dtype: str = "uint8") -> np.ndarray[Any, Any]:
+    values = np.random.default_rng(n).integers(0, 256, (n, *(shape or (5, 4))), np.uint8)
+    return values if dtype == "uint8" else (values / 255).astype(dtype)
+
+
+def save(path: Path, **arrays: Any) -> Path:
+    given = {"x_train": images(20), "x_test": images(6)} | arrays
+    np.savez_compressed(path, **{name: array for name, array in given.items() if array is not None})
+    return path
+
+
+def load(path: Path | str, **options: Any) -> Splits[Any]:
+    return NpzDataset(str(path), **options).load(Path("/nowhere"))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "some.npz"
+
+
+@pytest.mark.parametrize(
+    ("shape", "layout", "expected"),
+    [
+        ((5, 4), "auto", (1, 5, 4)),
+        ((5, 4, 1), "auto", (1, 5, 4)),
+        ((5, 4, 3), "auto", (3, 5, 4)),
+        ((1, 5, 4), "auto", (1, 5, 4)),
+        ((3, 5, 4), "auto", (3, 5, 4)),
+        ((3, 5, 3), "channels-first", (3, 5, 3)),
+        ((3, 5, 3), "channels-last", (3, 3, 5)),
+        ((5, 4, 2), "channels-last", (2, 5, 4)),
+        ((4, 5, 6), "channels-first", (4, 5, 6)),
+    ],
+)
+def test_layouts(file: Path, shape: tuple[int, ...], layout: Any, expected: tuple[int, ...]) -> None:
+    splits = load(save(file, x_train=images(20, *shape), x_test=images(6, *shape)), layout=layout)
+    assert splits.test.images.shape == (6, *expected)
+    given = images(6, *shape)
+    last = layout == "channels-last" or (layout == "auto" and len(shape) == 3 and shape[2] in (1, 3))
+    straight = given.transpose(0, 3, 1, 2) if last else given.reshape(6, *expected)
+    np.testing.assert_array_equal(splits.test.images, straight)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", "float64", ">f8"])
+def test_prepared_as_float32(file: Path, dtype: str) -> None:
+    save(file, x_train=images(20, 5, 4, dtype=dtype), x_test=images(6, 5, 4, dtype=dtype))
+    prepared = prepare(NpzDataset(str(file)), {"name": "npz", "options": {"path": str(file), "dtype": dtype}})
+    assert prepared.shape == (1, 5, 4)
+    assert prepared.sizes == {"train": 18, "valid": 2, "test": 6}
+    expected = images(6) / np.float32(255) if dtype == "uint8" else images(6, 5, 4, dtype=dtype)
+    np.testing.assert_array_equal(prepared.split("test").images[:, 0].numpy(), expected.astype(np.float32))
+
+
+@pytest.mark.parametrize(("valid", "held"), [(0, 2), (1, 1), (19, 19)])
+def test_the_last_training_images_are_held_out(file: Path, valid: int, held: int) -> None:
+    labels = np.arange(20) % 4
+    splits = load(save(file, y_train=labels, y_test=np.zeros(6, np.uint8)), valid=valid)
+    np.testing.assert_array_equal(splits.train.images[:, 0], images(20)[: 20 - held])
+    np.testing.assert_array_equal(splits.valid.images[:, 0], images(20)[20 - held :])
+    assert splits.valid.labels is not None
+    np.testing.assert_array_equal(splits.valid.labels, labels[20 - held :])
+    assert splits.classes == 4
+
+
+def test_a_valid_split_is_taken(file: Path) -> None:
+    ones = {"y_train": np.ones(20, int), "y_valid": np.full(3, 6), "y_test": np.zeros(6, int)}
+    splits = load(save(file, x_valid=images(3), **ones))
+    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [20, 3, 6]
+    assert splits.classes == 7
+
+
+def test_labels_may_be_left_out(file: Path) -> None:
+    splits = load(save(file))
+    assert splits.classes is None
+    assert splits.train.labels is None
+    assert splits.valid == Split(splits.valid.images)
+
+
+def spoilt(value: float) -> np.ndarray[Any, Any]:
+    array = images(20, 5, 4, dtype="float64")
+    array[3, 1, 1] = value
+    return array
+
+
+@pytest.mark.parametrize(
+    ("arrays", "match"),
+    [
+        ({"x_train": None}, r"x_train is missing among \['x_test'\]; save the images as x_train="),
+        ({"x_test": None}, r"x_test is missing among \['x_train'\]; save the images as x_test="),
+        ({"y_valid": np.zeros(2, int)}, "x_valid is missing among"),
+        ({"x_val": images(2)}, "unexpected array 'x_val'; expected once each, of: x_train.* Did you mean x_valid?"),
+        ({"weights": images(2)}, "unexpected array 'weights'; expected once each, of: x_train"),
+        ({"x_test": np.array([{}, 1], object)}, r"x_test holds Python objects \(dtype object\); save plain arrays"),
+        ({"y_test": np.zeros(6, "i4,f4")}, "y_test holds Python objects .*; save plain arrays"),
+        ({"x_train": images(20, 20)}, r"x_train has shape \(20, 20\); expected \(n, H, W\)"),
+        ({"x_train": images(20, 2, 3, 4, 5)}, r"x_train has shape \(20, 2, 3, 4, 5\); expected \(n, H, W\)"),
+        ({"x_train": images(0, 5, 4)}, r"x_train has shape \(0, 5, 4\); .* none of them 0"),
+        (
+            {"x_train": images(20, 3, 9, 3)},
+            r"x_train has shape \(20, 3, 9, 3\), of which both .* layout=channels-first",
+        ),
+        ({"x_train": images(20, 1, 9, 1)}, "of which both its second and last dimension may be 1 or 3 channels"),
+        ({"x_train": images(20, 5, 9, 7)}, "of which neither its second nor its last dimension may be 1 or 3"),
+        ({"x_train": np.zeros((20, 5, 4), int)}, r"x_train has dtype int64; expected uint8 \(0 to 255\) or floats"),
+        ({"x_train": np.zeros((20, 5, 4), bool)}, "x_train has dtype bool; expected uint8"),
+        ({"x_train": np.full((20, 5, 4), "a")}, "x_train has dtype <U1; expected uint8"),
+        ({"x_train": spoilt(np.nan)}, "x_train holds NaN or infinity; expected floats from 0 to 1: clean it"),
+        ({"x_train": spoilt(-np.inf)}, "x_train holds NaN or infinity; expected floats from 0 to 1: clean it"),
+        ({"x_train": spoilt(254)}, r"x_train goes from \S+ to 254; expected floats from 0 to 1: scale it"),
+        ({"x_train": spoilt(-1)}, "x_train goes from -1 to 1; expected floats from 0 to 1: scale it"),
+        ({"y_train": np.zeros(20, int)}, "some of its splits have labels and some have none; give y_ for every x_"),
+        ({"y_test": np.zeros(6)}, "y_test has dtype float64; expected whole numbers from 0: convert it to int64"),
+        ({"y_test": np.zeros((6, 10), int)}, r"y_test has shape \(6, 10\); expected \(6,\), one class number for each"),
+        ({"y_test": np.full(6, -1)}, "y_test holds -1; expected class numbers from 0: renumber them"),
+    ],
+)
+def test_faults_are_refused_by_name(file: Path, arrays: dict[str, Any], match: str) -> None:
+    with pytest.raises(DataError, match=match) as caught:
+        load(save(file, **arrays))
+    assert "some.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"valid": 20}, "valid=20 leaves none of 20 training images; hold out fewer, or add x_valid"),
+        ({"valid": 99}, "valid=99 leaves none of 20 training images"),
+    ],
+)
+def test_too_many_held_out(file: Path, options: dict[str, Any], match: str) -> None:
+    with pytest.raises(DataError, match=match):
+        load(save(file), **options)
+
+
+def test_a_valid_split_and_a_count_are_refused(file: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"it has x_valid, yet valid=2 is asked for; leave valid out, or remove"
+    ):
+        load(save(file, x_valid=images(3)), valid=2)
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere/at-all.npz", "/"])
+def test_no_such_file(path: str) -> None:
+    with pytest.raises(DataError, match=f"npz file '{path}': there is no such file; expected npz:PATH"):
+        load(path)
+
+
+def test_a_name_with_control_characters_is_shown_safely(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"\\n\\x1b\[31m"):
+        load(tmp_path / "a\n\x1b[31m.npz")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"not an archive", b"\x93NUMPY\x01\x00v\x00{"])
+def test_what_is_no_archive_is_refused(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"it cannot be read: .*; write it again with numpy.savez"):
+        load(file)
+
+
+@pytest.mark.parametrize("keep", [10, 200, 500, 0.5, 0.9, 0.999])
+def test_a_truncated_archive_is_refused(file: Path, keep: float) -> None:
+    content = save(file, x_train=images(100, 20, 20)).read_bytes()
+    file.write_bytes(content[: int(keep if keep > 1 else keep * len(content))])
+    with pytest.raises(DataError, match=r"cannot be read: .*; write it again with numpy.savez"):
+        load(file)
+
+
+def test_a_flipped_bit_is_refused(file: Path) -> None:
+    content = bytearray(save(file, x_train=images(100, 20, 20)).read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=r"x_train cannot be read: .*; write it again with numpy.savez"):
+        load(file)
+
+
+def test_a_pickle_is_not_opened(file: Path) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_train.npy", b"\x80\x04cposix\nsystem\n(S'true'\ntR.")
+        archive.writestr("x_test.npy", b"")
+    with pytest.raises(DataError, match=r"it cannot be read: .*magic.*; write it again with numpy.savez"):
+        load(file)
+
+
+@pytest.mark.parametrize("member", ["x_train", "x_train.txt", "folder/x_train.npy"])
+def test_members_of_other_names_are_refused(file: Path, member: str) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(member, b"")
+        archive.writestr("x_test.npy", b"")
+    with pytest.raises(DataError, match=r"it cannot be read: |unexpected array "):
+        load(file)
+
+
+def header(shape: str, dtype: str = "|u1") -> bytes:
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (header("(1000000, 1000, 1000)"), "x_train says 1000000000000 bytes and holds 85; it is truncated"),
+        (header("(-1, 5, 4)") + b"0" * 80, "x_train cannot be read: "),
+        (header("(20, 5, 4)", "|O") + b"0" * 4000, "x_train holds Python objects"),
+        (header("'x'"), "it cannot be read: "),
+        (b"\x93NUMPY\x09\x00", "it cannot be read: array format .*, expected"),
+    ],
+)
+def test_lying_headers_are_refused(file: Path, content: bytes, match: str) -> None:
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("x_train.npy", content)
+        archive.writestr("x_test.npy", header("(6, 5, 4)") + bytes(120))
+    with pytest.raises(DataError, match=match):
+        load(file)
+
+
+def test_a_small_file_that_unpacks_to_much_is_refused_before_it_is_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save(file, x_train=np.zeros((300, 100, 100), np.uint8), x_test=np.zeros((30, 100, 100), np.uint8))
+    assert file.stat().st_size < 2**16
+    monkeypatch.setattr(np, "load", None)
+    with pytest.raises(DataError, match=r"it unpacks to 3 MiB; expected at most max_mib=2; raise it"):
+        load(file, max_mib=2)
+
+
+def test_the_fingerprint_tells_changes(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, nowhere = NpzDataset(str(file)), Path("/nowhere")
+    assert dataset.fingerprint(nowhere) == ""
+    save(file)
+    first = dataset.fingerprint(nowhere)
+    assert first == dataset.fingerprint(nowhere) != ""
+    monkeypatch.chdir(tmp_path)
+    assert NpzDataset("some.npz").fingerprint(nowhere) == first
+    save(file, y_train=np.zeros(20, int), y_test=np.zeros(6, int))
+    assert dataset.fingerprint(nowhere) != first

@@ -1,0 +1,82 @@
+"""Requests taken apart and put together again."""
+
+import pytest
+
+from genbench.errors import RequestError
+from genbench.registry.names import Request, format_request, format_value, parse, split, value
+
+
+@pytest.mark.parametrize(
+    ("text", "request_"),
+    [
+        ("gan", Request("gan")),
+        (" gan ", Request("gan")),
+        ("gan@paper", Request("gan", preset="paper")),
+        ("gan@paper[lr=0.1]", Request("gan", preset="paper", options={"lr": 0.1})),
+        ("vae[latent=50,epochs=20]", Request("vae", options={"latent": 50, "epochs": 20})),
+        ("vae[hidden=[128, 64],decoder=gaussian]", Request("vae", options={"hidden": [128, 64], "decoder": "gaussian"})),
+        ("fid[domain]", Request("fid", positional="domain")),
+        ("fid[domain,samples=5]", Request("fid", positional="domain", options={"samples": 5})),
+        ("npz:/a/b c.npz", Request("npz", positional="/a/b c.npz")),
+        ("npz:C.npz[valid=3]", Request("npz", positional="C.npz", options={"valid": 3})),
+        ('npz:"a[1],b.npz"', Request("npz", positional="a[1],b.npz")),
+        ('x[a="b,c]"]', Request("x", options={"a": "b,c]"})),
+    ],
+)
+def test_parse(text: str, request_: Request) -> None:
+    assert parse(text) == request_
+    assert parse(format_request(request_, colon=text.startswith("npz"))) == request_
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "malformed name ''"),
+        ("Gan", "malformed name 'Gan'"),
+        ("gan@", "malformed preset ''"),
+        ("gan@Paper", "malformed preset 'Paper'"),
+        ("gan[", "malformed name"),
+        ("gan[lr=1", "malformed name"),
+        ("gan[lr=[1]", "unbalanced brackets"),
+        ("gan[lr=1,lr=2]", "option lr is given twice"),
+        ("gan[lr=1,2]", "malformed option '2'"),
+        ("gan[1x=2]", "malformed option '1x=2'"),
+        ("npz:", "nothing after ':'"),
+        ("npz:a[b]", "two unnamed values"),
+        ("a" * 41, "malformed name"),
+        ("gan\x1b[31m", "malformed name"),
+    ],
+)
+def test_malformed(text: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message.replace("[", r"\[")) as caught:
+        parse(text)
+    assert "\x1b" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("1", 1),
+        ("1.0", 1.0),
+        ("1e-3", 1e-3),
+        ("true", True),
+        ("[1, 2]", [1, 2]),
+        ("minimax", "minimax"),
+        ('"1"', "1"),
+        ("/a path/x", "/a path/x"),
+        ("2020-01-01", "2020-01-01"),
+        ("1\nother = 2", "1\nother = 2"),
+        ("{a = 1}", "{a = 1}"),
+        ("nan", "nan"),
+        ("[1, inf]", "[1, inf]"),
+    ],
+)
+def test_value(text: str, read: object) -> None:
+    found = value(text)
+    assert found == read
+    assert type(found) is type(read)
+    assert value(format_value(found)) == read
+
+
+def test_split_keeps_brackets_and_quotes_whole() -> None:
+    assert split('gan,vae[a=1,b=[2,3]], x["a,b"],') == ["gan", "vae[a=1,b=[2,3]]", 'x["a,b"]']

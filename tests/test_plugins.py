@@ -1,0 +1,136 @@
+"""Plugins found one by one; a broken one hurts no other. Every hook has its test here."""
+
+import itertools
+from pathlib import Path
+
+import pytest
+
+from genbench import hookspecs
+from genbench.errors import PluginError, RequestError
+from genbench.registry.plugins import KINDS, Registry, load_registry
+
+COUNTER = itertools.count()
+MODULE = """
+import genbench
+@genbench.hookimpl
+def {hook}(register):
+    register({name!r}, {target!r}, summary="made by a test")
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+    """Return a function that installs a distribution of one module."""
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delenv("GENBENCH_PLUGINS")
+
+    def make(distribution: str, source: str) -> None:
+        module = f"made_{distribution}_{next(COUNTER)}"  # a name of its own: imported modules outlive a test
+        (tmp_path / f"{module}.py").write_text(source)
+        info = tmp_path / f"{distribution}-2.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.0\n")
+        (info / "entry_points.txt").write_text(f"[genbench]\n{distribution}-point = {module}\n")
+
+    return make
+
+
+def problems(registry: Registry) -> dict[str, str]:
+    return {plugin.distribution: plugin.problem for plugin in registry.plugins if plugin.problem}
+
+
+def test_builtins_come_through_the_same_hooks() -> None:
+    registry = load_registry()
+    assert problems(registry) == {}
+    for kind in ("model", "metric", "dataset", "extractor", "engine"):
+        entries = registry.entries(kind)
+        assert entries
+        for entry in entries:
+            assert issubclass(entry.load(), KINDS[kind].base)
+            assert entry.summary
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.hook)
+def test_hook(kind, install) -> None:  # noqa: ANN001
+    install("outside", MODULE.format(hook=kind.hook, name="something-new", target="some.module:Class"))
+    entry = load_registry().find(kind.name, "something-new")
+    assert (entry.target, entry.plugin.distribution, entry.plugin.version) == ("some.module:Class", "outside", "2.0")
+
+
+def test_every_hook_has_a_kind() -> None:
+    hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
+    assert hooks == {kind.hook for kind in KINDS.values()}
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("import nowhere_at_all", "ModuleNotFoundError: No module named 'nowhere_at_all'"),
+        ("import sys; sys.exit(3)", "SystemExit: 3"),
+        ("def (", "SyntaxError"),
+        ("import genbench\n@genbench.hookimpl\ndef register_models(register):\n    raise ValueError('no\\nluck')", "ValueError: no luck"),
+        ("import genbench\n@genbench.hookimpl\ndef register_model(register): ...", "unknown hook 'register_model'"),
+        ("import genbench\n@genbench.hookimpl\ndef register_models(registry): ...", "registry"),
+        (MODULE.format(hook="register_models", name="Big", target="a:B"), "model name 'Big'"),
+        (MODULE.format(hook="register_models", name="nan", target="a:B"), "model name 'nan'"),
+        (MODULE.format(hook="register_models", name="fine", target="no class"), "neither a class nor"),
+    ],
+)  # fmt: skip
+def test_a_broken_plugin_is_listed_and_hurts_nobody(source: str, reason: str, install) -> None:  # noqa: ANN001
+    install("broken", source)
+    install("healthy", MODULE.format(hook="register_models", name="healthy", target="a:B"))
+    registry = load_registry()
+    assert reason in problems(registry)["broken"]
+    assert list(problems(registry)) == ["broken"]
+    assert registry.find("model", "healthy").plugin.distribution == "healthy"
+    assert registry.find("model", "gan").plugin.distribution == "genbench"
+
+
+def test_a_builtin_keeps_its_name(install) -> None:  # noqa: ANN001
+    source = MODULE.format(hook="register_models", name="gan", target="a:B")
+    install("taker", source + '    register("taker-other", "a:B", summary="")\n')
+    registry = load_registry()
+    assert registry.find("model", "gan").plugin.distribution == "genbench"
+    assert registry.find("model", "taker-other").plugin.distribution == "taker"
+    assert problems(registry) == {"taker": "name taken by a built-in: model gan"}
+
+
+def test_two_third_parties_with_one_name_are_an_error_when_it_is_asked_for(install) -> None:  # noqa: ANN001
+    for name in ("first", "second"):
+        install(name, MODULE.format(hook="register_models", name="twin", target="a:B"))
+    registry = load_registry()
+    assert problems(registry) == {}
+    with pytest.raises(RequestError, match="registered by first and second"):
+        registry.find("model", "twin")
+
+
+@pytest.mark.parametrize(("allowed", "loaded"), [("", []), ("one", ["one"]), ("two-point", ["two"]), ("one, two", ["one", "two"])])
+def test_genbench_plugins_chooses(allowed: str, loaded: list[str], install, monkeypatch) -> None:  # noqa: ANN001
+    for name in ("one", "two"):
+        install(name, MODULE.format(hook="register_models", name=name, target="a:B"))
+    monkeypatch.setenv("GENBENCH_PLUGINS", allowed)
+    assert [plugin.distribution for plugin in load_registry().plugins] == ["genbench", *loaded]
+
+
+def test_a_near_miss_is_answered() -> None:
+    with pytest.raises(RequestError, match=r"unknown model 'gaan'. Did you mean gan\?"):
+        load_registry().find("model", "gaan")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing-class", "AttributeError: module 'genbench_toy' has no attribute 'Nowhere'"),
+        ("not-a-model", "is no subclass of genbench.Model"),
+    ],
+)
+def test_a_target_that_cannot_be_loaded_names_its_distribution(name: str, reason: str, toy: str) -> None:
+    with pytest.raises(PluginError, match=f"of {toy} is broken: .*{reason}"):
+        load_registry().find("model", name).load()
+
+
+def test_what_a_plugin_prints_on_import_stays_out_of_stdout(install, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN001
+    install("chatty", "print('hello')")
+    load_registry()
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("", "hello\n")

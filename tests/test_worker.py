@@ -1,0 +1,199 @@
+"""A trial performed by the one function that every engine calls: stages, records, and what misbehaves."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from genbench.data.folders import cache_folder
+from genbench.data.prepare import prepare
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolver
+from genbench.store.records import TrialRecord
+from genbench.store.store import Store
+from genbench.trial import sampling
+from genbench.trial.spec import Assignment, Budget, TrialSpec
+from genbench.trial.worker import perform
+
+Assign = Callable[..., Assignment]
+
+
+@pytest.fixture
+def assign(toy: str, tmp_path: Path) -> Assign:
+    """Return a function that makes assignments for the toy plugin's models."""
+
+    def make(model: str = "toy", metrics: tuple[str, ...] = ("brightness",), seed: int = 0, **rest: Any) -> Assignment:
+        resolver = Resolver(load_registry(), cache_folder())
+        dataset = resolver.resolve("dataset", "digits")
+        data = prepare(dataset.instantiate(), dataset.identity)
+        budget = rest.pop("budget", Budget())
+        trial = TrialSpec(resolver.resolve("model", model), dataset, data.digest, seed, budget)
+        resolved = tuple(resolver.resolve("metric", metric) for metric in metrics)
+        return Assignment(trial, resolved, str(tmp_path / "results"), **rest)
+
+    return make
+
+
+def record_of(assignment: Assignment) -> TrialRecord:
+    record = Store(Path(assignment.results)).get(assignment.trial.id)
+    assert record is not None
+    return record
+
+
+def folder_of(assignment: Assignment) -> Path:
+    trial = assignment.trial
+    return Store(Path(assignment.results)).folder(trial.id, trial.folder_name).path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return what a trial came to: all its stored numbers, without times and places."""
+    found = {p.name: p.read_bytes() for p in folder.rglob("*.safetensors")} | {"log": (folder / "log.jsonl").read_bytes()}
+    scores = {p.name: json.loads(p.read_text()) for p in (folder / "metrics").glob("*.json")}
+    return found | {name: json.dumps(score).encode() for name, score in scores.items()}
+
+
+def test_an_assignment_travels_as_text(assign: Assign) -> None:
+    assignment = assign("toy[lr=0.5]", ("brightness", "parzen"), seed=3, budget=Budget(steps=7), target="valid", threads=2)
+    assert Assignment.from_json(assignment.to_json()) == assignment
+
+
+def test_stages_are_committed_with_their_files(assign: Assign) -> None:
+    assignment = assign("toy", ("brightness", "parzen"))
+    assert perform(assignment.to_json()) == {"status": "done", "reason": ""}
+    record, folder = record_of(assignment), folder_of(assignment)
+    assert record.status == "done"
+    assert {name.partition("-")[0] for name in record.stages} == {"fit", "samples", "brightness", "parzen"}
+    for stage in record.stages.values():
+        for name, stamp in stage.files.items():
+            assert (folder / name).stat().st_size == stamp["size"]
+    assert record.stages["fit"].details["steps"] == 20
+    assert record.stages["fit"].details["parameters"] == 4 * 64 + 64
+    assert record.environment["threads"] == 1
+    assert len((folder / "log.jsonl").read_text().splitlines()) == 2
+    assert not (folder / "output.txt").exists()
+
+
+def test_the_same_trial_elsewhere_has_the_same_bits(assign: Assign, tmp_path: Path) -> None:
+    one = assign(metrics=("brightness", "parzen"))
+    perform(one.to_json())
+    torch.manual_seed(99)  # what came before in the process must not matter
+    torch.rand(7)
+    other = assign(metrics=("parzen", "brightness"))
+    other = Assignment(other.trial, other.metrics, str(tmp_path / "elsewhere"))
+    perform(other.to_json())
+    first = contents(folder_of(one))
+    assert len(first) == 6
+    assert contents(folder_of(other)) == first
+
+
+def test_another_seed_has_other_bits(assign: Assign) -> None:
+    for seed in (0, 1):
+        perform(assign(seed=seed).to_json())
+    first, second = (contents(folder_of(assign(seed=seed))) for seed in (0, 1))
+    assert first["model.safetensors"] != second["model.safetensors"]
+
+
+def test_a_metric_added_later_trains_nothing_and_keeps_the_samples(assign: Assign) -> None:
+    perform(assign(metrics=("brightness",)).to_json())
+    before = record_of(assign())
+    perform(assign(metrics=("parzen", "brightness[samples=2500]")).to_json())
+    after = record_of(assign())
+    assert after.stages["fit"] == before.stages["fit"]
+    assert before.stages["samples"].files.items() <= after.stages["samples"].files.items()
+    brightness = next(name for name in before.stages if name.startswith("brightness"))
+    assert after.stages[brightness] == before.stages[brightness]
+    assert len(after.stages) == len(before.stages) + 2
+
+
+def test_the_first_samples_do_not_depend_on_how_many_were_drawn(assign: Assign, tmp_path: Path) -> None:
+    few, many = assign(metrics=("brightness[samples=700]",)), assign(metrics=("brightness[samples=2500]",))
+    many = Assignment(many.trial, many.metrics, str(tmp_path / "elsewhere"))
+    drawn = []
+    for assignment in (few, many):
+        perform(assignment.to_json())
+        drawn.append(sampling.load_shards(sorted((folder_of(assignment) / "samples").iterdir())))
+    assert [len(x) for x in drawn] == [1000, 3000]
+    assert torch.equal(drawn[0], drawn[1][:1000])
+
+
+@pytest.mark.parametrize(
+    ("fault", "status", "reason"),
+    [
+        ("raises", "failed", "ValueError: no luck today [31m"),
+        ("exits", "failed", "SystemExit: leaving"),
+        ("nan-loss", "diverged", "loss is nan in epoch 1 of loop 1"),
+        ("nan-sample", "diverged", "samples are not finite"),
+        ("wrong-shape", "failed", "ValueError: sample returned (1000, 64) torch.float32; expected (1000, 1, 8, 8)"),
+        ("out-of-range", "failed", "expected within [0, 1]"),
+        ("no-memory", "out-of-memory", "MemoryError: all eaten"),
+        ("unstorable", "failed", "TypeError: path_ is a"),
+    ],
+)
+def test_a_misbehaving_model_costs_its_own_trial(fault: str, status: str, reason: str, assign: Assign) -> None:
+    assignment = assign(f"faulty[fault={fault}]")
+    outcome = perform(assignment.to_json())
+    assert outcome["status"] == status
+    assert reason in outcome["reason"]
+    record = record_of(assignment)
+    assert (record.status, record.reason) == (status, outcome["reason"])
+    assert "Error" in (folder_of(assignment) / "traceback.txt").read_text() or status == "diverged" or fault == "exits"
+    assert not any(stage.startswith("brightness") for stage in record.stages)
+    assert any(stage.startswith("brightness") for stage in record.wanted)
+
+
+def test_what_a_trial_prints_goes_to_its_folder(assign: Assign, capsys: pytest.CaptureFixture[str]) -> None:
+    assignment = assign("faulty[fault=prints]")
+    assert perform(assignment.to_json())["status"] == "done"
+    assert capsys.readouterr() == ("", "")
+    output = (folder_of(assignment) / "output.txt").read_text()
+    assert "hello from fit" in output
+    assert "mind this" in output
+
+
+@pytest.mark.parametrize(
+    ("mood", "reason"),
+    [("raises", "RuntimeError: cannot look at this"), ("nan", "ValueError: picky[mood=nan] returned nan")],
+)
+def test_a_metric_that_fails_costs_its_own_score(mood: str, reason: str, assign: Assign) -> None:
+    assignment = assign("toy", (f"picky[mood={mood}]", "brightness"))
+    assert perform(assignment.to_json()) == {"status": "done", "reason": reason}
+    assert any(stage.startswith("brightness") for stage in record_of(assignment).stages)
+
+
+def test_a_metric_that_refuses_is_noted(assign: Assign) -> None:
+    assignment = assign("toy", ("picky",))
+    assert perform(assignment.to_json()) == {"status": "done", "reason": ""}
+    assert [wanted["skipped"] for wanted in record_of(assignment).wanted.values()] == ["not in the mood"]
+
+
+def test_fresh_trains_again(assign: Assign) -> None:
+    perform(assign().to_json())
+    before = record_of(assign())
+    perform(assign().to_json())
+    assert record_of(assign()) == before
+    perform(assign(fresh=True).to_json())
+    after = record_of(assign())
+    assert after.stages["fit"].seconds != before.stages["fit"].seconds
+    assert after.stages["fit"].files == before.stages["fit"].files
+
+
+def test_a_budget_bounds_training_and_is_another_trial(assign: Assign) -> None:
+    bounded = assign(budget=Budget(steps=7))
+    assert bounded.trial.id != assign().trial.id
+    perform(bounded.to_json())
+    assert record_of(bounded).stages["fit"].details["steps"] == 7
+
+
+def test_a_damaged_model_file_is_noticed_when_it_is_read(assign: Assign) -> None:
+    perform(assign().to_json())
+    path = folder_of(assign()) / "model.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    from genbench.errors import StoreError
+
+    with pytest.raises(StoreError, match=r"model.safetensors is damaged.*--fresh"):
+        perform(assign(metrics=("parzen",)).to_json())
