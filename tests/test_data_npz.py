@@ -150,9 +150,7 @@ def test_too_many_held_out(file: Path, options: dict[str, Any], match: str) -> N
 
 
 def test_a_valid_split_and_a_count_are_refused(file: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"it has x_valid, yet valid=2 is asked for; leave valid out, or remove"
-    ):
+    with pytest.raises(DataError, match=r"it has x_valid, yet valid=2 is asked for; leave valid out, or remove"):
         load(save(file, x_valid=images(3)), valid=2)
 
 

@@ -14,7 +14,10 @@ from genbench.registry.names import Request, format_request, format_value, parse
         ("gan@paper", Request("gan", preset="paper")),
         ("gan@paper[lr=0.1]", Request("gan", preset="paper", options={"lr": 0.1})),
         ("vae[latent=50,epochs=20]", Request("vae", options={"latent": 50, "epochs": 20})),
-        ("vae[hidden=[128, 64],decoder=gaussian]", Request("vae", options={"hidden": [128, 64], "decoder": "gaussian"})),
+        (
+            "vae[hidden=[128, 64],decoder=gaussian]",
+            Request("vae", options={"hidden": [128, 64], "decoder": "gaussian"}),
+        ),
         ("fid[domain]", Request("fid", positional="domain")),
         ("fid[domain,samples=5]", Request("fid", positional="domain", options={"samples": 5})),
         ("npz:/a/b c.npz", Request("npz", positional="/a/b c.npz")),

@@ -104,7 +104,9 @@ def test_two_third_parties_with_one_name_are_an_error_when_it_is_asked_for(insta
         registry.find("model", "twin")
 
 
-@pytest.mark.parametrize(("allowed", "loaded"), [("", []), ("one", ["one"]), ("two-point", ["two"]), ("one, two", ["one", "two"])])
+@pytest.mark.parametrize(
+    ("allowed", "loaded"), [("", []), ("one", ["one"]), ("two-point", ["two"]), ("one, two", ["one", "two"])]
+)
 def test_genbench_plugins_chooses(allowed: str, loaded: list[str], install, monkeypatch) -> None:  # noqa: ANN001
     for name in ("one", "two"):
         install(name, MODULE.format(hook="register_models", name=name, target="a:B"))

@@ -50,13 +50,17 @@ def folder_of(assignment: Assignment) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return what a trial came to: all its stored numbers, without times and places."""
-    found = {p.name: p.read_bytes() for p in folder.rglob("*.safetensors")} | {"log": (folder / "log.jsonl").read_bytes()}
+    found = {p.name: p.read_bytes() for p in folder.rglob("*.safetensors")} | {
+        "log": (folder / "log.jsonl").read_bytes()
+    }
     scores = {p.name: json.loads(p.read_text()) for p in (folder / "metrics").glob("*.json")}
     return found | {name: json.dumps(score).encode() for name, score in scores.items()}
 
 
 def test_an_assignment_travels_as_text(assign: Assign) -> None:
-    assignment = assign("toy[lr=0.5]", ("brightness", "parzen"), seed=3, budget=Budget(steps=7), target="valid", threads=2)
+    assignment = assign(
+        "toy[lr=0.5]", ("brightness", "parzen"), seed=3, budget=Budget(steps=7), target="valid", threads=2
+    )
     assert Assignment.from_json(assignment.to_json()) == assignment
 
 
@@ -155,7 +159,7 @@ def test_what_a_trial_prints_goes_to_its_folder(assign: Assign, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("mood", "reason"),
-    [("raises", "RuntimeError: cannot look at this"), ("nan", "ValueError: picky[mood=nan] returned nan")],
+    [("raises", "RuntimeError: cannot look at this"), ("nan", 'ValueError: picky[mood="nan"] returned nan')],
 )
 def test_a_metric_that_fails_costs_its_own_score(mood: str, reason: str, assign: Assign) -> None:
     assignment = assign("toy", (f"picky[mood={mood}]", "brightness"))

@@ -96,12 +96,16 @@ def plan(
     limit = Budget.parse(bound) if bound else NO_BUDGET
     place = resolver.resolve("engine", engine)
     compared = claims.load(_texts(against, base.against, ()), resolver)
-    _check_device(device)
+    if device not in ("auto", "cpu"):
+        device = _existing(device)
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     pairs = [Dataset(source, prepared.digest) for source, prepared in zip(sources, data, strict=True)]
     grid = Grid(all_models, pairs, all_metrics, numbered, target, limit)
     store = Store(Path(results))
-    return Plan(grid, data, compared, missing(grid, store, fresh), store, place, device, threads, fresh)
+    todo = missing(grid, store, fresh)
+    if todo and device == "auto":  # what is finished must not wait for torch
+        device = _existing(device)
+    return Plan(grid, data, compared, todo, store, place, device, threads, fresh)
 
 
 def _texts(given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]) -> list[str]:
@@ -159,11 +163,11 @@ class _Overrides:
                 )
 
 
-def _check_device(name: str) -> None:
-    if name not in ("auto", "cpu"):
-        from genbench.trial.surroundings import resolve_device
+def _existing(device: str) -> str:
+    """Return a device that this machine has: what auto stands for, or the one named."""
+    from genbench.trial.surroundings import resolve_device
 
-        resolve_device(name)
+    return str(resolve_device(device))
 
 
 # Running -------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,17 @@ from annotated_types import Gt, Len
 
 import genbench
 
-FAULTS = ("raises", "exits", "nan-loss", "nan-sample", "wrong-shape", "out-of-range", "no-memory", "unstorable", "prints")
+FAULTS = (
+    "raises",
+    "exits",
+    "nan-loss",
+    "nan-sample",
+    "wrong-shape",
+    "out-of-range",
+    "no-memory",
+    "unstorable",
+    "prints",
+)
 
 
 @genbench.hookimpl

@@ -20,11 +20,11 @@ RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its head, what it shows of a row, and the least width of terminal that it is shown at."""
+    """A column: its head, what it shows of a row, and how soon it gives way where the terminal is narrow (0: never)."""
 
     head: str
     cell: Callable[[BoardRow], str]
-    from_width: int = 0
+    gives_way: int = 0
     right: bool = True
 
 
@@ -32,13 +32,13 @@ COLUMNS = (
     Column("rank", lambda row: rank(row)),
     Column("model", lambda row: printable(row.model), right=False),
     Column("mean ± se", lambda row: score(row)),
-    Column("95% interval", lambda row: interval(row), from_width=64),
+    Column("95% interval", lambda row: interval(row), gives_way=1),
     Column("seeds", lambda row: seeds(row)),
-    Column("train", lambda row: numbers.seconds(row.mean_of("fit")), from_width=72),
-    Column("samples are", lambda row: row.samples_are, from_width=80, right=False),
-    Column("parameters", lambda row: numbers.count(_parameters(row)), from_width=110),
-    Column("se over examples", lambda row: numbers.number(row.stderr_examples), from_width=110),
-    Column("sampling", lambda row: numbers.seconds(row.mean_of("samples")), from_width=130),
+    Column("train", lambda row: numbers.seconds(row.mean_of("fit")), gives_way=3),
+    Column("samples are", lambda row: row.samples_are, gives_way=2, right=False),
+    Column("parameters", lambda row: numbers.count(_parameters(row)), gives_way=4),
+    Column("se over examples", lambda row: numbers.number(row.stderr_examples), gives_way=5),
+    Column("sampling", lambda row: numbers.seconds(row.mean_of("samples")), gives_way=6),
 )
 
 
@@ -49,9 +49,9 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         by_metric.setdefault(board.metric["label"], []).append(board)
     for several in by_metric.values():
         _print_title(several, console)
-        table = _table(several[0], console.width) if len(several) == 1 else _side_by_side(several)
+        table = _fitting(several[0], console) if len(several) == 1 else _side_by_side(several)
         console.print(table)
-        console.print(Text(f" {'─' * (console.measure(table).maximum - 2)}"))
+        console.print(Text("─" * console.measure(table).maximum))
         for board in several:
             for line in caption(board, named=len(several) > 1):
                 console.print(Text(f" {line}"))
@@ -66,9 +66,22 @@ def _print_title(boards: Sequence[Board], console: Console) -> None:
     console.print(Text(printable(title), style="bold"))
 
 
-def _table(board: Board, width: int) -> Table:
-    columns = [column for column in COLUMNS if width >= column.from_width]
-    table = Table(box=RULES, show_edge=False, header_style="")
+def _fitting(board: Board, console: Console) -> Table:
+    """Return the table with as many columns as the terminal has room for."""
+    columns = list(COLUMNS)
+    while True:
+        table = _table(board, columns)
+        last = max(columns, key=lambda column: column.gives_way)
+        if (
+            console.measure(table, options=console.options.update(width=1000)).maximum <= console.width
+            or not last.gives_way
+        ):
+            return table
+        columns.remove(last)
+
+
+def _table(board: Board, columns: Sequence[Column]) -> Table:
+    table = _empty_table()
     for column in columns:
         wraps = column.head == "model"
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=not wraps, overflow="fold")
@@ -79,9 +92,13 @@ def _table(board: Board, width: int) -> Table:
     return table
 
 
+def _empty_table() -> Table:
+    return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True)
+
+
 def _side_by_side(boards: Sequence[Board]) -> Table:
     """Return a table like the paper's Table 1: a row per model, a column per dataset, the rank in brackets."""
-    table = Table(box=RULES, show_edge=False, header_style="")
+    table = _empty_table()
     table.add_column("model", overflow="fold")
     for board in boards:
         table.add_column(f"{printable(board.dataset)} (rank)", justify="right", no_wrap=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genbench.ranking.board import Board, BoardRow
-from genbench.ranking.columns import LEADERBOARD, TRIALS
+from genbench.ranking.columns import DTYPES, LEADERBOARD, TRIALS, Column
 from genbench.ranking.scores import ScoreRow
 
 if TYPE_CHECKING:
@@ -15,18 +15,21 @@ if TYPE_CHECKING:
 
 def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
     """Return a row per board and model, published ones too, in the columns LEADERBOARD."""
-    import pandas as pd
-
-    rows = [_row(board, row) for board in boards for row in (*board.rows, *board.alone)]
-    return pd.DataFrame(rows, columns=list(LEADERBOARD)).convert_dtypes()
+    return _frame([_row(board, row) for board in boards for row in (*board.rows, *board.alone)], LEADERBOARD)
 
 
 def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
+    ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.model["label"], r.trial.seed))
+    return _frame([_trial(row) for row in ordered], TRIALS)
+
+
+def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
+    """Return rows as a data frame whose types follow from the columns, not from what happens to be in them."""
     import pandas as pd
 
-    ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.model["label"], r.trial.seed))
-    return pd.DataFrame([_trial(row) for row in ordered], columns=list(TRIALS)).convert_dtypes()
+    types = {name: DTYPES[column.holds] for name, column in columns.items()}
+    return pd.DataFrame(rows, columns=list(columns)).astype(types)
 
 
 def _trial(row: ScoreRow) -> dict[str, Any]:
