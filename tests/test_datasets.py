@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import gc
 import gzip
 import hashlib
 import http.server
@@ -290,6 +291,10 @@ def server(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         yield f"http://127.0.0.1:{httpd.server_address[1]}/", folder
         httpd.shutdown()
         thread.join()
+    with warnings.catch_warnings():
+        # torchvision leaves the answer to a refused request open: collected here, it disturbs no later test
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def serve_mnist(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

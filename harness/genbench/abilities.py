@@ -50,10 +50,10 @@ class Decode(Protocol):
 
 
 @runtime_checkable
-class Latent(Protocol):
-    """Codes drawn from the prior, for interpolation."""
+class Latents(Protocol):
+    """Codes drawn from the prior, for interpolation. (Not `latent`: that is what models call the size of a code.)"""
 
-    def latent(self, n: int, generator: torch.Generator) -> Tensor:
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
         """Return codes drawn from the prior, (n, d)."""
 
 
@@ -103,7 +103,7 @@ ABILITIES: dict[str, type] = {
     "reconstruct": Reconstruct,
     "encode": Encode,
     "decode": Decode,
-    "latent": Latent,
+    "latents": Latents,
     "sample_class": SampleClass,
     "inpaint": Inpaint,
     "energy": Energy,

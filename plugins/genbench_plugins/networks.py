@@ -72,7 +72,8 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the units, (n, units)."""
-        return self.linear(x).unflatten(1, (-1, self.pieces)).max(2).values  # (n, units·pieces) -> (n, units)
+        maps: Tensor = self.linear(x)  # (n, units·pieces)
+        return maps.view(len(x), -1, self.pieces).amax(2)  # (n, units)
 
 
 class Images(nn.Module):
@@ -86,11 +87,11 @@ class Images(nn.Module):
         """Return images within the bounds."""
         low, high = self.bounds
         x = a.sigmoid() if (low, high) == (0, 1) else (low + (high - low) * a.sigmoid()).clamp(low, high)
-        return x.unflatten(1, self.shape)
+        return x.view(len(x), *self.shape)
 
 
 def mlp(inputs: int, hidden: Sequence[int], outputs: int, activations: Sequence[Activation]) -> nn.Sequential:
-    """Return a multilayer perceptron with a linear output; where activations are fewer than layers, the last repeats."""
+    """Return a multilayer perceptron with a linear output; where activations are too few, the last repeats."""
     layers: list[nn.Module] = []
     for i, units in enumerate(hidden):
         layers += [nn.Linear(inputs, units), activation(activations[min(i, len(activations) - 1)])]

@@ -52,4 +52,6 @@ def _prepared(name: str, fresh: bool = False) -> Prepared:
 
 
 def _print(name: str, data: Prepared, before: str = "") -> None:
-    stdout_console().print(f"{before}{name}, {image_words(data.shape, data.sizes)}; digest {data.digest[:16]}")
+    stdout_console().print(
+        f"{before}{name}, {image_words(data.shape, data.sizes)}; digest {data.digest[:16]}", soft_wrap=True
+    )

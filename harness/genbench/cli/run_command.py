@@ -87,7 +87,9 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
     seeds, seed = given.pop("seeds"), given.pop("seed")
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
-    lists: dict[str, Any] = {name: list(given.pop(name)) or None for name in ("models", "metrics", "datasets", "reference", "against")}
+    lists: dict[str, Any] = {
+        name: list(given.pop(name)) or None for name in ("models", "metrics", "datasets", "reference", "against")
+    }
     plan = bench.plan(
         suite=suite,
         options=parse_settings(settings),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -51,10 +52,10 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         _print_title(several, console)
         table = _fitting(several[0], console) if len(several) == 1 else _side_by_side(several)
         console.print(table)
-        console.print(Text("─" * console.measure(table).maximum))
+        console.print(Text("─" * min(_width(table, console), console.width)))
         for board in several:
             for line in caption(board, named=len(several) > 1):
-                console.print(Text(f" {line}"))
+                console.print(Padding(Text(line), (0, 0, 0, 1)))
         console.print()
 
 
@@ -72,12 +73,14 @@ def _fitting(board: Board, console: Console) -> Table:
     while True:
         table = _table(board, columns)
         last = max(columns, key=lambda column: column.gives_way)
-        if (
-            console.measure(table, options=console.options.update(width=1000)).maximum <= console.width
-            or not last.gives_way
-        ):
+        if _width(table, console) <= console.width or not last.gives_way:
             return table
         columns.remove(last)
+
+
+def _width(table: Table, console: Console) -> int:
+    """Return how wide a table would be if there were room."""
+    return console.measure(table, options=console.options.update(width=1000)).maximum
 
 
 def _table(board: Board, columns: Sequence[Column]) -> Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -71,7 +71,7 @@ def generator_loss(fake: Tensor, loss: Literal["non-saturating", "minimax"]) -> 
 
 
 class Momentum(torch.optim.Optimizer):
-    """Classical momentum: v <- m v - lr g, θ <- θ + v. (torch's SGD keeps lr out of v, which differs once lr decays.)"""
+    """Classical momentum: v <- m v - lr g, θ <- θ + v. (torch's SGD keeps lr out of v: that differs once lr decays.)"""
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
         super().__init__(params, {"lr": lr, "momentum": momentum})
@@ -176,17 +176,164 @@ class GAN(genbench.Model):
         self.D_.train()
         if self.marginals:
             set_bias_from_marginals(linears(self.G_)[-1], data.train.images, self.bounds)
+        if self.averaged_ is not None:
+            self.averaged_.load_state_dict(self.G_.state_dict())
         for x, _ in run.batches(data.train, self.batch, self.epochs):
             self._schedule(run.epoch, run.step)
-            # k steps on D, the last with this batch
+            # k steps on D, the last of them with this batch
             for _ in range(self.k - 1):
                 extra, _ = run.draw(data.train, len(x))
-                self._update_D(extra, self.latent_like(extra, run.generator))
+                self._update_D(extra, self.latents(len(x), run.generator))
             # One step on G
             if self.updates == "simultaneous":
-                d, g = self._update_both(x, self.latent_like(x, run.generator))
+                d, g = self._update_both(x, self.latents(len(x), run.generator))
             else:
-                d = self._update_D(x, self.latent_like(x, run.generator))
-                g = self._update_G(self.latent_like(x, run.generator))
-            self._average(run.step)
+                d = self._update_D(x, self.latents(len(x), run.generator))
+                g = self._update_G(self.latents(len(x), run.generator))
+            self._average()
             run.log(d=d, g=g)
+
+    def _update_both(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Update D and G by gradients at the same parameters, with the same G(z) and the same dropout masks in D."""
+        logits = self.D_(torch.cat([x, self.G_(z)]))  # (2n,)
+        real, fake = logits[: len(x)], logits[len(x) :]
+        d, g = discriminator_loss(real, fake), generator_loss(fake, self.loss)
+        self._gradients(d, self.D_, retain_graph=True)
+        self._gradients(g, self.G_)
+        self.optimise_D_.step()
+        self.optimise_G_.step()
+        return d, g
+
+    def _update_D(self, x: Tensor, z: Tensor) -> Tensor:
+        with torch.no_grad():
+            fakes = self.G_(z)
+        logits = self.D_(torch.cat([x, fakes]))
+        d = discriminator_loss(logits[: len(x)], logits[len(x) :])
+        self._gradients(d, self.D_)
+        self.optimise_D_.step()
+        return d
+
+    def _update_G(self, z: Tensor) -> Tensor:
+        g = generator_loss(self.D_(self.G_(z)), self.loss)
+        self._gradients(g, self.G_)
+        self.optimise_G_.step()
+        return g
+
+    def _gradients(self, loss: Tensor, network: nn.Module, retain_graph: bool = False) -> None:
+        """Set the gradients of a loss with respect to one network's parameters alone."""
+        network.zero_grad()
+        torch.autograd.backward(loss, inputs=list(network.parameters()), retain_graph=retain_graph)
+
+    def _schedule(self, epoch: int, step: int) -> None:
+        """Set learning rates and momentum for this batch."""
+        for optimiser, lr in ((self.optimise_G_, self.lr), (self.optimise_D_, self.lr * self.d_lr_ratio)):
+            for group in optimiser.param_groups:
+                group["lr"] = max(lr / self.lr_decay ** (step - 1), self.lr_floor)
+                if self.optimiser == "momentum":
+                    group["momentum"] = self.momentum_at(epoch)
+
+    def momentum_at(self, epoch: int) -> float:
+        """Return the momentum in an epoch: linear from `momentum` in the first to `momentum_final`."""
+        passed = min((epoch - 1) / max(self.momentum_epochs - 1, 1), 1.0)
+        return self.momentum + (self.momentum_final - self.momentum) * passed
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        if self.averaged_ is not None:
+            means: list[Tensor] = list(self.averaged_.parameters())
+            torch._foreach_lerp_(means, list[Tensor](self.G_.parameters()), 1 - self.average)
+
+    # Abilities
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return G(z), (n, C, H, W)."""
+        return self.decode(self.latents(n, generator))
+
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return z, (n, latent)."""
+        size, device = (n, self.latent), generator.device
+        if self.noise == "gaussian":
+            return torch.randn(size, generator=generator, device=device)
+        u = 2 * torch.rand(size, generator=generator, device=device) - 1
+        return math.sqrt(3) * u if self.noise == "unit-uniform" else u
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Return G(z), (n, C, H, W), without noise or dropout inside G."""
+        generator = self.G_ if self.averaged_ is None else self.averaged_
+        x: Tensor = generator.eval()(z)
+        return x
+
+    @torch.no_grad()
+    def discriminate(self, x: Tensor) -> Tensor:
+        """Return D(x), the probability that each image is real, (n,), without dropout."""
+        probability: Tensor = self.D_.eval()(x).sigmoid()
+        return probability
+
+    def _update_D(self, x: Tensor, z: Tensor) -> Tensor:
+        """Descend D's loss at real images x and at G(z); return it."""
+        with torch.no_grad():
+            fake = self.G_(z)
+        d = discriminator_loss(*self.D_(torch.cat([x, fake])).split(len(x)))
+        _descend(self.optimise_D_, torch.autograd.grad(d, list(self.D_.parameters())))
+        return d
+
+    def _update_G(self, z: Tensor) -> Tensor:
+        """Descend G's loss at z, through D with dropout on; return it."""
+        g = generator_loss(self.D_(self.G_(z)), self.loss)
+        _descend(self.optimise_G_, torch.autograd.grad(g, list(self.G_.parameters())))
+        return g
+
+    def _update_both(self, x: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Descend both losses with gradients at the same parameters, G(z) and dropout masks; return them.
+
+        One backward pass through D serves both. Each example passes D alone, so what arrives at its image is its own
+        dL_D/ds times ds/dx, with s its logit: multiplied by dL_G/ds over dL_D/ds it is what L_G sends there.
+        """
+        m = len(x)
+        fake = self.G_(z)  # (m, C, H, W)
+        image = fake.detach().requires_grad_()
+        s = self.D_(torch.cat([x, image]))  # (2m,)
+        with torch.no_grad():
+            d, g = discriminator_loss(*s.split(m)), generator_loss(s[m:], self.loss)
+            real, p = -(-s[:m]).sigmoid() / (2 * m), s[m:].sigmoid()
+            to_d = (p / (2 * m)).clamp(min=1e-20)  # dL_D/ds; the floor is far below rounding, and keeps 0/0 away
+            to_g = -((-s[m:]).sigmoid() if self.loss == "non-saturating" else p) / m  # dL_G/ds
+        *grads, sent = torch.autograd.grad(s, [*self.D_.parameters(), image], torch.cat([real, to_d]))
+        sent = sent * (to_g / to_d).view(m, 1, 1, 1)
+        grads_G = torch.autograd.grad(fake, list(self.G_.parameters()), sent)
+        _descend(self.optimise_D_, grads)
+        _descend(self.optimise_G_, grads_G)
+        return d, g
+
+    def _schedule(self, epoch: int, step: int) -> None:
+        """Set the learning rates of this batch and the momentum of this epoch."""
+        lr = self.lr_at(step)
+        for optimiser, rate in ((self.optimise_G_, lr), (self.optimise_D_, lr * self.d_lr_ratio)):
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+                if self.optimiser == "momentum":
+                    group["momentum"] = self.momentum_at(epoch)
+
+    def lr_at(self, step: int) -> float:
+        """Return G's learning rate at a batch, from 1: lr over lr_decay to the number of batches before it."""
+        return max(self.lr * math.exp(-(step - 1) * math.log(self.lr_decay)), self.lr_floor)
+
+    def momentum_at(self, epoch: int) -> float:
+        """Return the momentum in an epoch, from 1: linear from the first epoch to the `momentum_epochs`-th."""
+        along = min(1.0, (epoch - 1) / max(1, self.momentum_epochs - 1))
+        return self.momentum + along * (self.momentum_final - self.momentum)
+
+    @torch.no_grad()
+    def _average(self, step: int) -> None:
+        """Move the averaged weights towards G's; the decay starts low, so that the initial weights are soon forgotten."""
+        if self.averaged_ is not None:
+            decay = min(self.average, step / (step + 9))
+            for mean, p in zip(self.averaged_.parameters(), self.G_.parameters(), strict=True):
+                mean.lerp_(p, 1 - decay)
+
+    # Sampling and other abilities ------------------------------------------------------------------------------------
+
+    def latent_like(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a code for each of x."""
+        return self.draw_codes(len(x), generator)

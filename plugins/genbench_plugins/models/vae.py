@@ -1,0 +1,145 @@
+"""The variational autoencoder: a decoder and an encoder that bounds its likelihood (Kingma & Welling 2014)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from annotated_types import Ge, Gt, Le
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+import genbench
+from genbench_plugins.networks import Activation, mlp
+
+Width = Annotated[int, Gt(0)]
+
+
+@dataclass(eq=False)
+class VAE(genbench.Model):
+    """Variational autoencoder: p(z) = N(0, I), p(x|z) Gaussian or Bernoulli, q(z|x) Gaussian, of independent values.
+
+    Samples are the decoder's means by default, and say so: Parzen scores reward means over draws. With the Bernoulli
+    decoder grey pixels are taken as probabilities, so its bound is no bound on a density of grey values.
+    The defaults were chosen by the validation images of `digits`.
+    """
+
+    family: ClassVar[Literal["explicit"]] = "explicit"
+    decoder: Literal["gaussian", "bernoulli"] = "gaussian"
+    sigma: Annotated[float, Gt(0)] = 0.15  # standard deviation of the Gaussian decoder, in units of pixel values
+    latent: Width = 10
+    hidden: tuple[Width, ...] = (200, 200)  # of the encoder; the decoder has the same backwards
+    activation: Activation = "relu"
+    lr: Annotated[float, Gt(0)] = 3e-3  # of Adam, falling linearly to
+    lr_end: Annotated[float, Gt(0), Le(1)] = 0.1  # this share of it
+    batch: Width = 100
+    epochs: Width = 300
+    sample_as: Literal["means", "draws"] = "means"
+    importance: Annotated[int, Ge(1)] = genbench.setting(1)  # samples of z per image in `bound`: 1 is the ELBO
+
+    def __post_init__(self) -> None:
+        self.samples_are = self.sample_as
+
+    def build(self, space: genbench.Space, device: torch.device) -> None:
+        """Make encoder and decoder, (n, D) -> (n, 2·latent) and (n, latent) -> (n, D), and their optimiser."""
+        self.space = space
+        self.encoder_ = mlp(space.dim, self.hidden, 2 * self.latent, (self.activation,)).to(device)
+        self.decoder_ = mlp(self.latent, self.hidden[::-1], space.dim, (self.activation,)).to(device)
+        parameters = [*self.encoder_.parameters(), *self.decoder_.parameters()]
+        self.optimiser_ = torch.optim.Adam(parameters, self.lr, fused=True)
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        """Maximise the bound of eq. 3 by the reparameterised estimator of eq. 10, one z per image."""
+        self.encoder_.train()
+        self.decoder_.train()
+        steps = self.epochs * math.ceil(len(data.train) / self.batch)
+        for images, _ in run.batches(data.train, self.batch, self.epochs):
+            self._set_lr((run.step - 1) / steps)
+            x = self._scaled(images)  # (n, D) in [0, 1]
+            mu, log_var = self._posterior(x)  # (n, latent) each
+            eps = torch.randn(mu.shape, generator=run.generator, device=mu.device)
+            z = mu + (log_var / 2).exp() * eps
+            rec = self._log_likelihood(x, self.decoder_(z)).mean()
+            kl = kl_from_prior(mu, log_var).mean()
+            self.optimiser_.zero_grad()
+            torch.autograd.backward(kl - rec)
+            self.optimiser_.step()
+            run.log(rec=rec, kl=kl)
+
+    def _set_lr(self, share: float) -> None:
+        for group in self.optimiser_.param_groups:
+            group["lr"] = self.lr * (1 - (1 - self.lr_end) * share)
+
+    def _scaled(self, images: Tensor) -> Tensor:
+        low, high = self.space.bounds
+        return (images.flatten(1) - low) / (high - low)
+
+    def _images(self, x: Tensor) -> Tensor:
+        """Return images within the bounds of values in [0, 1], (n, D) -> (n, C, H, W)."""
+        low, high = self.space.bounds
+        return (low + (high - low) * x).clamp(low, high).view(len(x), *self.space.shape)
+
+    def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        mu, log_var = self.encoder_(x).chunk(2, 1)
+        return mu, log_var
+
+    def _log_likelihood(self, x: Tensor, a: Tensor) -> Tensor:
+        """Return log p(x|z) in nats of the decoder's pre-activations a, (n, D) -> (n,)."""
+        if self.decoder == "bernoulli":
+            return -binary_cross_entropy_with_logits(a, x, reduction="none").sum(1)
+        error = ((x - a.sigmoid()) / self.sigma).square().sum(1)
+        return -error / 2 - x.shape[1] * math.log(self.sigma * math.sqrt(2 * math.pi))
+
+    # Abilities
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return means of p(x|z), or draws from it (those of the Gaussian clipped), for z from the prior."""
+        p = self.decoder_(self.latents(n, generator)).sigmoid()  # (n, D)
+        if self.sample_as == "draws" and self.decoder == "bernoulli":
+            p = torch.bernoulli(p, generator=generator)
+        elif self.sample_as == "draws":
+            p = p + self.sigma * torch.randn(p.shape, generator=generator, device=p.device)
+        return self._images(p)
+
+    def latents(self, n: int, generator: torch.Generator) -> Tensor:
+        """Return z from the prior, (n, latent)."""
+        return torch.randn(n, self.latent, generator=generator, device=generator.device)
+
+    @torch.no_grad()
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the means of q(z|x), (n, latent)."""
+        return self._posterior(self._scaled(x))[0]
+
+    @torch.no_grad()
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the means of p(x|z), (n, C, H, W)."""
+        return self._images(self.decoder_(z).sigmoid())
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return the mean of p(x|z) at the mean of q(z|x), (n, C, H, W)."""
+        return self.decode(self.encode(x))
+
+    @torch.no_grad()
+    def bound(self, x: Tensor) -> Tensor:
+        """Return a stochastic lower bound on log p(x) in nats, (n,), for pixels scaled to [0, 1].
+
+        With `importance` samples k: log of the mean of k weights p(x, z) / q(z|x) (Burda et al. 2016, eq. 8).
+        """
+        x = self._scaled(x)
+        mu, log_var = self._posterior(x)
+        weights = []
+        for _ in range(self.importance):
+            eps = torch.randn_like(mu)
+            z = mu + (log_var / 2).exp() * eps
+            log_q = -(eps.square() + log_var).sum(1) / 2  # without the 2π that log_p has too
+            log_p = -z.square().sum(1) / 2
+            weights.append(self._log_likelihood(x, self.decoder_(z)) + log_p - log_q)
+        return torch.stack(weights).logsumexp(0) - math.log(self.importance)
+
+
+def kl_from_prior(mu: Tensor, log_var: Tensor) -> Tensor:
+    """Return KL(N(mu, exp(log_var)) || N(0, I)) in nats, (n,): appendix B of the paper, with the sign turned."""
+    return (mu.square() + log_var.exp() - 1 - log_var).sum(1) / 2

@@ -1,0 +1,157 @@
+"""Boards: grouped by protocol, ranked, captioned; published rows where they belong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from genbench.output.captions import caption
+from genbench.ranking import frames
+from genbench.ranking.board import boards
+from genbench.ranking.claims import Claim
+from genbench.ranking.columns import LEADERBOARD
+from genbench.ranking.scores import ScoreRow
+from genbench.store.records import Stage, TrialRecord
+
+METRIC = {
+    "name": "parzen",
+    "label": "parzen",
+    "traits": {"title": "Parzen", "unit": "nats", "higher_is_better": True, "caption_extras": ["sigma"]},
+}
+
+
+def scores(
+    model: str, values: Sequence[float | str], role: str = "model", version: int = 1, device: str = "cpu", **row: Any
+) -> list[ScoreRow]:
+    """Return a row per seed; a text in place of a value is a status."""
+    made = []
+    for seed, value in enumerate(values):
+        resolved = {
+            "label": model, "name": model, "version": version, "distribution": "genbench", "distribution_version": "1",
+            "target": "genbench:Model", "source": "", "traits": {"role": role, "samples_are": row.get("samples_are", "draws")},
+        }  # fmt: skip
+        record = TrialRecord(
+            f"{model}{seed}v{version}", {"model": [model, version]}, resolved, {"label": "digits", "digest": "d1g"}, seed, {},
+            "done", stages={"fit": Stage({}, 2.0, details={"parameters": 10, "peak_memory_mib": 5.0})},
+            environment={"device": device, "threads": 1, "genbench": "1", "torch": "2", "git": None},
+        )  # fmt: skip
+        head = (record, row.get("protocol_id", "p1"), "in words", METRIC)
+        if isinstance(value, str):
+            made.append(ScoreRow(*head, status=value, reason=f"it {value}"))
+        else:
+            made.append(ScoreRow(*head, "done", "", value, 0.5, {"sigma": 0.2}, samples=100))
+    return made
+
+
+def test_the_clearly_better_ranks_first_and_the_indistinguishable_share_a_range() -> None:
+    rows = scores("c", [1.0, 1.1, 0.9]) + scores("a", [9.0, 9.1, 8.9]) + scores("b", [1.05, 0.95, 1.1])
+    (board,) = boards(rows)
+    assert [(row.model, row.rank_low, row.rank_high) for row in board.rows] == [("a", 1, 1), ("b", 2, 3), ("c", 2, 3)]
+
+
+def test_an_incomplete_row_cannot_be_first_alone() -> None:
+    (board,) = boards(scores("a", [9.0, 9.1, "failed"]) + scores("b", [1.0, 1.1, 1.2]))
+    assert [(row.rank_low, row.rank_high, row.seeds_done, row.seeds_planned) for row in board.rows] == [
+        (1, 2, 2, 3),
+        (1, 2, 3, 3),
+    ]
+    assert "! a s2 failed: it failed" in caption(board)
+
+
+def test_seeds_that_never_began_count_as_planned() -> None:
+    (board,) = boards(scores("a", [1.0, 2.0]), planned=5)
+    assert (board.rows[0].seeds_done, board.rows[0].seeds_planned, board.rows[0].statuses) == (2, 5, {"interrupted": 3})
+
+
+def test_one_seed_has_neither_error_nor_rank() -> None:
+    (board,) = boards(scores("a", [1.0]) + scores("b", [2.0]))
+    assert [(row.rank_low, row.summary.stderr) for row in board.rows if row.summary] == [(None, None)] * 2
+    assert caption(board)[0].startswith("One seed: no error")
+
+
+def test_references_follow_the_ranked_rows_unranked() -> None:
+    rows = scores("real", [99.0, 99.0], role="reference", samples_are="real images") + scores("a", [1.0, 2.0])
+    (board,) = boards(rows)
+    assert [(row.model, row.kind, row.rank_low) for row in board.rows] == [
+        ("a", "ours", 1),
+        ("real", "reference", None),
+    ]
+    assert not any("real images" in line for line in caption(board))
+
+
+def test_scores_as_good_as_real_images_are_questioned() -> None:
+    rows = scores("real", [1.0, 1.0], role="reference", samples_are="real images") + scores("a", [1.5, 2.0])
+    (board,) = boards(rows)
+    assert any(line.startswith("! a scores at least as well as real images") for line in caption(board))
+
+
+def test_different_protocols_are_different_boards() -> None:
+    found = boards(scores("a", [1.0]) + scores("a", [2.0], protocol_id="p2"))
+    assert [board.protocol_id for board in found] == ["p1", "p2"]
+
+
+def test_versions_of_a_model_are_different_rows() -> None:
+    (board,) = boards(scores("a", [1.0, 1.1]) + scores("a", [2.0, 2.1], version=2))
+    assert [row.model for row in board.rows] == ["a v2", "a v1"]
+
+
+def test_trials_of_several_devices_are_named() -> None:
+    (board,) = boards(scores("a", [1.0, 1.1]) + scores("b", [2.0, 2.1], device="cuda"))
+    assert any("! trained on different devices: cpu, cuda" in line for line in caption(board))
+
+
+CLAIMS = [
+    Claim("Same", "digits", "parzen@paper", 5.0, 1.0, "standard error over test images", "A 2014", protocol_id="p1"),
+    Claim(
+        "Other", "digits", "parzen", 9.0, 2.0, "standard error over folds", "B 2013", "another grid", protocol_id="p9"
+    ),
+    Claim("Unknown", "digits", "parzen", 7.0, source="C 2012", differs="not stated"),
+    Claim("Elsewhere", "mnist", "parzen", 7.0),
+    Claim("Another metric", "digits", "fid", 7.0),
+]
+
+
+def test_published_rows_stand_beside_ours_only_under_the_same_protocol() -> None:
+    (board,) = boards(scores("a", [1.0, 2.0]), CLAIMS)
+    assert [(row.model, row.kind, row.rank_low) for row in board.rows] == [
+        ("a", "ours", 1),
+        ("Same", "published", None),
+    ]
+    assert [row.model for row in board.alone] == ["Other", "Unknown"]
+    lines = caption(board)
+    assert "Published Same: A 2014. ± standard error over test images. Same protocol." in lines
+    assert "Published Other: B 2013. ± standard error over folds. Not our protocol: another grid." in lines
+    assert "Published Unknown: C 2012. Not our protocol: not stated." in lines
+
+
+def test_the_frame_has_the_columns_in_order_and_published_rows_claim_nothing_of_ours() -> None:
+    frame = frames.leaderboard(boards(scores("a", [1.0, 2.0, "diverged"]), CLAIMS))
+    assert list(frame.columns) == list(LEADERBOARD)
+    ours, same, other, _ = frame.to_dict("records")
+    assert (ours["mean"], ours["seeds_done"], ours["seeds_planned"], ours["diverged"]) == (1.5, 2, 3, 1)
+    assert (ours["fit_seconds"], ours["parameters"], ours["device"], ours["threads"]) == (2.0, 10, "cpu", "1")
+    assert (same["stderr_examples"], same["protocol_id"], same["source"]) == (1.0, "p1", "A 2014")
+    assert (other["stderr"], other["error_over"], other["protocol"]) == (2.0, "folds", "another grid")
+    assert frame.loc[1:, ["rank_low", "seeds_done", "device", "sd"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_order_of_rows_does_not_matter(order: int) -> None:
+    rows = scores("a", [3.0, 3.1]) + scores("b", [2.0, 2.1]) + scores("c", [1.0, 1.1])
+    (board,) = boards(rows[::order])
+    assert [row.model for row in board.rows] == ["a", "b", "c"]
+
+
+def test_the_error_over_examples_is_of_the_seed_averaged_score(tmp_path) -> None:  # noqa: ANN001
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    from genbench.ranking.examples import stderr_over_examples
+
+    values = np.random.default_rng(0).normal(size=(3, 50))
+    paths = [tmp_path / f"{seed}.safetensors" for seed in range(3)]
+    for path, of_seed in zip(paths, values, strict=True):
+        save_file({"per_example": of_seed}, path)
+    assert stderr_over_examples(paths) == pytest.approx(values.mean(axis=0).std() / 50**0.5, rel=1e-12)
+    assert stderr_over_examples([*paths, None]) is None
+    assert stderr_over_examples([*paths, tmp_path / "missing"]) is None

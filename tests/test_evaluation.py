@@ -1,0 +1,69 @@
+"""What a metric is handed: computed once, shared, and never the test split while tuning."""
+
+import torch
+
+from genbench.data.folders import cache_folder
+from genbench.data.prepare import prepare
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolver
+from genbench.trial.evaluation import Shared, TrialEvaluation
+
+CPU = torch.device("cpu")
+
+
+class Recording:
+    """Notes which splits are read."""
+
+    def __init__(self) -> None:
+        resolved = Resolver(load_registry(), cache_folder()).resolve("dataset", "digits")
+        self._data = prepare(resolved.instantiate(), resolved.identity)
+        self.space = self._data.space
+        self.read: list[str] = []
+
+    def split(self, name: str, device: torch.device) -> object:
+        self.read.append(name)
+        return self._data.split(name, device)  # type: ignore[arg-type]
+
+
+def shared(data: Recording) -> Shared:
+    return Shared(data, CPU, lambda n: torch.rand(n, 1, 8, 8), lambda: None)  # type: ignore[arg-type, return-value]
+
+
+def test_splits_are_read_once_and_test_not_while_tuning() -> None:
+    data = Recording()
+    both = shared(data)
+    for protocol in ("a", "b"):
+        evaluation = TrialEvaluation(both, "valid", 0, protocol)
+        assert len(evaluation.target) == 297
+        assert len(evaluation.train) == 1000
+    assert sorted(data.read) == ["train", "valid"]
+
+
+def test_every_protocol_has_a_stream_of_its_own() -> None:
+    both = shared(Recording())
+    draws = [
+        torch.rand(3, generator=TrialEvaluation(both, "test", seed, p).generator)
+        for seed, p in ((0, "a"), (0, "b"), (1, "a"))
+    ]
+    assert len({tuple(draw.tolist()) for draw in draws}) == 3
+
+
+def test_features_are_computed_once_and_batch_by_batch() -> None:
+    pixels = Resolver(load_registry()).resolve("extractor", "pixels").instantiate()
+    seen = []
+
+    class Counting:
+        digest = pixels.digest
+
+        def features(self, images: torch.Tensor) -> torch.Tensor:
+            seen.append(len(images))
+            return pixels.features(images)
+
+    both = shared(Recording())
+    evaluation = TrialEvaluation(both, "test", 0, "a")
+    found = evaluation.features(Counting(), "samples", n=2500)  # type: ignore[arg-type]
+    assert found.shape == (2500, 64)
+    assert evaluation.asked == 2500
+    TrialEvaluation(both, "test", 0, "b").features(Counting(), "target")  # type: ignore[arg-type]
+    TrialEvaluation(both, "test", 0, "c").features(Counting(), "target")  # type: ignore[arg-type]
+    assert seen == [1000, 1000, 500, 500]
