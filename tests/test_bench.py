@@ -13,7 +13,7 @@ from genbench.output.tables_csv import read_csv
 
 
 @pytest.fixture
-def run(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+def run(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that runs in an empty folder."""
     monkeypatch.chdir(tmp_path)
 
@@ -23,7 +23,7 @@ def run(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN
     return go
 
 
-def test_a_run_trains_scores_ranks_and_writes(run) -> None:  # noqa: ANN001
+def test_a_run_trains_scores_ranks_and_writes(run) -> None:
     report = run("toy,toy@long", "brightness,parzen")
     assert [board.metric["label"] for board in report.boards] == ["brightness", "parzen"]
     for board in report.boards:
@@ -39,7 +39,7 @@ def test_a_run_trains_scores_ranks_and_writes(run) -> None:  # noqa: ANN001
     assert list(read_csv(Path("results/trials.csv"))["seed"]) == [0, 1, 2] * 4
 
 
-def test_a_second_run_does_nothing_and_says_the_same(run, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_a_second_run_does_nothing_and_says_the_same(run, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run()
     monkeypatch.setattr("genbench.trial.worker.perform", None)
     second = run()
@@ -47,25 +47,25 @@ def test_a_second_run_does_nothing_and_says_the_same(run, monkeypatch: pytest.Mo
     assert second.leaderboard.equals(first.leaderboard)
 
 
-def test_only_what_is_missing_is_done(run) -> None:  # noqa: ANN001
+def test_only_what_is_missing_is_done(run) -> None:
     run(seeds=2)
     assert len(run(seeds=3).outcomes) == 1
     assert len(run(seeds=3, metrics="brightness,parzen").outcomes) == 3
     assert len(run(seeds=3, fresh=True).outcomes) == 3
 
 
-def test_labels_that_mean_the_same_are_one_trial(run) -> None:  # noqa: ANN001
+def test_labels_that_mean_the_same_are_one_trial(run) -> None:
     report = run("toy[epochs=2],toy,toy[lr=0.1,epochs=2]")
     assert [row.model for row in report.boards[0].rows] == ["toy"]
     assert len(report.outcomes) == 3
 
 
-def test_settings_are_no_part_of_the_identity(run) -> None:  # noqa: ANN001
+def test_settings_are_no_part_of_the_identity(run) -> None:
     run("toy")
     assert run("toy[verbose=true]").outcomes == {}
 
 
-def test_a_failed_seed_is_never_averaged_away(run) -> None:  # noqa: ANN001
+def test_a_failed_seed_is_never_averaged_away(run) -> None:
     report = run("toy,faulty[fault=raises]", seeds=2)
     rows = {row.model: row for row in report.boards[0].rows}
     failed = rows["faulty"]
@@ -78,20 +78,20 @@ def test_a_failed_seed_is_never_averaged_away(run) -> None:  # noqa: ANN001
     assert run("toy,faulty[fault=raises]", seeds=2).outcomes == {}, "a failed trial is settled until --fresh"
 
 
-def test_a_refusing_metric_is_not_a_failure(run) -> None:  # noqa: ANN001
+def test_a_refusing_metric_is_not_a_failure(run) -> None:
     report = run("toy", "picky", seeds=2)
     assert report.failed == 0
     assert report.boards[0].rows[0].statuses == {"skipped": 2}
 
 
-def test_a_failing_metric_is_tried_again_and_others_are_kept(run) -> None:  # noqa: ANN001
+def test_a_failing_metric_is_tried_again_and_others_are_kept(run) -> None:
     report = run("toy", "picky[mood=raises],brightness", seeds=1)
     assert report.failed == 1
     assert [row.summary is None for board in report.boards for row in board.rows] == [True, False]
     assert len(run("toy", "picky[mood=raises]", seeds=1).outcomes) == 1
 
 
-def test_reference_rows_are_not_ranked(run) -> None:  # noqa: ANN001
+def test_reference_rows_are_not_ranked(run) -> None:
     report = run(reference=["train-data", "gaussian"], seeds=2)
     assert {row.model: row.rank_low for row in report.boards[0].rows} == {
         "toy": 1,
@@ -101,7 +101,7 @@ def test_reference_rows_are_not_ranked(run) -> None:  # noqa: ANN001
     assert list(report.leaderboard["kind"]) == ["ours", "reference", "reference"]
 
 
-def test_protocols_never_share_a_board(run) -> None:  # noqa: ANN001
+def test_protocols_never_share_a_board(run) -> None:
     run("toy", "brightness", seeds=2)
     run("toy", "brightness[samples=200]", seeds=2)
     run("toy", "brightness", seeds=2, target="valid")
@@ -111,24 +111,24 @@ def test_protocols_never_share_a_board(run) -> None:  # noqa: ANN001
     assert len({board.protocol_id for board in found}) == len(found) == 4
 
 
-def test_samples_set_every_metric_that_draws(run) -> None:  # noqa: ANN001
+def test_samples_set_every_metric_that_draws(run) -> None:
     report = run("toy", "brightness,parzen", samples=300, seeds=1)
     assert [board.metric["label"] for board in report.boards] == ["brightness[samples=300]", "parzen[samples=300]"]
 
 
-def test_options_by_name_win(run) -> None:  # noqa: ANN001
+def test_options_by_name_win(run) -> None:
     report = run("toy[epochs=9]", options={"toy": {"epochs": 1}}, seeds=1)
     assert report.boards[0].rows[0].model == "toy[epochs=1]"
 
 
-def test_a_suite_is_the_base_and_arguments_win(run) -> None:  # noqa: ANN001
+def test_a_suite_is_the_base_and_arguments_win(run) -> None:
     Path("mine.toml").write_text('models = ["toy"]\nmetrics = ["brightness"]\nseeds = [4]\nreference = []\n')
     by_suite = genbench.run(suite="mine.toml")
     assert [t.seed for t in by_suite.plan.grid.trials()] == [4]
     assert genbench.run(suite="mine.toml", seeds=[7], reference="none").plan.grid.seeds == [7]
 
 
-def test_load_results_gives_data_frames(run) -> None:  # noqa: ANN001
+def test_load_results_gives_data_frames(run) -> None:
     report = run("toy", seeds=2)
     results = genbench.load_results("results")
     assert results.leaderboard["mean"].tolist() == report.leaderboard["mean"].tolist()
@@ -137,14 +137,14 @@ def test_load_results_gives_data_frames(run) -> None:  # noqa: ANN001
         genbench.load_results("nowhere")
 
 
-def test_folders_of_two_people_make_one_leaderboard(run) -> None:  # noqa: ANN001
+def test_folders_of_two_people_make_one_leaderboard(run) -> None:
     run("toy", seeds=[0, 1], results="mine")
     run("toy", seeds=[1, 2], results="theirs")
     (board,), _ = bench.stored_boards(["mine", "theirs"])
     assert board.rows[0].seeds_done == 3
 
 
-def test_conflicting_scores_of_one_trial_are_named(run) -> None:  # noqa: ANN001
+def test_conflicting_scores_of_one_trial_are_named(run) -> None:
     from genbench import files
 
     run("toy", seeds=1, results="mine")
@@ -157,7 +157,7 @@ def test_conflicting_scores_of_one_trial_are_named(run) -> None:  # noqa: ANN001
         bench.stored_boards(["mine", "theirs"])
 
 
-def test_a_model_trained_by_older_code_is_said_so(run, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_a_model_trained_by_older_code_is_said_so(run, monkeypatch: pytest.MonkeyPatch) -> None:
     from genbench.output.captions import caption
 
     report = run("toy", seeds=2)
@@ -193,7 +193,7 @@ def test_a_model_trained_by_older_code_is_said_so(run, monkeypatch: pytest.Monke
         ({"suite": "nope"}, RequestError, "unknown suite 'nope'"),
     ],
 )
-def test_what_cannot_be_run_is_refused_before_anything_is_written(given, error, message, run) -> None:  # noqa: ANN001
+def test_what_cannot_be_run_is_refused_before_anything_is_written(given, error, message, run) -> None:
     with pytest.raises(error, match=message):
         run(**given)
     assert not Path("results").exists()

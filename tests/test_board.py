@@ -142,7 +142,7 @@ def test_the_order_of_rows_does_not_matter(order: int) -> None:
     assert [row.model for row in board.rows] == ["a", "b", "c"]
 
 
-def test_the_error_over_examples_is_of_the_seed_averaged_score(tmp_path) -> None:  # noqa: ANN001
+def test_the_error_over_examples_is_of_the_seed_averaged_score(tmp_path) -> None:
     import numpy as np
     from safetensors.numpy import save_file
 

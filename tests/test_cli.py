@@ -16,7 +16,7 @@ HEAVY = ("torch", "numpy", "pandas", "scipy", "torchvision", "sklearn", "pydanti
 
 
 @pytest.fixture
-def cli(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # noqa: ANN201
+def cli(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
     """Return a function that runs a command line in an empty folder: (exit code, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
@@ -42,14 +42,14 @@ def test_light_commands_import_nothing_heavy(line: str) -> None:
     assert done.stdout
 
 
-def test_help_names_every_command_and_its_summary(cli) -> None:  # noqa: ANN001
+def test_help_names_every_command_and_its_summary(cli) -> None:
     code, out, _ = cli("--help")
     assert code == 0
     for name, summary in COMMANDS.items():
         assert re.search(rf"{name}\s+{re.escape(summary.split()[0])}", out)
 
 
-def test_the_main_job_prints_the_ranked_table(cli) -> None:  # noqa: ANN001
+def test_the_main_job_prints_the_ranked_table(cli) -> None:
     code, out, err = cli("run --models toy,toy@long --metric brightness --reference none")
     assert code == 0
     lines = out.splitlines()
@@ -79,7 +79,7 @@ def test_the_main_job_prints_the_ranked_table(cli) -> None:  # noqa: ANN001
 
 
 @pytest.mark.parametrize("columns", ["40", "60", "80", "140"])
-def test_tables_fit_the_terminal(columns: str, cli, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ANN001
+def test_tables_fit_the_terminal(columns: str, cli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", columns)
     code, out, _ = cli("run --models toy,toy@long --metric brightness --reference none --seeds 2 --quiet")
     table = out[: out.index("±: standard")].splitlines()[1:-1]
@@ -88,7 +88,7 @@ def test_tables_fit_the_terminal(columns: str, cli, monkeypatch: pytest.MonkeyPa
     assert ("parameters" in out) == (columns == "140")
 
 
-def test_spellings_of_options_are_the_same(cli) -> None:  # noqa: ANN001
+def test_spellings_of_options_are_the_same(cli) -> None:
     cli("run --models toy --metrics brightness --datasets digits --seeds 0,1 --reference none")
     code, _, err = cli("run --model toy --metric brightness --dataset digits --seeds 2 --reference none")
     assert code == 0
@@ -96,7 +96,7 @@ def test_spellings_of_options_are_the_same(cli) -> None:  # noqa: ANN001
     assert "1 in the store" in cli("run --model toy --metric brightness --seed 1 --reference none")[2]
 
 
-def test_several_datasets_stand_side_by_side(cli, tmp_path: Path) -> None:  # noqa: ANN001
+def test_several_datasets_stand_side_by_side(cli, tmp_path: Path) -> None:
     import numpy as np
 
     x = np.random.default_rng(0).integers(0, 255, (40, 8, 8), dtype=np.uint8)
@@ -107,7 +107,7 @@ def test_several_datasets_stand_side_by_side(cli, tmp_path: Path) -> None:  # no
     assert out.count("Protocol brightness") == 2
 
 
-def test_a_failed_trial_is_exit_code_one_and_a_footnote(cli) -> None:  # noqa: ANN001
+def test_a_failed_trial_is_exit_code_one_and_a_footnote(cli) -> None:
     code, out, err = cli("run --models toy,faulty[fault=raises] --metric brightness --reference none --seeds 2")
     assert code == 1
     assert "! faulty s0 failed: ValueError: no luck today [31m" in out
@@ -116,20 +116,20 @@ def test_a_failed_trial_is_exit_code_one_and_a_footnote(cli) -> None:  # noqa: A
     assert "Traceback" not in out + err
 
 
-def test_dry_run_writes_nothing(cli) -> None:  # noqa: ANN001
+def test_dry_run_writes_nothing(cli) -> None:
     code, out, _ = cli("run --models toy --metric brightness --seeds 2 --reference none --dry-run")
     assert code == 0
     assert [line.split()[0:2] for line in out.splitlines()] == [["to", "do"], ["to", "do"]]
     assert not Path("results").exists()
 
 
-def test_set_and_samples_reach_the_plugins(cli) -> None:  # noqa: ANN001
+def test_set_and_samples_reach_the_plugins(cli) -> None:
     _, out, _ = cli("run -m toy --metric brightness --seeds 2 --set toy.epochs=1 --samples 100 --reference none")
     assert "toy[epochs=1]" in out
     assert "samples 100" in out
 
 
-def test_leaderboard_prints_and_exports(cli) -> None:  # noqa: ANN001
+def test_leaderboard_prints_and_exports(cli) -> None:
     cli("run --models toy,toy@long --metric brightness,parzen --reference none --seeds 2")
     code, out, _ = cli("leaderboard --metric brightness")
     assert code == 0
@@ -143,7 +143,7 @@ def test_leaderboard_prints_and_exports(cli) -> None:  # noqa: ANN001
     assert r"\begin{tabular}" in Path("table.tex").read_text()
 
 
-def test_list_show_plugins_doctor_data(cli) -> None:  # noqa: ANN001
+def test_list_show_plugins_doctor_data(cli) -> None:
     assert {"gan", "vae", "toy", "parzen", "digits", "quick"} <= set(cli("list")[1].split())
     assert "Shifted noise around the mean image (genbench-toy)" in cli("list models")[1]
     shown = cli("show toy")[1]
@@ -223,7 +223,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("line", "message"), WRONG, ids=[line for line, _ in WRONG])
-def test_wrong_use_is_one_line_and_exit_code_two(line: str, message: str, cli) -> None:  # noqa: ANN001
+def test_wrong_use_is_one_line_and_exit_code_two(line: str, message: str, cli) -> None:
     code, out, err = cli(line)
     assert (code, out) == (2, "")
     assert err.startswith("genbench: ")
@@ -232,14 +232,14 @@ def test_wrong_use_is_one_line_and_exit_code_two(line: str, message: str, cli) -
     assert os.listdir() == []
 
 
-def test_debug_shows_the_traceback(cli) -> None:  # noqa: ANN001
+def test_debug_shows_the_traceback(cli) -> None:
     from genbench.errors import RequestError
 
     with pytest.raises(RequestError, match="unknown model"):
         cli("run --models tooy --debug")
 
 
-def test_results_that_cannot_be_written_are_a_clear_error(cli) -> None:  # noqa: ANN001
+def test_results_that_cannot_be_written_are_a_clear_error(cli) -> None:
     Path("results").write_text("a file is in the way")
     code, _, err = cli("run --models toy --metric brightness --reference none --quiet")
     assert code == 2

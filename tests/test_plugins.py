@@ -19,7 +19,7 @@ def {hook}(register):
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # noqa: ANN201
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Return a function that installs a distribution of one module."""
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delenv("GENBENCH_PLUGINS")
@@ -51,7 +51,7 @@ def test_builtins_come_through_the_same_hooks() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.hook)
-def test_hook(kind, install) -> None:  # noqa: ANN001
+def test_hook(kind, install) -> None:
     install("outside", MODULE.format(hook=kind.hook, name="something-new", target="some.module:Class"))
     entry = load_registry().find(kind.name, "something-new")
     assert (entry.target, entry.plugin.distribution, entry.plugin.version) == ("some.module:Class", "outside", "2.0")
@@ -76,7 +76,7 @@ def test_every_hook_has_a_kind() -> None:
         (MODULE.format(hook="register_models", name="fine", target="no class"), "neither a class nor"),
     ],
 )  # fmt: skip
-def test_a_broken_plugin_is_listed_and_hurts_nobody(source: str, reason: str, install) -> None:  # noqa: ANN001
+def test_a_broken_plugin_is_listed_and_hurts_nobody(source: str, reason: str, install) -> None:
     install("broken", source)
     install("healthy", MODULE.format(hook="register_models", name="healthy", target="a:B"))
     registry = load_registry()
@@ -86,7 +86,7 @@ def test_a_broken_plugin_is_listed_and_hurts_nobody(source: str, reason: str, in
     assert registry.find("model", "gan").plugin.distribution == "genbench"
 
 
-def test_a_builtin_keeps_its_name(install) -> None:  # noqa: ANN001
+def test_a_builtin_keeps_its_name(install) -> None:
     source = MODULE.format(hook="register_models", name="gan", target="a:B")
     install("taker", source + '    register("taker-other", "a:B", summary="")\n')
     registry = load_registry()
@@ -95,7 +95,7 @@ def test_a_builtin_keeps_its_name(install) -> None:  # noqa: ANN001
     assert problems(registry) == {"taker": "name taken by a built-in: model gan"}
 
 
-def test_two_third_parties_with_one_name_are_an_error_when_it_is_asked_for(install) -> None:  # noqa: ANN001
+def test_two_third_parties_with_one_name_are_an_error_when_it_is_asked_for(install) -> None:
     for name in ("first", "second"):
         install(name, MODULE.format(hook="register_models", name="twin", target="a:B"))
     registry = load_registry()
@@ -107,7 +107,7 @@ def test_two_third_parties_with_one_name_are_an_error_when_it_is_asked_for(insta
 @pytest.mark.parametrize(
     ("allowed", "loaded"), [("", []), ("one", ["one"]), ("two-point", ["two"]), ("one, two", ["one", "two"])]
 )
-def test_genbench_plugins_chooses(allowed: str, loaded: list[str], install, monkeypatch) -> None:  # noqa: ANN001
+def test_genbench_plugins_chooses(allowed: str, loaded: list[str], install, monkeypatch) -> None:
     for name in ("one", "two"):
         install(name, MODULE.format(hook="register_models", name=name, target="a:B"))
     monkeypatch.setenv("GENBENCH_PLUGINS", allowed)
@@ -131,7 +131,7 @@ def test_a_target_that_cannot_be_loaded_names_its_distribution(name: str, reason
         load_registry().find("model", name).load()
 
 
-def test_what_a_plugin_prints_on_import_stays_out_of_stdout(install, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN001
+def test_what_a_plugin_prints_on_import_stays_out_of_stdout(install, capsys: pytest.CaptureFixture[str]) -> None:
     install("chatty", "print('hello')")
     load_registry()
     printed = capsys.readouterr()

@@ -40,7 +40,7 @@ def test_a_stage_can_grow_by_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [lambda p: p.unlink(), lambda p: p.write_text("b"), lambda p: p.write_text("aa")])
-def test_a_damaged_file_is_noticed(damage, tmp_path: Path) -> None:  # noqa: ANN001
+def test_a_damaged_file_is_noticed(damage, tmp_path: Path) -> None:
     folder = TrialFolder(tmp_path)
     record = folder.commit(RECORD, "fit", {"a": lambda path: path.write_text("a")}, 1)
     assert folder.checked(record.stages["fit"], "a").read_text() == "a"

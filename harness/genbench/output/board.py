@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -55,7 +55,8 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         console.print(Text("─" * min(_width(table, console), console.width)))
         for board in several:
             for line in caption(board, named=len(several) > 1):
-                console.print(Padding(Text(line), (0, 0, 0, 1)))
+                for part in textwrap.wrap(line, console.width - 1):
+                    console.print(Text(f" {part}"))
         console.print()
 
 
@@ -96,7 +97,7 @@ def _table(board: Board, columns: Sequence[Column]) -> Table:
 
 
 def _empty_table() -> Table:
-    return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True)
+    return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True, pad_edge=False)
 
 
 def _side_by_side(boards: Sequence[Board]) -> Table:
