@@ -73,7 +73,7 @@ class Maxout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the units, (n, units)."""
         maps: Tensor = self.linear(x)  # (n, units·pieces)
-        return maps.view(len(x), -1, self.pieces).amax(2)  # (n, units)
+        return maps.view(len(x), -1, self.pieces).max(2).values  # (n, units)
 
 
 class Images(nn.Module):
