@@ -254,3 +254,11 @@ def test_stdout_closed_early_is_quiet(toy: str, tmp_path: Path) -> None:
     )
     assert done.stdout == "models\n" or done.stdout.strip() == "models"
     assert done.stderr == ""
+
+
+def test_protocols_of_one_dataset_are_separate_tables(cli) -> None:
+    cli("run --models toy --metric brightness --reference none --seeds 2")
+    cli("run --models toy --metric brightness --reference none --seeds 2 --target valid")
+    out = cli("leaderboard")[1]
+    assert out.count("Brightness on digits") == 2
+    assert out.count("scored against the valid split") == 1

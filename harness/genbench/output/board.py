@@ -45,10 +45,7 @@ COLUMNS = (
 
 def print_boards(boards: Sequence[Board], console: Console) -> None:
     """Print boards: those of one metric on several datasets as one table with a column per dataset."""
-    by_metric: dict[str, list[Board]] = {}
-    for board in boards:
-        by_metric.setdefault(board.metric["label"], []).append(board)
-    for several in by_metric.values():
+    for several in _tables(boards):
         _print_title(several, console)
         table = _fitting(several[0], console) if len(several) == 1 else _side_by_side(several)
         console.print(table)
@@ -58,6 +55,20 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
                 for part in textwrap.wrap(line, console.width - 1):
                     console.print(Text(f" {part}"))
         console.print()
+
+
+def _tables(boards: Sequence[Board]) -> list[list[Board]]:
+    """Return the boards that make a table together: one protocol but for the dataset, and no dataset twice."""
+    tables: list[list[Board]] = []
+    for board in boards:
+        for table in tables:
+            same = (table[0].metric["label"], table[0].protocol) == (board.metric["label"], board.protocol)
+            if same and board.dataset not in [other.dataset for other in table]:
+                table.append(board)
+                break
+        else:
+            tables.append([board])
+    return tables
 
 
 def _print_title(boards: Sequence[Board], console: Console) -> None:
@@ -91,6 +102,7 @@ def _table(board: Board, columns: Sequence[Column]) -> Table:
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=not wraps, overflow="fold")
     for row in board.rows:
         table.add_row(*(Text(column.cell(row)) for column in columns), style="" if row.kind == "ours" else "dim")
+    table.add_section()  # what was measured under another protocol stands apart
     for row in board.alone:
         table.add_row(*(Text(column.cell(row)) for column in columns), style="dim italic")
     return table
