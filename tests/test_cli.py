@@ -262,3 +262,34 @@ def test_protocols_of_one_dataset_are_separate_tables(cli) -> None:
     out = cli("leaderboard")[1]
     assert out.count("Brightness on digits") == 2
     assert out.count("scored against the valid split") == 1
+
+
+def test_the_same_command_in_another_process_gives_the_same_numbers(cli, tmp_path: Path) -> None:
+    line = "run --models toy --metric brightness,parzen --seeds 2 --reference kmeans,gaussian --results"
+    cli(f"{line} here")
+    path = os.pathsep.join([str(Path(__file__).parent / "toy_plugin"), os.environ.get("PYTHONPATH", "")])
+    command = [sys.executable, "-m", "genbench", *line.split(), "there", "--quiet"]
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path}, capture_output=True)
+    assert Path("here/trials.csv").read_bytes() == Path("there/trials.csv").read_bytes()
+
+
+def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(toy: str, tmp_path: Path) -> None:
+    import signal
+    import time
+
+    path = os.pathsep.join([str(Path(__file__).parent / "toy_plugin"), os.environ.get("PYTHONPATH", "")])
+    models = "toy,toy[epochs=100000]"
+    command = [sys.executable, "-m", "genbench", "run", "--models", models, "--metric", "brightness", "--seeds", "1", "--reference", "none"]  # fmt: skip
+    process = subprocess.Popen(
+        command, env={**os.environ, "PYTHONPATH": path}, cwd=tmp_path, stderr=subprocess.PIPE, text=True
+    )
+    while "1/2" not in (process.stderr.readline() if process.stderr else ""):
+        assert process.poll() is None
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert "the same command goes on" in err
+    trials = list(csv.DictReader((tmp_path / "results" / "trials.csv").read_text().splitlines()))
+    assert {row["model"]: row["status"] for row in trials} == {"toy": "done", "toy[epochs=100000]": "interrupted"}

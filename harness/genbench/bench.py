@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
 from genbench import suites
 from genbench.api import Engine
@@ -224,9 +224,21 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     )
 
 
-def run(*args: Any, watcher: Watcher | None = None, **kwargs: Any) -> Report:
-    """Train, score and rank; takes what `plan` takes. `genbench.run(models="gan,vae").leaderboard` is a data frame."""
-    return execute(plan(*args, **kwargs), watcher)
+P = ParamSpec("P")
+
+
+def _executed(planner: Callable[P, Plan]) -> Callable[P, Report]:
+    def run(*args: P.args, **kwargs: P.kwargs) -> Report:
+        """Train, score and rank; takes what `genbench.bench.plan` takes, and raises what it raises.
+
+        `genbench.run(models="gan,vae", seeds=5).leaderboard` is a data frame.
+        """
+        return execute(planner(*args, **kwargs))
+
+    return run
+
+
+run = _executed(plan)
 
 
 def _boards_of(planned: Plan, collected: Collected) -> list[Board]:

@@ -106,9 +106,10 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
 def _print_head(plan: bench.Plan) -> None:
     console = stderr_console()
     threads = "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
+    place = f"; {plan.device}, {threads}" if plan.todo else ""
     for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
         words = numbers.image_words(data.shape, data.sizes)
-        console.print(printable(f"{dataset.resolved.label}, {words}; {plan.device}, {threads}"), soft_wrap=True)
+        console.print(printable(f"{dataset.resolved.label}, {words}{place}"), soft_wrap=True)
     stored = len(plan.grid.trials()) - len(plan.todo)
     console.print(printable(f"{describe(plan.grid)}; {stored} in the store"), soft_wrap=True)
 

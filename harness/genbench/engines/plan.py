@@ -79,9 +79,16 @@ def task(trial: TrialSpec, grid: Grid, results: Path, device: str, threads: int,
 
 def describe(grid: Grid) -> str:
     """Return the grid in a line: "6 trials: gan, vae x seeds 0 1 2"."""
-    names = ", ".join(model.label for model in grid.models)
+    names = ", ".join(model.label for model in grid.models if not _is_reference(model))
+    references = sum(map(_is_reference, grid.models))
+    if references:
+        names += f" and {references} {'reference' if references == 1 else 'references'}"
     seeds = " ".join(str(seed) for seed in grid.seeds)
     where = f" on {', '.join(d.resolved.label for d in grid.datasets)}" if len(grid.datasets) > 1 else ""
     count = len(grid.trials())
     trials, seed = "trial" if count == 1 else "trials", "seed" if len(grid.seeds) == 1 else "seeds"
     return f"{count} {trials}: {names}{where} x {seed} {seeds}"
+
+
+def _is_reference(model: Resolved) -> bool:
+    return bool(model.traits["role"] == "reference")

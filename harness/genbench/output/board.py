@@ -38,7 +38,7 @@ COLUMNS = (
     Column("train", lambda row: numbers.seconds(row.mean_of("fit")), gives_way=3),
     Column("samples are", lambda row: row.samples_are, gives_way=2, right=False),
     Column("parameters", lambda row: numbers.count(_parameters(row)), gives_way=4),
-    Column("se over examples", lambda row: numbers.number(row.stderr_examples), gives_way=5),
+    Column("se over examples", lambda row: numbers.number(row.stderr_examples, digits=2), gives_way=5),
     Column("sampling", lambda row: numbers.seconds(row.mean_of("samples")), gives_way=6),
 )
 
