@@ -16,6 +16,7 @@ def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mo
     monkeypatch.setenv("GENBENCH_DATA", str(tmp_path_factory.mktemp("data")))
     monkeypatch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.setenv("GENBENCH_PLUGINS", "")
+    monkeypatch.setenv("GENBENCH_ENGINE", "inline")  # no worker processes but where they are what is tested
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What the tests of models share: data of any shape, a run, and a check of samples."""
 
-import io
 from typing import Any
 
 import torch
@@ -30,7 +29,7 @@ def fitted(model: Any, data: TrainingData, seed: int = 0) -> Any:
         with seeding.seeded(seed, "init"):
             model.build(data.space, CPU)
         with seeding.seeded(seed, "fit"):
-            model.fit(data, TrainingRun(seed, CPU, io.StringIO()))
+            model.fit(data, TrainingRun(seed, CPU))
     finally:
         torch.use_deterministic_algorithms(False)
     return model

@@ -1,6 +1,5 @@
 """The Python API: planning, running, reading, with the toy plugin."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import genbench
 from genbench import bench
 from genbench.errors import DataError, RequestError, StoreError
 from genbench.output.tables_csv import read_csv
+from genbench.store.store import Store
 
 
 @pytest.fixture
@@ -149,10 +149,10 @@ def test_conflicting_scores_of_one_trial_are_named(run) -> None:
 
     run("toy", seeds=1, results="mine")
     run("toy", seeds=1, results="theirs")
-    (path,) = Path("theirs").rglob("brightness-*.json")
-    content = json.loads(path.read_text())
-    content.pop("sha256")
-    files.write_record(path, {**content, "value": 0.5})
+    ((folder, record),) = Store(Path("theirs")).all()
+    (stage,) = (name for name in record.stages if name.startswith("brightness"))
+    content = {**folder.read(record, stage, f"metrics/{stage}.json"), "value": 0.5}
+    folder.commit(record, stage, {f"metrics/{stage}.json": lambda path: files.write_record(path, content)}, 0.1)
     with pytest.raises(StoreError, match=r"has different scores for brightness .* and 0.5"):
         bench.stored_boards(["mine", "theirs"])
 

@@ -1,6 +1,5 @@
 """What fit is handed: orders, draws, logs and budgets."""
 
-import io
 import json
 
 import pytest
@@ -16,7 +15,7 @@ ROWS = torch.arange(10)
 
 
 def run_of(seed: int = 0, budget: Budget | None = None) -> TrainingRun:
-    return TrainingRun(seed, CPU, io.StringIO(), budget)
+    return TrainingRun(seed, CPU, budget)
 
 
 def epochs_of(run: TrainingRun, epochs: int, size: int = 4) -> list[list[int]]:
@@ -74,11 +73,10 @@ def test_loops_may_follow_one_another_also_after_a_break() -> None:
 
 
 def test_the_log_keeps_means_over_epochs() -> None:
-    log = io.StringIO()
-    run = TrainingRun(0, CPU, log)
+    run = run_of()
     for batch in run.batches(ROWS, size=5, epochs=2):
         run.log(loss=torch.tensor(float(run.step), requires_grad=True), size=len(batch))
-    lines = [json.loads(line) for line in log.getvalue().splitlines()]
+    lines = [json.loads(line) for line in run.lines]
     assert lines == [
         {"loop": 0, "epoch": 1, "step": 2, "loss": 1.5, "size": 5.0},
         {"loop": 0, "epoch": 2, "step": 4, "loss": 3.5, "size": 5.0},
@@ -108,7 +106,7 @@ def test_a_budget_of_seconds_ends_the_loop() -> None:
 
 def test_beats_tell_the_epoch() -> None:
     beats = []
-    run = TrainingRun(0, CPU, io.StringIO(), beat=beats.append)
+    run = TrainingRun(0, CPU, beat=beats.append)
     for _ in run.batches(ROWS, size=5, epochs=3):
         run.log(d=0.5)
     assert beats[-1] == {"stage": "fit", "loop": 0, "epoch": 3, "epochs": 3, "log": {"d": 0.5}}

@@ -1,6 +1,8 @@
 """A trial performed by the one function that every engine calls: stages, records, and what misbehaves."""
 
+import dataclasses
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,16 @@ import torch
 
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import prepare
+from genbench.engines.plan import Dataset, Grid, missing
+from genbench.errors import StoreError
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 from genbench.trial import sampling
 from genbench.trial.spec import Assignment, Budget, TrialSpec
-from genbench.trial.worker import perform
+from genbench.trial.worker import answer, perform
 
 Assign = Callable[..., Assignment]
 
@@ -50,7 +55,7 @@ def folder_of(assignment: Assignment) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return what a trial came to: all its stored numbers, without times and places."""
-    found = {p.name: p.read_bytes() for p in folder.rglob("*.safetensors")} | {
+    found = {p.name: p.read_bytes() for p in folder.rglob("*.safetensors") if ".damaged-" not in str(p)} | {
         "log": (folder / "log.jsonl").read_bytes()
     }
     scores = {p.name: json.loads(p.read_text()) for p in (folder / "metrics").glob("*.json")}
@@ -66,7 +71,7 @@ def test_an_assignment_travels_as_text(assign: Assign) -> None:
 
 def test_stages_are_committed_with_their_files(assign: Assign) -> None:
     assignment = assign("toy", ("brightness", "parzen"))
-    assert perform(assignment.to_json()) == {"status": "done", "reason": ""}
+    assert perform(assignment.to_json()) == {"status": "done", "reason": "", "notes": []}
     record, folder = record_of(assignment), folder_of(assignment)
     assert record.status == "done"
     assert {name.partition("-")[0] for name in record.stages} == {"fit", "samples", "brightness", "parzen"}
@@ -163,13 +168,13 @@ def test_what_a_trial_prints_goes_to_its_folder(assign: Assign, capsys: pytest.C
 )
 def test_a_metric_that_fails_costs_its_own_score(mood: str, reason: str, assign: Assign) -> None:
     assignment = assign("toy", (f"picky[mood={mood}]", "brightness"))
-    assert perform(assignment.to_json()) == {"status": "done", "reason": reason}
+    assert perform(assignment.to_json()) == {"status": "done", "reason": reason, "notes": []}
     assert any(stage.startswith("brightness") for stage in record_of(assignment).stages)
 
 
 def test_a_metric_that_refuses_is_noted(assign: Assign) -> None:
     assignment = assign("toy", ("picky",))
-    assert perform(assignment.to_json()) == {"status": "done", "reason": ""}
+    assert perform(assignment.to_json()) == {"status": "done", "reason": "", "notes": []}
     assert [wanted["skipped"] for wanted in record_of(assignment).wanted.values()] == ["not in the mood"]
 
 
@@ -178,7 +183,7 @@ def test_fresh_trains_again(assign: Assign) -> None:
     before = record_of(assign())
     perform(assign().to_json())
     assert record_of(assign()) == before
-    perform(assign(fresh=True).to_json())
+    perform(assign(fresh="run").to_json())
     after = record_of(assign())
     assert after.stages["fit"].seconds != before.stages["fit"].seconds
     assert after.stages["fit"].files == before.stages["fit"].files
@@ -191,13 +196,83 @@ def test_a_budget_bounds_training_and_is_another_trial(assign: Assign) -> None:
     assert record_of(bounded).stages["fit"].details["steps"] == 7
 
 
-def test_a_damaged_model_file_is_noticed_when_it_is_read(assign: Assign) -> None:
-    perform(assign().to_json())
-    path = folder_of(assign()) / "model.safetensors"
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
+def flip(path: Path, silently: bool = False) -> None:
+    """Flip a bit in the middle of a file; silently leaves its time as it was."""
+    content, times = bytearray(path.read_bytes()), path.stat()
+    content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    from genbench.errors import StoreError
+    if silently:
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
-    with pytest.raises(StoreError, match=r"model.safetensors is damaged.*--fresh"):
-        perform(assign(metrics=("parzen",)).to_json())
+
+STORED = ("trial.json", "model.safetensors", "log.jsonl", "samples/*.safetensors", "metrics/*.json", "metrics/parzen*.safetensors")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_a_flipped_bit_in_any_stored_file_costs_its_stage_alone(name: str, assign: Assign) -> None:
+    assignment = assign(metrics=("brightness", "parzen"))
+    perform(assignment.to_json())
+    before, folder = contents(folder_of(assignment)), folder_of(assignment)
+    path = sorted(folder.glob(name))[0]
+    flip(path)
+    grid = Grid([assignment.trial.model], [Dataset(assignment.trial.dataset, assignment.trial.dataset_digest)], assignment.metrics, [0])  # fmt: skip
+    assert missing(grid, Store(Path(assignment.results)), fresh=False) == [assignment.trial]
+    told = perform(assignment.to_json())
+    assert told["status"] == "done"
+    (note,) = told["notes"]
+    assert path.name in note
+    assert "damaged" in note
+    assert "set aside" in note
+    assert contents(folder) == before
+    (aside,) = folder.glob("*.damaged-1")
+    assert list(aside.rglob(path.name)), "what was damaged is still there to be looked at"
+    if name != "trial.json":
+        assert aside.name.partition("-")[0].partition(".")[0] in {"fit", "samples", "brightness", "parzen"}
+    assert missing(grid, Store(Path(assignment.results)), fresh=False) == []
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "samples/*.safetensors"])
+def test_silent_damage_is_noticed_when_the_file_is_read(name: str, assign: Assign) -> None:
+    perform(assign().to_json())
+    folder = folder_of(assign())
+    before = contents(folder)
+    flip(sorted(folder.glob(name))[0], silently=True)
+    told = perform(assign(metrics=("brightness[samples=2500]",)).to_json())
+    assert told["status"] == "done"
+    assert len(told["notes"]) == 1
+    assert contents(folder).items() >= {k: v for k, v in before.items() if "samples" not in k and k != "00000-00000.safetensors"}.items()  # fmt: skip
+
+
+def test_a_fresh_training_keeps_the_old_results_until_its_own_are_there(assign: Assign) -> None:
+    perform(assign().to_json())
+    before = record_of(assign())
+    told = perform(assign(fresh="run1").to_json(), stop=lambda: True)
+    assert told["status"] == "interrupted"
+    assert record_of(assign()) == before
+    perform(assign(fresh="run1").to_json())
+    after = record_of(assign())
+    assert (after.fresh, after.status) == ("run1", "done")
+    assert after.stages["fit"].files == before.stages["fit"].files
+    perform(assign(fresh="run1").to_json())
+    assert record_of(assign()) == after, "the same run does not train it twice"
+
+
+def test_a_link_in_a_trials_folder_is_not_written_through(assign: Assign, tmp_path: Path) -> None:
+    (tmp_path / "outside.txt").write_text("mine")
+    folder = folder_of(assign("faulty[fault=prints]"))
+    folder.mkdir(parents=True)
+    (folder / "output.txt").symlink_to(tmp_path / "outside.txt")
+    with pytest.raises(StoreError, match=r"cannot write .*output.txt"):
+        perform(assign("faulty[fault=prints]").to_json())
+    assert (tmp_path / "outside.txt").read_text() == "mine"
+
+
+def test_an_answer_is_plain_data_whatever_happens(assign: Assign) -> None:
+    assignment = assign()
+    with TrialFolder(folder_of(assignment)).lock():
+        told = answer(assignment.to_json(), lambda progress: None, lambda: False)
+    assert told["status"] == "busy"
+    assert "held by process" in told["reason"]
+    changed = dataclasses.replace(assignment, trial=dataclasses.replace(assignment.trial, dataset_digest="0"))
+    told = answer(changed.to_json(), lambda progress: None, lambda: False)
+    assert told == {"status": "error", "error": "DataError", "reason": "digits changed while the run was going on; start the run again"}  # fmt: skip

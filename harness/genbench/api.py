@@ -300,29 +300,43 @@ class Event:
 
 
 class Engine(Plugin, ABC):
-    """Places tasks and tells what became of them; retries, deadlines and the store are not its business."""
+    """Places tasks and tells what became of them; retries, deadlines and the store are not its business.
+
+    can_cancel says whether a task that began can be stopped from outside; slots how many tasks it performs at once: it
+    is never given more.
+    """
 
     shares_files: ClassVar[bool] = True
+    can_cancel: ClassVar[bool] = True
 
-    def listen(self, beat: Callable[[Event], None]) -> None:
-        """Take what beats are to be passed to, as they come."""
+    @property
+    def slots(self) -> int:
+        """The number of tasks performed at once."""
+        return 1
+
+    def listen(self, beat: Callable[[Event], None], stop: Callable[[], bool] = lambda: False) -> None:
+        """Take what beats are passed to, as they come; and what says that all is to stop, for tasks in this process."""
         self._beat = beat
+        self._stop = stop
 
     @abstractmethod
     def submit(self, task: Task, attempt: int) -> None:
-        """Take a task, to be performed by `genbench.trial.worker.perform`."""
+        """Take a task, to be performed by `genbench.trial.worker.answer`."""
 
     @abstractmethod
-    def events(self, wait: float | None = None) -> Iterable[Event]:
-        """Yield what happened, beats apart, until nothing is under way or `wait` seconds have passed."""
+    def events(self, wait: float) -> Iterable[Event]:
+        """Yield what happened, beats apart, until nothing is under way or `wait` seconds have passed.
+
+        done holds what the worker answered; lost the `reason` and whether the task may be tried again (`again`).
+        """
 
     @abstractmethod
     def cancel(self, task: str) -> None:
-        """Stop a task that has not ended."""
+        """Ask a task to save and stop; kill it where it does not. It still ends in a done or a lost."""
 
     @abstractmethod
     def close(self) -> None:
-        """Stop everything and give back what is held."""
+        """Stop everything at once and give back what is held."""
 
 
 @runtime_checkable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,10 +15,11 @@ from genbench import suites
 from genbench.api import Engine
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
-from genbench.engines.plan import Dataset, Grid, missing, task
+from genbench.engines.place import place
+from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
 from genbench.engines.schedule import Outcome, Silent, Watcher, perform_all
 from genbench.errors import RequestError, StoreError, printable
-from genbench.files import write_text
+from genbench.files import digest, write_text
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, collect
@@ -49,9 +51,8 @@ class Plan:
     todo: Sequence[TrialSpec]
     store: Store
     engine: Resolved
-    device: str
-    threads: int
-    fresh: bool
+    conditions: Conditions
+    timeout: float | None = None
 
 
 def plan(
@@ -71,12 +72,16 @@ def plan(
     results: str | os.PathLike[str] = "results",
     device: str = "auto",
     threads: int = 1,
-    engine: str = "inline",
+    engine: str | None = None,
+    jobs: int | None = None,
+    timeout: float | None = None,
+    checkpoint_every: float = 10.0,
     fresh: bool = False,
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
 
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
+    timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
     base = suites.load(suite) if suite else suites.Suite(name="")
@@ -94,7 +99,6 @@ def plan(
     bound = budget or base.budget
     numbered = _seeds(seeds, base.seeds)
     limit = Budget.parse(bound) if bound else NO_BUDGET
-    place = resolver.resolve("engine", engine)
     compared = claims.load(_texts(against, base.against, ()), resolver)
     if device not in ("auto", "cpu"):
         device = _existing(device)
@@ -105,7 +109,9 @@ def plan(
     todo = missing(grid, store, fresh)
     if todo and device == "auto":  # what is finished must not wait for torch
         device = _existing(device)
-    return Plan(grid, data, compared, todo, store, place, device, threads, fresh)
+    conditions = Conditions(device, threads, checkpoint_every, secrets.token_hex(4) if fresh else "")
+    where = place(resolver, engine, jobs, conditions, len(todo), timeout)
+    return Plan(grid, data, compared, todo, store, where, conditions, timeout)
 
 
 def _texts(given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]) -> list[str]:
@@ -142,7 +148,7 @@ class _Overrides:
     def resolve(self, kind: str, texts: Iterable[str]) -> list[Resolved]:
         """Return the plugins asked for, equal ones once."""
         found = [self._resolve(kind, text) for text in texts]
-        return list({(r.label, str(r.identity)): r for r in found}.values())
+        return list({(r.label, digest(r.identity)): r for r in found}.values())
 
     def _resolve(self, kind: str, text: str) -> Resolved:
         name = names.parse(text).name
@@ -201,17 +207,19 @@ class Report:
                 lacking.update(row.statuses)
         return sum(count for status, count in lacking.items() if status != "skipped")
 
+    @property
+    def notes(self) -> list[str]:
+        """Return what was noted on the way: damage that was repaired."""
+        return [note for outcome in self.outcomes.values() for note in outcome.notes]
+
 
 def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     """Perform a plan, bring the CSV files up to date and return the report."""
     started = time.perf_counter()
     engine: Engine = planned.engine.instantiate()
-    tasks = [
-        task(trial, planned.grid, planned.store.root, planned.device, planned.threads, planned.fresh)
-        for trial in planned.todo
-    ]
+    tasks = [task(trial, planned.grid, planned.store.root, planned.conditions) for trial in planned.todo]
     try:
-        outcomes = perform_all(engine, tasks, watcher or Silent())
+        outcomes = perform_all(engine, tasks, watcher or Silent(), _settler(planned), planned.timeout)
     finally:
         collected = _write_tables(Store(planned.store.root))
     return Report(
@@ -222,6 +230,12 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         total=(len(frames.leaderboard(boards(collected.rows))), len({row.trial.id for row in collected.rows})),
         damaged=collected.damaged,
     )
+
+
+def _settler(planned: Plan) -> Callable[[str, Outcome], None]:
+    """Return what keeps in a trial's folder how it ended, where its worker could not."""
+    folders = {trial.id: planned.store.folder(trial.id, trial.folder_name) for trial in planned.todo}
+    return lambda trial, outcome: folders[trial].settle(outcome.status, outcome.reason)
 
 
 P = ParamSpec("P")

@@ -35,6 +35,22 @@ class Diverged(Exception):
     """Training left the numbers: raised on NaN or infinity, or by a model's own verdict. Ends its trial only."""
 
 
+class DamagedError(StoreError):
+    """A stored file is not what was written. stage is what it belongs to: trial for the record itself."""
+
+    def __init__(self, message: str, stage: str = "trial") -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
+class Interrupted(KeyboardInterrupt):
+    """Asked to stop, and stopped after saving. signal is what asked, a number of `signal.Signals`, or 2 for Ctrl-C."""
+
+    def __init__(self, message: str = "", signal: int = 2) -> None:
+        super().__init__(message)
+        self.signal = signal
+
+
 def printable(text: object, limit: int = 300) -> str:
     """Return foreign text on one line, without control characters, at most `limit` characters long."""
     line = "".join(c if c.isprintable() else " " for c in str(text))

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from genbench.errors import StoreError, printable
+from genbench.errors import DamagedError, StoreError, printable
 
 CHUNK = 1 << 20
 
@@ -84,15 +84,15 @@ def write_record(path: Path, record: dict[str, Any]) -> None:
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """Return a JSON object written by `write_record`. Raises StoreError where it is not what was written."""
+    """Return a JSON object written by `write_record`. Raises DamagedError where it is not what was written."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
     except ValueError as error:
-        raise StoreError(f"{printable(path)} is damaged: not JSON ({printable(error)})") from error
+        raise DamagedError(f"{printable(path)} is damaged: not JSON ({printable(error)})") from error
     if not isinstance(record, dict) or record.pop("sha256", None) != digest(record):
-        raise StoreError(f"{printable(path)} is damaged: its content does not match its checksum")
+        raise DamagedError(f"{printable(path)} is damaged: its content does not match its checksum")
     return record
 
 

@@ -58,3 +58,4 @@ def register_extractors(register: genbench.Register) -> None:
 def register_engines(register: genbench.Register) -> None:
     """Register the built-in engines."""
     register("inline", "genbench.engines.inline:InlineEngine", summary="One trial after another, in this process")
+    register("process", "genbench.engines.process:ProcessEngine", summary="Several trials at once, in warm workers")

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from genbench.errors import GenbenchError, did_you_mean, printable
+from genbench.errors import GenbenchError, Interrupted, did_you_mean, printable
 
 COMMANDS = {
     "run": "Train, score and rank models: the main job.",
@@ -23,7 +23,8 @@ COMMANDS = {
 }
 """Each command with its summary, so that help loads none of the modules `genbench.cli.<command>_command`."""
 
-INTERRUPTED = 130
+SIGNALLED = 128
+"""The exit code of a command that a signal stopped, less the number of the signal."""
 
 
 class LazyGroup(click.Group):
@@ -75,7 +76,10 @@ def command_line() -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command line (default: this process's); return its exit code: 0 done, 1 some trials failed, 2 wrong use."""
+    """Run a command line (default: this process's); return its exit code: 0 done, 1 some trials failed, 2 wrong use.
+
+    A command that was interrupted returns 130, as shells expect.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     set_environment()
     try:
@@ -88,9 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in arguments:
             raise
         return _complain(_one_line(error))
-    except (KeyboardInterrupt, click.Abort):
-        print("genbench: interrupted. Finished stages are kept: the same command goes on from there.", file=sys.stderr)
-        return INTERRUPTED
+    except (KeyboardInterrupt, click.Abort) as error:
+        return _interrupted(error.__cause__ or error)  # click wraps what Ctrl-C raises
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
         return 0
@@ -104,6 +107,13 @@ def set_environment() -> None:
     """Set what must be set before torch is imported; what the user has set stays."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+def _interrupted(error: BaseException) -> int:
+    saved = isinstance(error, Interrupted)
+    said = str(error) if saved else "interrupted at once; finished stages and the last checkpoints are kept"
+    print(f"genbench: {said}. To go on from there, give the same command again.", file=sys.stderr)
+    return SIGNALLED + (error.signal if isinstance(error, Interrupted) else 2)
 
 
 def _complain(message: str) -> int:

@@ -18,7 +18,14 @@ from genbench.output.listing import listing
 from genbench.registry.plugins import GROUP
 
 PACKAGES = ("genbench", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pandas", "safetensors", "pluggy")
-VARIABLES = ("GENBENCH_DATA", "GENBENCH_CACHE", "GENBENCH_PLUGINS", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+VARIABLES = (
+    "GENBENCH_DATA",
+    "GENBENCH_CACHE",
+    "GENBENCH_PLUGINS",
+    "GENBENCH_ENGINE",
+    "OMP_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+)
 
 
 @click.command("doctor")

@@ -74,7 +74,21 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     show_default=True,
     help="Threads per trial; other counts give other bits.",
 )
-@click.option("--engine", default="inline", show_default=True, help="Where trials run.")
+@click.option(
+    "--jobs", "-j", type=click.IntRange(1, 1024), help="Trials at once.  [default: one per core or GPU, at most 8]"
+)
+@click.option("--engine", metavar="NAME", help="process or inline.  [default: process for several trials]")
+@click.option(
+    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Bound on each trial's time."
+)
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(0),
+    default=10.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Least time between two checkpoints of a training; 0: one after every step.",
+)
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write no results.")
 @click.option("--quiet", is_flag=True, help="No progress, only the tables.")
@@ -105,8 +119,10 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
 
 def _print_head(plan: bench.Plan) -> None:
     console = stderr_console()
-    threads = "1 thread" if plan.threads == 1 else f"{plan.threads} threads"
-    place = f"; {plan.device}, {threads}" if plan.todo else ""
+    threads, device = plan.conditions.threads, plan.conditions.device
+    jobs = plan.engine.settings.get("jobs", 1)
+    work = f"{jobs} {'job' if jobs == 1 else 'jobs'} x {threads} {'thread' if threads == 1 else 'threads'}"
+    place = f"; {device}, {work}" if plan.todo else ""
     for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
         words = numbers.image_words(data.shape, data.sizes)
         console.print(printable(f"{dataset.resolved.label}, {words}{place}"), soft_wrap=True)
@@ -144,4 +160,5 @@ def _closing(report: bench.Report) -> list[str]:
         f"{done} done in {numbers.seconds(report.seconds)}. "
         f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
     ]
+    lines += [f"repaired: {note}" for note in report.notes]
     return lines + [f"not read: {problem}" for problem in report.damaged]

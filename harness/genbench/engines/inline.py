@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from genbench.api import Engine, Event, Task
 
@@ -13,6 +13,8 @@ from genbench.api import Engine, Event, Task
 @dataclass(eq=False)
 class InlineEngine(Engine):
     """One trial after another, in this process: easiest to follow in a debugger."""
+
+    can_cancel: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self._queue: deque[tuple[Task, int]] = deque()
@@ -22,9 +24,9 @@ class InlineEngine(Engine):
         """Put a task at the end of the queue."""
         self._queue.append((task, attempt))
 
-    def events(self, wait: float | None = None) -> Iterable[Event]:
+    def events(self, wait: float) -> Iterable[Event]:
         """Perform the queued tasks; `wait` has no effect, since a task that began is not left."""
-        from genbench.trial.worker import perform
+        from genbench.trial.worker import answer
 
         while self._queue:
             task, attempt = self._queue.popleft()
@@ -33,11 +35,10 @@ class InlineEngine(Engine):
                 self._beat(Event(task.id, attempt, "beat", progress))
 
             yield Event(task.id, attempt, "started")
-            yield Event(task.id, attempt, "done", perform(task.spec, beat))
+            yield Event(task.id, attempt, "done", answer(task.spec, beat, self._stop))
 
     def cancel(self, task: str) -> None:
-        """Take a task out of the queue; one that began is past cancelling."""
-        self._queue = deque(queued for queued in self._queue if queued[0].id != task)
+        """Do nothing: a task that began asks by itself whether all is to stop."""
 
     def close(self) -> None:
         """Forget the queue."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genbench.api import Task
+from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
-from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol, is_scored
 from genbench.trial.spec import NO_BUDGET, Assignment, Budget, Target, TrialSpec
@@ -51,30 +52,47 @@ class Grid:
 
 
 def missing(grid: Grid, store: Store, fresh: bool) -> list[TrialSpec]:
-    """Return the trials of which the store does not hold every stage. With `fresh`, all."""
-    return [t for t in grid.trials() if fresh or not _is_complete(store.get(t.id), grid.protocols(t.dataset_digest))]
+    """Return the trials of which the store does not hold every stage, whole. With `fresh`, all."""
+    return [t for t in grid.trials() if fresh or not _is_complete(store, t.id, grid.protocols(t.dataset_digest))]
 
 
-def _is_complete(record: TrialRecord | None, protocols: Sequence[Protocol]) -> bool:
-    if record is None:
+def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol]) -> bool:
+    try:
+        found = store.find(trial_id)
+    except DamagedError:
         return False
+    if found is None or found[0].damage(found[1]):
+        return False
+    record = found[1]
     if record.status in SETTLED:
         return all(protocol.stage in record.wanted for protocol in protocols)
     return all(is_scored(record, protocol) for protocol in protocols)
 
 
-def task(trial: TrialSpec, grid: Grid, results: Path, device: str, threads: int, fresh: bool) -> Task:
+@dataclass(frozen=True)
+class Conditions:
+    """How trials are performed, which is no part of what they are.
+
+    checkpoint_every is in seconds; fresh the mark of a run that trains anew, or "".
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    checkpoint_every: float = 10.0
+    fresh: str = ""
+
+
+def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions) -> Task:
     """Return the task that performs a trial."""
     assignment = Assignment(
         trial=trial,
         metrics=tuple(grid.metrics),
         results=str(results.resolve()),
         target=grid.target,
-        device=device,
-        threads=threads,
-        fresh=fresh,
+        **dataclasses.asdict(conditions),
     )
-    return Task(trial.id, assignment.to_json(), cpus=threads)
+    gpus = float(conditions.device.startswith("cuda"))
+    return Task(trial.id, assignment.to_json(), cpus=conditions.threads, gpus=gpus)
 
 
 def describe(grid: Grid) -> str:

@@ -1,20 +1,35 @@
-"""Tasks given to an engine, and what became of each gathered, whatever happens on the way."""
+"""Tasks given to an engine as it has room: deadlines, second attempts, and what became of each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from genbench import errors
 from genbench.api import Engine, Event, Task
+from genbench.engines.stopping import Wish, stoppable
+from genbench.errors import GenbenchError, Interrupted
+
+ATTEMPTS = 3
+"""How often a trial is begun in one run whose worker is killed from outside; it goes on from its last checkpoint."""
+
+TICK = 0.2
+"""Seconds after which the schedule looks at deadlines and at whether it is to stop."""
+
+LATER = 1.0
+"""Seconds until a trial that another process is at work on is asked for again."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: its status, and the reason where it is not done."""
+    """How a task ended: its status, the reason where it is not done, and what was noted on the way."""
 
     status: str
     reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
 class Watcher(Protocol):
@@ -29,6 +44,9 @@ class Watcher(Protocol):
     def ended(self, task: str, outcome: Outcome) -> None:
         """A task ended."""
 
+    def stopping(self) -> None:
+        """The run was asked to stop, and saves what is under way."""
+
 
 class Silent:
     """Tells nobody."""
@@ -42,26 +60,162 @@ class Silent:
     def ended(self, task: str, outcome: Outcome) -> None:
         """Do nothing."""
 
+    def stopping(self) -> None:
+        """Do nothing."""
 
-def perform_all(engine: Engine, tasks: Iterable[Task], watcher: Watcher) -> dict[str, Outcome]:
-    """Perform tasks on an engine; return how each ended. The engine is closed, also when interrupted."""
-    outcomes: dict[str, Outcome] = {}
-    engine.listen(lambda event: watcher.beat(event.task, event.data))
-    try:
-        for task in tasks:
-            engine.submit(task, attempt=1)
-        for event in engine.events():
-            if event.kind == "started":
-                watcher.started(event.task)
+
+Settle = Callable[[str, Outcome], None]
+"""Keeps in a trial's folder how it ended, where its worker could not."""
+
+
+def perform_all(
+    engine: Engine,
+    tasks: Iterable[Task],
+    watcher: Watcher,
+    settle: Settle = lambda task, outcome: None,
+    timeout: float | None = None,
+) -> dict[str, Outcome]:
+    """Perform tasks on an engine; return how each ended. timeout bounds the seconds of each.
+
+    The engine is closed, however this ends. Raises Interrupted when asked to stop, after what is under way was saved;
+    KeyboardInterrupt when asked twice; the GenbenchError that keeps every trial from being performed, a full disk say.
+    """
+    with stoppable(watcher.stopping) as wish:
+        schedule = _Schedule(engine, deque({task.id: task for task in tasks}.values()), watcher, settle, timeout, wish)
+        engine.listen(schedule.beat, wish)
+        try:
+            schedule.run()
+        finally:
+            engine.close()
+    if wish.signal is not None:
+        raise Interrupted(schedule.in_words(), wish.signal)
+    return schedule.outcomes
+
+
+@dataclass
+class _Flight:
+    """A task under way."""
+
+    task: Task
+    attempt: int
+    started: float | None = None
+    cancelled: str = ""  # the status that it is to have, because it was asked to stop
+
+
+@dataclass
+class _Schedule:
+    engine: Engine
+    waiting: deque[Task]
+    watcher: Watcher
+    settle: Settle
+    timeout: float | None
+    wish: Wish
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    flights: dict[str, _Flight] = field(default_factory=dict)
+    later: list[tuple[float, Task]] = field(default_factory=list)
+    failure: GenbenchError | None = None
+
+    def run(self) -> None:
+        """Perform everything, or until asked to stop."""
+        self.total = len(self.waiting)
+        self._fill()
+        while self.flights or (self.later and not self._over()):
+            if not self.flights:
+                time.sleep(TICK)
+            for event in self.engine.events(TICK):
+                self._heed(event)
+                self._fill()
+            self._check()
+            self._fill()
+        if self.failure:
+            raise self.failure
+
+    def beat(self, event: Event) -> None:
+        """Pass a beat on."""
+        self.watcher.beat(event.task, event.data)
+
+    def in_words(self) -> str:
+        """Return how far the run came."""
+        done = sum(outcome.status == "done" for outcome in self.outcomes.values())
+        return f"interrupted: {done} of {self.total} trials are done; what was under way is saved"
+
+    def _over(self) -> bool:
+        return self.failure is not None or self.wish()
+
+    def _fill(self) -> None:
+        """Give the engine tasks while it has room."""
+        now = time.monotonic()
+        while not self._over() and len(self.flights) < self.engine.slots:
+            due = next((pair for pair in self.later if pair[0] <= now), None)
+            if self.waiting:
+                task = self.waiting.popleft()
+            elif due:
+                self.later.remove(due)
+                task = due[1]
             else:
-                outcomes[event.task] = _outcome(event)
-                watcher.ended(event.task, outcomes[event.task])
-    finally:
-        engine.close()
-    return outcomes
+                return
+            self._begin(task, attempt=1)
+
+    def _begin(self, task: Task, attempt: int) -> None:
+        self.flights[task.id] = _Flight(task, attempt)
+        self.engine.submit(task, attempt)
+
+    def _check(self) -> None:
+        """Stop what is late, and everything when the run is over."""
+        now = time.monotonic()
+        for flight in self.flights.values():
+            if flight.cancelled:
+                continue
+            if self._over():
+                flight.cancelled = "interrupted"
+            elif self.timeout and flight.started is not None and now - flight.started > self.timeout:
+                flight.cancelled = "timeout"
+            if flight.cancelled:
+                self.engine.cancel(flight.task.id)
+
+    def _heed(self, event: Event) -> None:
+        flight = self.flights[event.task]
+        if event.kind == "started":
+            flight.started = time.monotonic()
+            self.watcher.started(event.task)
+        elif event.kind == "lost":
+            self._lost(self.flights.pop(event.task), event.data)
+        else:
+            self._done(self.flights.pop(event.task), event.data)
+
+    def _done(self, flight: _Flight, answer: Mapping[str, Any]) -> None:
+        if answer["status"] == "busy":
+            self.later.append((time.monotonic() + LATER, flight.task))
+        elif answer["status"] == "error":
+            self.failure = self.failure or _error(answer)
+        elif answer["status"] == "interrupted" and flight.cancelled == "timeout":
+            self._settle(flight, self._timed_out())
+        else:
+            self._end(flight, Outcome(answer["status"], answer["reason"], tuple(answer["notes"])))
+
+    def _lost(self, flight: _Flight, told: Mapping[str, Any]) -> None:
+        if flight.cancelled:
+            self._settle(flight, self._timed_out() if flight.cancelled == "timeout" else Outcome("interrupted"))
+        elif told["again"] and flight.attempt < ATTEMPTS and not self._over():
+            self._begin(flight.task, flight.attempt + 1)
+        else:
+            times = f" {flight.attempt} times" if flight.attempt > 1 else ""
+            self._settle(flight, Outcome(told["status"], told["reason"] + times))
+
+    def _timed_out(self) -> Outcome:
+        return Outcome("timeout", f"not done after {self.timeout:g} s; the same command goes on from there")
+
+    def _settle(self, flight: _Flight, outcome: Outcome) -> None:
+        self.settle(flight.task.id, outcome)
+        self._end(flight, outcome)
+
+    def _end(self, flight: _Flight, outcome: Outcome) -> None:
+        self.outcomes[flight.task.id] = outcome
+        self.watcher.ended(flight.task.id, outcome)
 
 
-def _outcome(event: Event) -> Outcome:
-    if event.kind == "lost":
-        return Outcome("failed", str(event.data.get("reason", "its worker was lost")))
-    return Outcome(event.data["status"], event.data.get("reason", ""))
+def _error(answer: Mapping[str, Any]) -> GenbenchError:
+    """Return the error that a worker told of, as one of ours."""
+    kind = getattr(errors, answer["error"], GenbenchError)
+    error: GenbenchError = kind(answer["reason"])
+    return error

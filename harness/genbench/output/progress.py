@@ -7,12 +7,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
+from rich.text import Text
 
 from genbench.engines.schedule import Outcome, Silent, Watcher
 from genbench.errors import printable
 from genbench.output import numbers
+
+STOPPING = "stopping: what is under way is being saved. Ctrl-C again stops at once."
 
 
 class Lines:
@@ -31,6 +35,10 @@ class Lines:
     def beat(self, task: str, progress: Mapping[str, Any]) -> None:
         """Say nothing: a log holds ends only."""
 
+    def stopping(self) -> None:
+        """Say what happens now, and what else can be done."""
+        self._console.print(STOPPING, soft_wrap=True)
+
     def ended(self, task: str, outcome: Outcome) -> None:
         """Print how a trial ended."""
         self._ended += 1
@@ -40,27 +48,41 @@ class Lines:
         self._console.print(printable(line), soft_wrap=True)
 
 
-class Live(Lines):
-    """A bar and the trial under way, on one line that vanishes when the run is done."""
+class Display(Lines):
+    """A bar, and a line for each trial under way, which vanish when the run is done."""
 
-    def __init__(self, console: Console, names: Mapping[str, str], progress: Progress) -> None:
+    def __init__(self, console: Console, names: Mapping[str, str]) -> None:
         super().__init__(console, names)
-        self._progress = progress
-        self._bar = progress.add_task("", total=len(names))
+        self._stages: dict[str, str] = {}
+        self._hint = ""
+        self._bar = Progress(MofNCompleteColumn(), BarColumn(bar_width=16), TimeElapsedColumn(), console=console)
+        self._all = self._bar.add_task("", total=len(names))
+
+    def __rich__(self) -> Group:
+        """Return what is shown now."""
+        trials = [f"  {self._names[task]}  {stage}" for task, stage in self._stages.items()]
+        lines = [Text(printable(line), no_wrap=True, overflow="ellipsis") for line in [*trials, self._hint] if line]
+        return Group(self._bar, *lines)
 
     def started(self, task: str) -> None:
         """Show the trial."""
-        self._progress.update(self._bar, description=printable(self._names[task]))
+        super().started(task)
+        self._stages[task] = ""
 
     def beat(self, task: str, progress: Mapping[str, Any]) -> None:
-        """Show the trial and its stage."""
-        self._progress.update(self._bar, description=printable(f"{self._names[task]}  {stage_in_words(progress)}"))
+        """Show the trial's stage."""
+        self._stages[task] = stage_in_words(progress)
 
     def ended(self, task: str, outcome: Outcome) -> None:
         """Count the trial; one that is not done is said above the bar."""
-        self._progress.advance(self._bar)
+        self._bar.advance(self._all)
+        self._stages.pop(task, None)
         if outcome.reason:
-            self._console.print(printable(f"{self._names[task]}: {outcome.status}: {outcome.reason}"))
+            self._console.print(printable(f"{self._names[task]}: {outcome.status}: {outcome.reason}"), soft_wrap=True)
+
+    def stopping(self) -> None:
+        """Show what happens now, and what else can be done."""
+        self._hint = STOPPING
 
 
 def stage_in_words(progress: Mapping[str, Any]) -> str:
@@ -79,13 +101,7 @@ def watching(console: Console, names: Mapping[str, str], quiet: bool) -> Iterato
     elif not console.is_terminal:
         yield Lines(console, names)
     else:
-        columns = (
-            MofNCompleteColumn(),
-            BarColumn(bar_width=16),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}", markup=False),
-        )
+        display = Display(console, names)
         # Trials send their own output to a file; what rich would redirect is none of its business.
-        live = Progress(*columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False)
-        with live:
-            yield Live(console, names, live)
+        with Live(display, console=console, transient=True, redirect_stdout=False, redirect_stderr=False):
+            yield display

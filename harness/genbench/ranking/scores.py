@@ -82,7 +82,7 @@ def _rows(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
 
 def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str, Any]) -> ScoreRow:
     finished = record.stages[stage]
-    content = folder.read(finished, f"metrics/{stage}.json")
+    content = folder.read(record, stage, f"metrics/{stage}.json")
     examples = f"metrics/{stage}.safetensors"
     return ScoreRow(
         **head,

@@ -17,7 +17,7 @@ from genbench.errors import GenbenchError, PluginError, RequestError, printable,
 from genbench.registry import names, options
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -173,6 +173,8 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "describe": plugin.describe(),
             "samples": getattr(plugin, "samples", 0),
         }
+    if kind == "engine":
+        return {"can_cancel": plugin.can_cancel}
     return {"citation": plugin.citation} if kind == "dataset" else {}
 
 

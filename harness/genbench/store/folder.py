@@ -1,18 +1,28 @@
-"""One trial's folder: stages committed whole, read back with their checksums, one writer at a time."""
+"""One trial's folder: stages committed whole, read back with their checksums, set aside where they are damaged."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+import json
+import stat
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from genbench import files
-from genbench.errors import StoreError, printable
+from genbench.errors import DamagedError, StoreError, printable
+from genbench.store import locks
 from genbench.store.records import Stage, TrialRecord
+from genbench.store.sealed import SealedFolder
 
 Writer = Callable[[Path], object]
+
+RECORD = "trial.json"
+CHECKPOINT = "checkpoint"
+DAMAGED = ".damaged-"
+"""In the names of what was set aside: fit.damaged-1."""
 
 
 class TrialFolder:
@@ -21,31 +31,56 @@ class TrialFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the folder's lock, waiting for whoever holds it. It saves work; commits are safe without it."""
-        from filelock import FileLock
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Hold the folder's lock. Raises Busy where another process does, StoreError where nothing can be written."""
+        return locks.held(self.path)
 
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            held = FileLock(self.path / ".lock")
-            held.acquire()
-        except OSError as error:
-            reason = error.strerror or error
-            raise StoreError(f"cannot write to {printable(self.path)}: {reason}. Give another --results") from error
-        try:
-            yield
-        finally:
-            held.release()
+    # Reading
 
     def record(self) -> TrialRecord | None:
-        """Return what trial.json says, or None where there is none. Raises StoreError where it is damaged."""
-        path = self.path / "trial.json"
+        """Return what trial.json says, or None where there is none. Raises DamagedError or StoreError."""
+        path = self.path / RECORD
         return TrialRecord.from_json(files.read_record(path), printable(path)) if path.exists() else None
+
+    def has_fit(self) -> bool:
+        """Return whether the folder holds a trained model; False where its record cannot be read."""
+        with contextlib.suppress(StoreError):
+            record = self.record()
+            return record is not None and "fit" in record.stages
+        return False
+
+    def checked(self, record: TrialRecord, stage: str, name: str) -> Path:
+        """Return the path of a stage's file. Raises DamagedError where it is not what was committed."""
+        path = self.path / name
+        problem = _problem(path, record.stages[stage].files[name], since=None)
+        if problem:
+            raise DamagedError(problem, stage)
+        return path
+
+    def read(self, record: TrialRecord, stage: str, name: str) -> dict[str, Any]:
+        """Return the content of a stage's JSON file. Raises DamagedError where it is not what was committed."""
+        content: dict[str, Any] = json.loads(self.checked(record, stage, name).read_text(encoding="utf-8"))
+        return content
+
+    def damage(self, record: TrialRecord, every_byte: bool = False) -> dict[str, str]:
+        """Return the stages with a file that is not what was committed, each with what is wrong.
+
+        A file of the right size that is no newer than the record is taken as it was, since hashing gigabytes at each
+        start would cost more than it finds: whatever is read is hashed then. every_byte hashes all.
+        """
+        since = None if every_byte else (self.path / RECORD).stat().st_mtime_ns
+        found: dict[str, str] = {}
+        for stage, name, stamp in _files_of(record):
+            problem = _problem(self.path / name, stamp, since)
+            if problem:
+                found.setdefault(stage, problem)
+        return found
+
+    # Writing
 
     def write(self, record: TrialRecord) -> TrialRecord:
         """Replace trial.json."""
-        files.write_record(self.path / "trial.json", record.to_json())
+        files.write_record(self.path / RECORD, record.to_json())
         return record
 
     def commit(
@@ -66,19 +101,67 @@ class TrialFolder:
         for name, write in sorted(writers.items()):
             with files.replacing(self.path / name) as aside:
                 write(aside)
-            stamps[name] = files.stamp(self.path / name)
+                stamps[name] = files.stamp(aside)
         finished = Stage(stamps, seconds, dict(inputs or {}), dict(details or {}))
         return self.write(dataclasses.replace(record, stages={**record.stages, stage: finished}))
 
-    def checked(self, stage: Stage, name: str) -> Path:
-        """Return the path of a stage's file. Raises StoreError where it is not what was committed."""
-        path, expected = self.path / name, stage.files[name]
-        if not path.is_file():
-            raise StoreError(f"{printable(path)} is missing; its trial's record lists it. To redo it, add --fresh")
-        if files.stamp(path) != expected:
-            raise StoreError(f"{printable(path)} is damaged: it is not what was stored. To redo it, add --fresh")
-        return path
+    def settle(self, status: str, reason: str) -> None:
+        """Keep in the record how a trial ended whose worker cannot say so any more. A finished trial stays done."""
+        with contextlib.suppress(locks.Busy), self.lock():
+            record = self.record()
+            if record is not None and record.status != "done":
+                self.write(dataclasses.replace(record, status=status, reason=reason))
 
-    def read(self, stage: Stage, name: str) -> dict[str, Any]:
-        """Return a stage's JSON file, checked against its own checksum."""
-        return files.read_record(self.path / name)
+    def checkpoints(self, key: str, fresh: bool) -> SealedFolder:
+        """Return the folder for what a training under this key keeps; those left under other keys are removed.
+
+        With `fresh`, only the very key counts; else one that begins with it does too.
+        """
+        mine = self.path / f"{CHECKPOINT}-{key}"
+        for other in sorted(self.path.glob(f"{CHECKPOINT}-*")):
+            if not fresh and other.name.startswith(mine.name):
+                mine = other
+            elif other != mine:
+                SealedFolder(other).clear()
+        return SealedFolder(mine)
+
+    # Damage
+
+    def set_aside(self, record: TrialRecord, stage: str) -> TrialRecord:
+        """Move a stage's files into a folder whose name says that they are damaged; return the record without it."""
+        names = list(record.stages[stage].files)
+        record = self.write(record.without(stage))
+        self._move(names, stage)
+        return record
+
+    def set_all_aside(self) -> None:
+        """Move everything aside: where the record cannot be read, nothing else in the folder can be trusted."""
+        keep = (locks.LOCK, locks.HOLDER)
+        names = [path.name for path in self.path.iterdir() if path.name not in keep and DAMAGED not in path.name]
+        self._move(names, "trial")
+
+    def _move(self, names: list[str], what: str) -> None:
+        aside = next(path for n in itertools.count(1) if not (path := self.path / f"{what}{DAMAGED}{n}").exists())
+        for name in names:
+            (aside / name).parent.mkdir(parents=True, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).replace(aside / name)
+
+
+def _files_of(record: TrialRecord) -> list[tuple[str, str, Mapping[str, Any]]]:
+    return [(stage, name, stamp) for stage, kept in record.stages.items() for name, stamp in kept.files.items()]
+
+
+def _problem(path: Path, expected: Mapping[str, Any], since: int | None) -> str:
+    """Return what is wrong with a file, or "". One of the right size no newer than `since`, in ns, is not hashed."""
+    try:
+        seen = path.lstat()
+    except FileNotFoundError:
+        return f"{printable(path)} is missing"
+    if not stat.S_ISREG(seen.st_mode):
+        return f"{printable(path)} is no plain file"
+    if seen.st_size != expected["size"]:
+        return f"{printable(path)} is damaged: {seen.st_size:,} bytes, where {expected['size']:,} were stored"
+    if (since is None or seen.st_mtime_ns > since) and files.sha256(path) != expected["sha256"]:
+        return f"{printable(path)} is damaged: its content does not match its checksum"
+    return ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from genbench.errors import StoreError
+from genbench.errors import StoreError, printable
 
-SCHEMA = 1
+SCHEMA = 2
 """Raised when records written before would be misread; such records are upgraded on reading, never rewritten."""
 
 STATUSES = ("done", "diverged", "failed", "timeout", "out-of-memory", "interrupted")
@@ -38,7 +38,8 @@ class TrialRecord:
     """Everything a trial's folder knows of it.
 
     identity is what the id is a hash of; model and dataset are as resolved; wanted are the protocols asked for, by
-    stage name; stages those finished; environment what it ran on, recorded and not part of the identity.
+    stage name; stages those finished; environment what it ran on, recorded and not part of the identity; attempts how
+    often its training was begun or taken up again; fresh is the mark of the run that asked to train it anew, or "".
     """
 
     id: str
@@ -52,19 +53,38 @@ class TrialRecord:
     wanted: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     stages: Mapping[str, Stage] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    attempts: int = 1
+    fresh: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as JSON values, with the schema's number."""
         return {"schema": SCHEMA, **dataclasses.asdict(self)}
 
+    def without(self, stage: str) -> TrialRecord:
+        """Return the record without a stage."""
+        return dataclasses.replace(self, stages={name: kept for name, kept in self.stages.items() if name != stage})
+
     @classmethod
     def from_json(cls, record: dict[str, Any], where: str) -> TrialRecord:
-        """Return the record of JSON values. Raises StoreError for another schema."""
+        """Return the record of JSON values, those of older schemas upgraded. Raises StoreError for a newer one."""
         schema = record.pop("schema", None)
-        if schema != SCHEMA:
-            raise StoreError(f"{where} has schema {schema!r}; this genbench reads {SCHEMA}: use the version it is from")
+        if type(schema) is not int or not 1 <= schema <= SCHEMA:
+            raise StoreError(
+                f"{where} has schema {printable(schema)}; this genbench reads 1 to {SCHEMA}: use the version it is from"
+            )
+        for version in range(schema, SCHEMA):
+            record = UPGRADES[version](record)
         try:
             stages = {name: Stage(**stage) for name, stage in record.pop("stages").items()}
             return cls(**record, stages=stages)
         except (TypeError, KeyError, AttributeError) as error:
-            raise StoreError(f"{where} is no record of a trial: {error}") from error
+            raise StoreError(f"{where} is no record of a trial: {printable(error)}") from error
+
+
+def _from_1(record: dict[str, Any]) -> dict[str, Any]:
+    """Schema 1 did not count attempts, and knew a fresh training only by its results."""
+    return {**record, "attempts": 1, "fresh": ""}
+
+
+UPGRADES: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {1: _from_1}
+"""What makes a record of each older schema one of the next."""

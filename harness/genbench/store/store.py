@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from genbench.errors import GenbenchError, StoreError, printable
@@ -11,12 +11,16 @@ from genbench.store.records import TrialRecord
 
 
 class Store:
-    """A results folder. Its trials lie in trials/<model>-<dataset>-s<seed>-<id>; only the id is read from the name."""
+    """A results folder. Its trials lie in trials/<model>-<dataset>-s<seed>-<id>; only the id is read from the name.
+
+    Folders of several people are merged by copying. Where a trial then lies in several folders, the one with most
+    stages counts, and what differs in a stage that both have is an error: nothing is chosen silently.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.trials = root / "trials"
-        self._paths: dict[str, Path] | None = None
+        self._paths: dict[str, list[Path]] | None = None
 
     def check_readable(self) -> None:
         """Raise StoreError where there are no results to read."""
@@ -25,27 +29,56 @@ class Store:
 
     def folder(self, trial_id: str, name: str) -> TrialFolder:
         """Return the folder of a trial: the one that has it, or a new one under this name."""
-        return TrialFolder(self._index().setdefault(trial_id, self.trials / f"{name}-{trial_id}"))
+        paths = self._index().setdefault(trial_id, [self.trials / f"{name}-{trial_id}"])
+        return _chosen(trial_id, paths)[0] if len(paths) > 1 else TrialFolder(paths[0])
+
+    def find(self, trial_id: str) -> tuple[TrialFolder, TrialRecord] | None:
+        """Return a trial's folder and record, or None. Raises DamagedError, or StoreError for what cannot be used."""
+        paths = self._index().get(trial_id)
+        if paths is None:
+            return None
+        folder, record = _chosen(trial_id, paths)
+        return None if record is None else (folder, record)
 
     def get(self, trial_id: str) -> TrialRecord | None:
-        """Return the record of a trial, or None where the store has none. Raises StoreError where it is damaged."""
-        path = self._index().get(trial_id)
-        return TrialFolder(path).record() if path else None
+        """Return the record of a trial, or None; raises what `find` raises."""
+        found = self.find(trial_id)
+        return found[1] if found else None
 
     def all(self) -> Iterator[tuple[TrialFolder, TrialRecord | GenbenchError]]:
         """Yield every trial's folder with its record, or with what is wrong with it."""
-        for path in self._index().values():
-            folder = TrialFolder(path)
+        for trial_id, paths in self._index().items():
             try:
-                record = folder.record()
+                folder, record = _chosen(trial_id, paths)
             except GenbenchError as error:
-                yield folder, error
+                yield TrialFolder(paths[0]), error
             else:
                 if record is not None:
                     yield folder, record
 
-    def _index(self) -> dict[str, Path]:
+    def _index(self) -> dict[str, list[Path]]:
         if self._paths is None:
+            self._paths = {}
             found = sorted(self.trials.iterdir()) if self.trials.is_dir() else []
-            self._paths = {path.name.rpartition("-")[2]: path for path in found if path.is_dir()}
+            for path in found:
+                if path.is_dir() and not path.is_symlink():  # a link may lead anywhere: nothing is written through it
+                    self._paths.setdefault(path.name.rpartition("-")[2], []).append(path)
         return self._paths
+
+
+def _chosen(trial_id: str, paths: Sequence[Path]) -> tuple[TrialFolder, TrialRecord | None]:
+    """Return the folder of a trial that counts, with its record. Raises StoreError where they contradict each other."""
+    read = [(folder, folder.record()) for folder in map(TrialFolder, paths)]
+    known = [(folder, record) for folder, record in read if record is not None]
+    if not known:
+        return read[0]
+    folder, record = max(known, key=lambda pair: len(pair[1].stages))
+    for other, theirs in known:
+        for stage in record.stages.keys() & theirs.stages.keys():
+            ours, other_digest = record.stages[stage].digest, theirs.stages[stage].digest
+            if not ours.startswith(other_digest) and not other_digest.startswith(ours):  # samples may have grown
+                raise StoreError(
+                    f"trial {trial_id} lies in two folders that differ in {stage}: {printable(folder.path)} and "
+                    f"{printable(other.path)}; remove one of them"
+                )
+    return folder, record

@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import io
 import math
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from genbench import files
 from genbench.api import Metric, Model, Score, TrainingData
 from genbench.data.prepare import Prepared
-from genbench.errors import StoreError, printable
-from genbench.registry.plugins import describe
+from genbench.errors import Interrupted, StoreError, printable
+from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.trial import sampling, seeding, state, surroundings
+from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.spec import Assignment
-from genbench.trial.training import Beat, TrainingRun
+from genbench.trial.tensors import save_tensors
+from genbench.trial.training import Beat, Stop, TrainingRun
 
 TRACEBACK = "traceback.txt"
 
@@ -42,6 +42,7 @@ class Performance:
         data: Prepared,
         device: torch.device,
         beat: Beat,
+        stop: Stop,
     ) -> None:
         self.record = record
         self._trial = assignment.trial
@@ -49,26 +50,52 @@ class Performance:
         self._folder = folder
         self._device = device
         self._beat = beat
+        self._stop = stop
         self._data = data
+        key = files.digest([trial_key(record), assignment.trial.model.source], 16)
+        name = f"{key}-{assignment.fresh}" if assignment.fresh else key
+        self._kept = folder.checkpoints(name, fresh=bool(assignment.fresh))
         self._shared = Shared(data, device, self._samples, self._restored)
         self._drawn: Tensor | None = None
 
     def begin(self) -> None:
-        """Keep in the folder what is wanted, before anything is done, so that what never finished is known too."""
+        """Keep in the folder what is wanted, before anything is done, so that what never finished is known too.
+
+        A trial that is to be trained anew keeps its old record until the new fit is there.
+        """
         for protocol in self.protocols():
             if protocol.stage not in self.record.wanted:
                 self.note(protocol)
-        self._folder.write(self.record)
+        self.end("interrupted", "")
+
+    def end(self, status: str, reason: str) -> None:
+        """Keep in the record how the trial stands."""
+        self.record = dataclasses.replace(self.record, status=status, reason=reason)
+        if status != "interrupted" or "fit" in self.record.stages or not self._folder.has_fit():
+            self._folder.write(self.record)
+
+    @contextlib.contextmanager
+    def surroundings(self, alone: bool) -> Iterator[None]:
+        """Be in what a trial runs in: its own output file, deterministic algorithms, its number of threads."""
+        model, threads = self._trial.model, self._assignment.threads
+        with (
+            surroundings.output_to(self._folder.path / "output.txt", alone),
+            surroundings.deterministic(model.distribution == BUILTIN, threads),
+        ):
+            yield
 
     def run(self) -> None:
         """Do every stage that is missing. A metric that raises costs only its own score."""
         (self._folder.path / TRACEBACK).unlink(missing_ok=True)
         if "fit" not in self.record.stages:
             self._fit()
+        self._leave_if_asked()
         counts = [metric.traits["samples"] for metric in self._assignment.metrics]
         if max(counts, default=0):
             self._samples(max(counts))
+        self._kept.clear()
         for protocol in self.protocols():
+            self._leave_if_asked()
             if not is_scored(self.record, protocol):
                 try:
                     self._score(protocol)
@@ -78,9 +105,13 @@ class Performance:
                     self.keep_traceback()
                     self.note(protocol, problem=describe(error))
 
+    def _leave_if_asked(self) -> None:
+        if self._stop():
+            raise Interrupted("stopped between two stages")
+
     def keep_traceback(self) -> None:
         """Add the traceback of the error being handled to the folder."""
-        with (self._folder.path / TRACEBACK).open("a", encoding="utf-8") as file:
+        with surroundings.opened(self._folder.path / TRACEBACK) as file:
             file.write(traceback.format_exc() + "\n")
 
     def protocols(self) -> list[Protocol]:
@@ -97,28 +128,27 @@ class Performance:
             valid=self._data.split("valid", self._device),
             space=self._data.space,
         )
-        log = io.StringIO()
-        run = TrainingRun(self._trial.seed, self._device, log, self._trial.budget, self._beat)
-        started = time.perf_counter()
         model = self._built()
+        keeper = Checkpoints(self._kept, model, self._device, self._assignment.checkpoint_every)
+        run = TrainingRun(self._trial.seed, self._device, self._trial.budget, self._beat, keeper, self._stop)
         with seeding.seeded(self._trial.seed, "fit"):
             model.fit(data, run)
         run.end_epoch()
-        seconds = time.perf_counter() - started
         self.record = self._folder.commit(
             self.record,
             "fit",
             {
                 MODEL: lambda path: state.save(model, path, optimisers=False),
-                "log.jsonl": lambda path: path.write_text(log.getvalue(), encoding="utf-8"),
+                "log.jsonl": lambda path: path.write_text("".join(f"{x}\n" for x in run.lines), encoding="utf-8"),
             },
-            seconds,
+            run.seconds,
             details={
                 "steps": run.step,
                 "parameters": count_parameters(model),
-                "peak_memory_mib": surroundings.peak_memory_mib(self._device),
+                "peak_memory_mib": max(surroundings.peak_memory_mib(self._device) or 0.0, run.peak) or None,
             },
         )
+        self._kept.clear()
 
     def _built(self) -> Model:
         model: Model = self._trial.model.instantiate()
@@ -129,7 +159,7 @@ class Performance:
     def _restored(self) -> Model:
         """Return a fresh build with the stored state, in eval mode: what samples are always drawn from."""
         model = self._built()
-        state.restore(model, self._folder.checked(self.record.stages["fit"], MODEL), self._device)
+        state.restore(model, self._folder.checked(self.record, "fit", MODEL), self._device)
         for module in modules(model):
             module.eval()
         return model
@@ -144,20 +174,23 @@ class Performance:
 
     def _stored_or_drawn(self, n: int) -> Tensor:
         stage = self.record.stages.get("samples")
+        if stage and stage.inputs["model"] != self._model_digest():
+            self.record, stage = self.record.without("samples"), None  # of a model that was trained again since
         have = stage.details["batches"] if stage else 0
         size = stage.details["batch"] if stage else self._shared.model.sample_batch
         need = sampling.batches_for(n, size)
         if need > have:
             self._draw(have, need, size)
         stage = self.record.stages["samples"]
-        return sampling.load_shards(self._folder.checked(stage, name) for name in sorted(stage.files))
+        return sampling.load_shards(self._folder.checked(self.record, "samples", name) for name in sorted(stage.files))
 
     def _draw(self, have: int, need: int, size: int) -> None:
         """Draw batches have..need-1 and commit them beside those there are."""
         self._beat({"stage": "samples"})
         before = self.record.stages.get("samples")
         started = time.perf_counter()
-        x = sampling.draw(self._shared.model, self._data.space, self._trial.seed, range(have, need), self._device)
+        drawing = sampling.Drawing(self._shared.model, self._data.space, self._trial.seed, self._device)
+        x = drawing.draw(range(have, need), self._kept, self._assignment.checkpoint_every, self._stop)
         seconds = time.perf_counter() - started + (before.seconds if before else 0.0)
         self.record = self._folder.commit(
             self.record,
@@ -208,7 +241,7 @@ class Performance:
         writers: dict[str, Callable[[Path], None]] = {f"{name}.json": lambda path: files.write_record(path, content)}
         if score.per_example is not None:
             values = {"per_example": score.per_example.cpu().contiguous()}
-            writers[f"{name}.safetensors"] = lambda path: save_file(values, path)
+            writers[f"{name}.safetensors"] = lambda path: save_tensors(values, path)
         self.note(protocol)
         self.record = self._folder.commit(self.record, protocol.stage, writers, seconds, inputs)
 
@@ -225,17 +258,10 @@ class Performance:
         self.record = dataclasses.replace(self.record, wanted={**self.record.wanted, protocol.stage: wanted})
 
 
-def modules(model: Model) -> list[nn.Module]:
-    """Return the modules among a model's learned state, those in lists, tuples and dicts too."""
-    return [m for name in state.learned(model) for m in _modules_in(getattr(model, name))]
-
-
-def _modules_in(value: Any) -> list[nn.Module]:
-    if isinstance(value, nn.Module):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [m for item in value for m in _modules_in(item)] if isinstance(value, list | tuple) else []
+def trial_key(record: TrialRecord) -> list[object]:
+    """Return what a training must share with an interrupted one to go on from its checkpoints, beside the source."""
+    place = {name: record.environment.get(name) for name in ("device", "device_name", "threads", "torch", "genbench")}
+    return [record.id, place]
 
 
 def count_parameters(model: Model) -> int:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from genbench.api import Model, Space
-from genbench.errors import Diverged, printable
+from genbench.errors import Diverged, Interrupted, printable
+from genbench.store.sealed import SealedFolder
 from genbench.trial import seeding
+from genbench.trial.tensors import save_tensors
 
 
 def batches_for(n: int, size: int) -> int:
@@ -21,34 +23,63 @@ def batches_for(n: int, size: int) -> int:
     return math.ceil(n / size)
 
 
-@torch.no_grad()
-def draw(model: Model, space: Space, seed: int, batches: Iterable[int], device: torch.device) -> Tensor:
-    """Return the samples of these batches, each from a stream of its own, (n, C, H, W) float32 on the CPU.
+class Drawing:
+    """Draws a fitted model's batches of samples, each from a stream of its own."""
 
-    Raises Diverged for samples that are not finite, ValueError for a wrong shape, type or range.
-    """
-    return torch.cat([_draw_batch(model, space, seed, batch, device) for batch in batches])
+    def __init__(self, model: Model, space: Space, seed: int, device: torch.device) -> None:
+        self._model = model
+        self._space = space
+        self._seed = seed
+        self._device = device
+
+    def draw(
+        self, batches: range, kept: SealedFolder, every: float = 10.0, stop: Callable[[], bool] = lambda: False
+    ) -> Tensor:
+        """Return the samples of these batches, (n, C, H, W) float32 on the CPU.
+
+        What is drawn is kept aside where it took more than `every` seconds, and not drawn again after an interruption.
+        Raises Diverged for samples that are not finite, ValueError for a wrong shape, type or range, Interrupted when
+        asked to stop.
+        """
+        series = f"samples{batches.start:05d}"
+        path = kept.newest(series)
+        parts = list(torch.split(load_shards([path]), self._model.sample_batch)) if path else []
+        kept_at = time.perf_counter()
+        for batch in batches[len(parts) :]:
+            parts.append(self._draw_batch(batch))
+            stopping = stop()
+            if stopping or time.perf_counter() - kept_at > every:
+                kept.put(series, len(parts), lambda path: save_shard(path, torch.cat(parts)))
+                kept_at = time.perf_counter()
+            if stopping:
+                raise Interrupted("stopped between two batches of samples")
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def _draw_batch(self, batch: int) -> Tensor:
+        size = self._model.sample_batch
+        with seeding.seeded(self._seed, "sample", batch):
+            x = self._model.sample(size, seeding.stream(self._seed, "sample", batch, device=self._device))
+        check(x, (size, *self._space.shape), self._space.bounds)
+        return x.cpu()
 
 
-def _draw_batch(model: Model, space: Space, seed: int, batch: int, device: torch.device) -> Tensor:
-    with seeding.seeded(seed, "sample", batch):
-        x = model.sample(model.sample_batch, seeding.stream(seed, "sample", batch, device=device))
-    expected = (model.sample_batch, *space.shape)
+def check(x: object, expected: tuple[int, ...], bounds: tuple[float, float]) -> None:
+    """Raise Diverged for samples that are not finite, ValueError for a wrong shape, type or range."""
     if not isinstance(x, Tensor) or tuple(x.shape) != expected or x.dtype != torch.float32:
         seen = f"{tuple(x.shape)} {x.dtype}" if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"sample returned {seen}; expected {expected} torch.float32")
     if not x.isfinite().all():
         raise Diverged("samples are not finite")
-    low, high = space.bounds
+    low, high = bounds
     least, greatest = x.min().item(), x.max().item()
     if least < low or greatest > high:
         raise ValueError(f"samples lie in [{least:g}, {greatest:g}]; expected within [{low:g}, {high:g}]")
-    return x.cpu()
 
 
 def save_shard(path: Path, samples: Tensor) -> None:
     """Write samples to a file."""
-    save_file({"samples": samples.contiguous()}, path)
+    save_tensors({"samples": samples.contiguous()}, path)
 
 
 def load_shards(paths: Iterable[Path]) -> Tensor:

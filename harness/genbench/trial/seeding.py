@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,3 +42,26 @@ def seeded(seed: int, *names: str | int) -> Iterator[None]:
         finally:
             random.setstate(python)
             np.random.set_state(numpy_state)
+
+
+def global_state() -> dict[str, Any]:
+    """Return the state of the global generators of torch, numpy and `random`, as tensors, arrays and numbers."""
+    version, words, gauss = random.getstate()
+    kind, key, *rest = np.random.get_state(legacy=True)
+    return {
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "python": (version, np.array(words, dtype=np.int64), gauss),
+        "numpy": (kind, np.asarray(key, dtype=np.int64), *rest),
+    }
+
+
+def set_global_state(state: Mapping[str, Any]) -> None:
+    """Put the global generators where `global_state` found them."""
+    version, words, gauss = state["python"]
+    kind, key, *rest = state["numpy"]
+    torch.set_rng_state(state["torch"].cpu())
+    if state["cuda"]:
+        torch.cuda.set_rng_state_all([each.cpu() for each in state["cuda"]])
+    random.setstate((version, tuple(words.tolist()), gauss))
+    np.random.set_state((kind, key.astype(np.uint32), *rest))

@@ -92,7 +92,10 @@ def _slug(label: str) -> str:
 
 @dataclass(frozen=True)
 class Assignment:
-    """All a worker needs to perform a trial: plain data, which travels as canonical JSON."""
+    """All a worker needs to perform a trial: plain data, which travels as canonical JSON.
+
+    fresh is the mark of the run that asks to train it anew, whatever is stored from other runs; "" takes what there is.
+    """
 
     trial: TrialSpec
     metrics: tuple[Resolved, ...]
@@ -100,7 +103,8 @@ class Assignment:
     target: Target = "test"
     device: str = "cpu"
     threads: int = 1
-    fresh: bool = False
+    checkpoint_every: float = 10.0
+    fresh: str = ""
 
     def to_json(self) -> str:
         """Return the assignment as canonical JSON."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import safetensors.torch
 import torch
 from safetensors import safe_open
 from torch import Tensor
+
+from genbench.trial.tensors import save_tensors
 
 Node = dict[str, Any]
 TREE = "state"  # one metadata key alone: with several, safetensors' bytes change from run to run
@@ -29,18 +30,29 @@ def save(model: object, path: Path, optimisers: bool = True) -> None:
     Stored are modules, optimisers and schedulers (whatever has state_dict and load_state_dict), tensors, numpy arrays,
     generators, numbers, text, None, and lists, tuples and dicts of these.
     """
-    packer = _Packer(optimisers)
-    tree = {name: packer.pack(getattr(model, name), name) for name in learned(model)}
-    safetensors.torch.save_file(packer.tensors, path, {TREE: json.dumps(tree, sort_keys=True)})
+    write({name: getattr(model, name) for name in learned(model)}, path, optimisers)
 
 
 def restore(model: object, path: Path, device: torch.device) -> None:
     """Fill the state in a file into a model that was built: modules and optimisers in place, the rest by assignment."""
+    for name, value in read(path, device, vars(model)).items():
+        setattr(model, name, value)
+
+
+def write(values: Mapping[str, Any], path: Path, optimisers: bool = True) -> None:
+    """Write named values of the kinds that `save` names. Raises TypeError for others."""
+    packer = _Packer(optimisers)
+    tree = {name: packer.pack(value, name) for name, value in values.items()}
+    save_tensors(packer.tensors, path, {TREE: json.dumps(tree, sort_keys=True)})
+
+
+def read(path: Path, device: torch.device, existing: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the values in a file; modules, optimisers and generators in `existing` are filled in place."""
+    existing = existing or {}
     with safe_open(path, "pt") as file:
         tree = json.loads(file.metadata()[TREE])
         unpacker = _Unpacker(file.get_tensor, device)
-        for name, node in tree.items():
-            setattr(model, name, unpacker.unpack(node, getattr(model, name, None), name))
+        return {name: unpacker.unpack(node, existing.get(name), name) for name, node in tree.items()}
 
 
 class _Packer:
@@ -49,7 +61,7 @@ class _Packer:
     def __init__(self, optimisers: bool) -> None:
         self.tensors: dict[str, Tensor] = {}
         self._optimisers = optimisers
-        self._seen: dict[tuple[Any, ...], str] = {}
+        self._seen: dict[tuple[Any, ...], tuple[str, Tensor]] = {}
 
     def pack(self, value: Any, path: str) -> Node:
         if isinstance(value, OPTIMISERS) and not self._optimisers:
@@ -84,11 +96,11 @@ class _Packer:
         tensor = tensor.detach()
         same = (tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype, tensor.device)
         if tensor.numel() == 0 or same not in self._seen:
-            self._seen[same] = path
+            self._seen[same] = path, tensor  # kept alive: memory that is freed may be handed out again for another
             # A copy of its own: safetensors refuses tensors that share memory or are strided.
             self.tensors[path] = tensor.to("cpu", copy=True).contiguous()
             return path
-        return self._seen[same]
+        return self._seen[same][0]
 
 
 class _Unpacker:
@@ -119,8 +131,8 @@ class _Unpacker:
         if kind == "generator":
             generator = existing if isinstance(existing, torch.Generator) else torch.Generator(self._device)
             return generator.set_state(tensor)
-        if isinstance(existing, torch.nn.Parameter):
-            existing.data.copy_(tensor)
+        if isinstance(existing, torch.nn.Parameter) or (isinstance(existing, Tensor) and existing.requires_grad):
+            existing.data.copy_(tensor)  # in place: an optimiser holds it
             return existing
         return tensor.to(self._device)
 

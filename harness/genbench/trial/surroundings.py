@@ -9,11 +9,11 @@ import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import torch
 
-from genbench.errors import RequestError, printable
+from genbench.errors import RequestError, StoreError, printable
 
 
 def resolve_device(name: str) -> torch.device:
@@ -54,15 +54,47 @@ def deterministic(strict: bool, threads: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def output_to(path: Path) -> Iterator[None]:
-    """Send what is printed and warned to a file, which is removed again when nothing was."""
-    with path.open("a", encoding="utf-8") as file, warnings.catch_warnings():
+def output_to(path: Path, descriptors: bool = False) -> Iterator[None]:
+    """Send what is printed and warned to a file, which is removed again when nothing was.
+
+    descriptors sends what compiled code prints too, and what Python says when it crashes: for a process that does
+    nothing else.
+    """
+    with opened(path) as file, warnings.catch_warnings():
         warnings.simplefilter("default")
         warnings.showwarning = lambda *warning, **_: print(warnings.formatwarning(*warning[:4]), file=file, end="")
-        with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file):
+        with contextlib.redirect_stdout(file), contextlib.redirect_stderr(file), _descriptors_to(file, descriptors):
             yield
     if path.stat().st_size == 0:
         path.unlink()
+
+
+def opened(path: Path) -> TextIO:
+    """Open a file to append to. Raises StoreError; for a link too: it may lead out of the results folder."""
+
+    def opener(name: str, flags: int) -> int:
+        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+
+    try:
+        return open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1, opener=opener)
+    except OSError as error:
+        raise StoreError(f"cannot write {printable(path)}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _descriptors_to(file: TextIO, wanted: bool) -> Iterator[None]:
+    if not wanted:
+        yield
+        return
+    saved = {number: os.dup(number) for number in (1, 2)}
+    for number in saved:
+        os.dup2(file.fileno(), number)
+    try:
+        yield
+    finally:
+        for number, before in saved.items():
+            os.dup2(before, number)
+            os.close(before)
 
 
 def reset_peak_memory(device: torch.device) -> None:

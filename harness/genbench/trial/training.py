@@ -1,4 +1,4 @@
-"""What fit is handed: batches in a seeded order, noise, a log of epoch means, and the budget."""
+"""What fit is handed: batches in a seeded order, noise, a log of epoch means, and the budget; stopped and taken up."""
 
 from __future__ import annotations
 
@@ -6,62 +6,123 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TextIO
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from genbench.api import Split
-from genbench.errors import Diverged
-from genbench.trial import seeding
+from genbench.errors import Diverged, Interrupted
+from genbench.trial import seeding, surroundings
+from genbench.trial.checkpoints import Keeper, NoCheckpoints
 from genbench.trial.spec import Budget
 
 Beat = Callable[[Mapping[str, Any]], None]
+Stop = Callable[[], bool]
 
 
 class TrainingRun:
-    """The harness's side of `genbench.Run`, for one call of fit."""
+    """The harness's side of `genbench.Run`, for one call of fit.
+
+    keeper keeps the state between steps, and says where each loop goes on after an interruption; stop is asked after
+    every step whether to save and leave. lines is the log so far; peak the greatest peak memory of earlier attempts.
+    """
 
     def __init__(
         self,
         seed: int,
         device: torch.device,
-        log: TextIO,
         budget: Budget | None = None,
         beat: Beat = lambda progress: None,
+        keeper: Keeper | None = None,
+        stop: Stop = lambda: False,
     ) -> None:
         self.device = device
         self.generator = seeding.stream(seed, "noise", device=device)
         self.epoch = 0
         self.step = 0
+        self.lines: list[str] = []
+        self.peak = 0.0
         self._seed = seed
         self._draws = seeding.stream(seed, "draw", device=device)
         self._budget = budget or Budget()
-        self._log = log
         self._beat = beat
+        self._keeper = keeper or NoCheckpoints()
+        self._stop = stop
         self._loop = -1
         self._inside = False
+        self._epochs_done = 0  # of the present loop
+        self._batches_done = 0  # of the present epoch
+        self._seconds_before = 0.0
         self._started = time.perf_counter()
         self._last_beat = 0.0
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Return how long training has taken, interrupted attempts included up to where they were kept."""
+        return self._seconds_before + time.perf_counter() - self._started
 
     def batches(self, data: Any, size: int, epochs: int) -> Iterator[Any]:
         """Yield batches in a new order each epoch; see `genbench.Run.batches`."""
         if self._inside:
             raise RuntimeError("run.batches: loops must not be nested; draw the inner batches with run.draw")
         self._inside = True
-        self._loop += 1
+        self._begin_loop()
         try:
-            for self.epoch in range(1, epochs + 1):
-                for rows in torch.split(self._order(len(data)), size):
+            while self._epochs_done < epochs:
+                self.epoch = self._epochs_done + 1
+                batches = torch.split(self._order(len(data)), size)
+                for rows in batches[self._batches_done :]:
                     if self._spent():
                         return
                     self.step += 1
                     yield _take(data, rows)
+                    self._batches_done += 1
+                    self._between_steps()
                 self.end_epoch(epochs)
+                self._epochs_done, self._batches_done = self.epoch, 0
+            if self._keeper.due(loop_over=True):
+                self._keep()
         finally:
             self._inside = False
+
+    def _begin_loop(self) -> None:
+        """Begin the next loop, where it was kept last, or at its beginning."""
+        self._loop += 1
+        self._epochs_done = self._batches_done = 0
+        kept = self._keeper.take_up(self._loop, {"generator": self.generator, "draws": self._draws})
+        if kept is None:
+            return
+        self.epoch, self.step, self.lines, self.peak = kept["epoch"], kept["step"], kept["lines"], kept["peak"]
+        self._epochs_done, self._batches_done = kept["epochs_done"], kept["batches_done"]
+        self._sums, self._counts = kept["sums"], kept["counts"]
+        self._seconds_before, self._started = kept["seconds"], time.perf_counter()
+
+    def _between_steps(self) -> None:
+        """Keep the state where it is time to; leave where that is asked for. Raises Interrupted then."""
+        stopping = self._stop()
+        if stopping or self._keeper.due():
+            self._keep()
+        if stopping:
+            raise Interrupted("stopped in training, after saving")
+
+    def _keep(self) -> None:
+        run = {
+            "generator": self.generator,
+            "draws": self._draws,
+            "epoch": self.epoch,
+            "step": self.step,
+            "lines": self.lines,
+            "peak": max(self.peak, surroundings.peak_memory_mib(self.device) or 0.0),
+            "epochs_done": self._epochs_done,
+            "batches_done": self._batches_done,
+            "sums": self._sums,
+            "counts": self._counts,
+            "seconds": self.seconds,
+        }
+        self._keeper.keep(self._loop, self.step, run)
 
     def draw(self, data: Any, n: int) -> Any:
         """Return n examples drawn with replacement, from a stream of their own."""
@@ -81,7 +142,7 @@ class TrainingRun:
 
     def _spent(self) -> bool:
         steps, seconds = self._budget.steps, self._budget.seconds
-        late = seconds is not None and time.perf_counter() - self._started >= seconds
+        late = seconds is not None and self.seconds >= seconds
         return late or (steps is not None and self.step >= steps)
 
     def end_epoch(self, epochs: int = 0) -> None:
@@ -91,7 +152,7 @@ class TrainingRun:
         self._counts.clear()
         if means:
             line = {"loop": self._loop, "epoch": self.epoch, "step": self.step, **means}
-            self._log.write(json.dumps(line) + "\n")  # NaN stays readable here: a log is for people
+            self.lines.append(json.dumps(line))  # NaN stays readable here: a log is for people
         for name, mean in means.items():
             if not math.isfinite(mean):
                 raise Diverged(f"{name} is {mean} in epoch {self.epoch} of loop {self._loop + 1}")

@@ -1,0 +1,77 @@
+"""Who is at work in a trial's folder: one process at a time, and everyone can see which."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from genbench.errors import GenbenchError, StoreError, printable
+
+LOCK, HOLDER = ".lock", ".holder"
+
+
+class Busy(GenbenchError):
+    """Another process holds the folder's lock."""
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a folder's lock. Raises Busy where another process does, StoreError where the folder cannot be written.
+
+    The lock is the operating system's own (flock): it ends with the process that holds it, however that ends. It saves
+    work, and carries no correctness: what two processes commit is the same, and each commit is whole.
+    """
+    from filelock import FileLock, Timeout
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, fallback_to_soft=False)  # a soft lock would outlive its process
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise Busy(f"{printable(folder)} is held by {holder(folder) or 'another process'}") from error
+    except (OSError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"cannot write to {printable(folder)}: {reason}. Give another --results") from error
+    try:
+        _sign(folder)
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            (folder / HOLDER).unlink(missing_ok=True)
+        lock.release()
+
+
+def holder(folder: Path) -> str:
+    """Return who holds a folder's lock, in words, or "" where nobody says so. May name a process that is dead."""
+    try:
+        said = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said["since"]))
+        return printable(f"process {said['pid']} on {said['host']} since {since}")
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a live process holds a folder's lock; takes it for a moment to see. Writes nothing else."""
+    from filelock import FileLock, Timeout
+
+    if not (folder / LOCK).exists():
+        return False
+    try:
+        with FileLock(folder / LOCK, fallback_to_soft=False).acquire(timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+def _sign(folder: Path) -> None:
+    said = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    with contextlib.suppress(OSError):  # a courtesy: who cannot sign can still work
+        (folder / HOLDER).write_text(json.dumps(said), encoding="utf-8")
