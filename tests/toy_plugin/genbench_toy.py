@@ -1,11 +1,16 @@
 """A small outside plugin for the tests: a model that works, models that misbehave each in a way of its own, metrics."""
 
+import os
+import random
+import signal
 import sys
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 import torch
 from annotated_types import Gt, Len
 
@@ -21,6 +26,12 @@ FAULTS = (
     "no-memory",
     "unstorable",
     "prints",
+    "prints-deep",
+    "leaves-with-0",
+    "leaves-with-3",
+    "crashes",
+    "hangs",
+    "eats",
 )
 
 
@@ -28,6 +39,8 @@ FAULTS = (
 def register_models(register: genbench.Register) -> None:
     register("toy", "genbench_toy:Toy", summary="Shifted noise around the mean image")
     register("faulty", Faulty, summary="Misbehaves as told")
+    register("layered", Layered, summary="Trains two layers one after another, with every kind of randomness")
+    register("killed", Killed, summary="Its process is killed while it trains, as often as told")
     register("missing-class", "genbench_toy:Nowhere", summary="Its class is not there")
     register("not-a-model", "genbench_toy:Brightness", summary="Its class is a metric")
     register("plain-class", "genbench_toy:PlainClass", summary="Its class is no dataclass")
@@ -93,6 +106,18 @@ class Faulty(Toy):
         if self.fault == "prints":
             print("hello from fit")
             warnings.warn("mind this", stacklevel=1)
+        if self.fault == "prints-deep":
+            os.write(1, b"hello from the depths\n")
+        if self.fault.startswith("leaves-with-"):
+            os._exit(int(self.fault[-1]))
+        if self.fault == "crashes":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        if self.fault == "hangs":
+            time.sleep(600)
+        if self.fault == "eats":
+            eaten = []
+            while True:
+                eaten.append(torch.ones(2**22))  # 16 MiB
         if self.fault == "unstorable":
             self.path_ = Path()
         super().fit(data, run)
@@ -104,6 +129,79 @@ class Faulty(Toy):
         if self.fault == "wrong-shape":
             return x.flatten(1)
         return x + 2 if self.fault == "out-of-range" else x
+
+
+@dataclass(eq=False)
+class Killed(Toy):
+    """The toy model, killed from outside in each of its first `times` attempts after half of its steps."""
+
+    presets: ClassVar = {}
+    times: int = 1
+    epochs: int = 6
+    folder: str = ""
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        for images, _ in run.batches(data.train, size=100, epochs=self.epochs):
+            run.log(mean=images.mean())
+            if run.step == 30 and len(list(Path(self.folder).iterdir())) < self.times:
+                (Path(self.folder) / str(os.getpid())).touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        self.mean_ = data.train.images.mean(0)
+
+
+@dataclass(eq=False)
+class Layered(genbench.Model):
+    """Two layers trained one after another, codes drawn between; it uses every kind of randomness and of state."""
+
+    epochs: int = 3
+
+    def build(self, space: genbench.Space, device: torch.device) -> None:
+        self.space = space
+        self.first_ = torch.nn.Sequential(torch.nn.Linear(space.dim, 6), torch.nn.Dropout(0.3))
+        self.second_ = torch.nn.Linear(6, space.dim)
+        self.shift_ = torch.zeros(space.dim, requires_grad=True)
+        self.optimisers_ = [
+            torch.optim.SGD(self.first_.parameters(), lr=0.1, momentum=0.9),
+            torch.optim.Adam([*self.second_.parameters(), self.shift_], lr=0.01),
+        ]
+        self.schedule_ = torch.optim.lr_scheduler.ExponentialLR(self.optimisers_[0], 0.9)
+        self.seen_ = {"rows": 0, "order": [0.0]}
+        self.average_ = np.zeros(6)
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        self.mean_ = data.train.images.flatten(1).mean(0)
+        for images, _ in run.batches(data.train, size=300, epochs=self.epochs):
+            x = images.flatten(1) - self.mean_ + 0.1 * torch.randn(len(images), self.space.dim)
+            code = self.first_(x)
+            loss = (code.square().mean() - random.random()).square()
+            self._step(self.optimisers_[0], loss)
+            self.seen_["rows"] += len(images)
+            self.average_ = 0.9 * self.average_ + np.random.rand(6) * code.detach().mean(0).numpy()
+            run.log(first=loss)
+            if run.step % 4 == 0:
+                self.schedule_.step()
+                self.first_.eval()
+        self.first_.requires_grad_(False)
+        with torch.no_grad():
+            codes = self.first_(data.train.images.flatten(1)) + torch.rand(1, generator=run.generator)
+        for _ in run.batches(torch.arange(7), size=3, epochs=1):
+            self.seen_["order"].append(random.random())
+        for code in run.batches(codes, size=250, epochs=self.epochs):
+            images, _ = run.draw(data.train, len(code))
+            noise = torch.rand(len(code), 6, generator=run.generator)
+            loss = (self.second_(code + noise) + self.shift_ - images.flatten(1)).square().mean()
+            self._step(self.optimisers_[1], loss)
+            run.log(second=loss, noise=noise.mean())
+
+    def _step(self, optimiser: torch.optim.Optimizer, loss: torch.Tensor) -> None:
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+
+    @torch.no_grad()
+    def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        code = torch.rand(n, 6, generator=generator)
+        return (self.second_(code) + self.shift_).clamp(0, 1).view(n, *self.space.shape)
 
 
 class PlainClass(genbench.Model):

@@ -12,10 +12,12 @@ import click
 
 from genbench import files
 from genbench.data.folders import cache_folder, data_folder
-from genbench.errors import printable
+from genbench.errors import GenbenchError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry.plugins import GROUP
+from genbench.store import locks
+from genbench.store.store import Store
 
 PACKAGES = ("genbench", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pandas", "safetensors", "pluggy")
 VARIABLES = (
@@ -30,8 +32,12 @@ VARIABLES = (
 
 @click.command("doctor")
 @click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
-def command(results: Path) -> int:
-    """Check versions, devices and folders. Exit code 1 where something stands in the way of a run."""
+@click.option("--verify", is_flag=True, help="Read every byte of the stored results against its checksum.")
+def command(results: Path, verify: bool) -> int:
+    """Check versions, devices and folders, and who is at work in RESULTS.
+
+    Exit code 1 where something stands in the way of a run, or a stored file is damaged.
+    """
     folders = {"data folder": data_folder(), "cache folder": cache_folder(), "results folder": results}
     problems = {name: _problem(path) for name, path in folders.items()}
     shipped = all(any(files.shipped(kind).glob("*.toml")) for kind in ("suites", "claims"))
@@ -44,10 +50,31 @@ def command(results: Path) -> int:
         ("suites and claims", f"{files.shipped('suites').parent}: {'ok' if shipped else 'MISSING'}"),
         ("plugins installed", ", ".join(points) or "none beside the built-in"),
         *((name, os.environ.get(name, "not set")) for name in VARIABLES),
+        ("at work", "; ".join(_at_work(results)) or "nobody"),
     ]
+    damage = _damage(results) if verify else []
+    if verify:
+        rows.append(("stored results", "; ".join(damage) or "every byte as it was stored"))
     stdout_console().print(listing("doctor", rows))
     missing = any(_version(package) == "MISSING" for package in PACKAGES)
-    return 1 if missing or not shipped or any(problems.values()) else 0
+    return 1 if missing or not shipped or damage or any(problems.values()) else 0
+
+
+def _at_work(results: Path) -> list[str]:
+    """Return the trials that a live process holds, each with the process."""
+    folders = sorted((results / "trials").glob("*"))
+    return [f"{printable(path.name)} by {locks.holder(path)}" for path in folders if locks.is_held(path)]
+
+
+def _damage(results: Path) -> list[str]:
+    """Return what is wrong with stored files, each byte read. The next run that needs them does them again."""
+    found: list[str] = []
+    for folder, record in Store(results).all():
+        if isinstance(record, GenbenchError):
+            found.append(printable(record))
+        else:
+            found += folder.damage(record, every_byte=True).values()
+    return found
 
 
 def _version(package: str) -> str:
