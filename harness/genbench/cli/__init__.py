@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
+from genbench.cli.streams import drop_unwritable, prepare_streams
 from genbench.errors import GenbenchError, did_you_mean, printable
 
 COMMANDS = {
@@ -24,6 +26,19 @@ COMMANDS = {
 """Each command with its summary, so that help loads none of the modules `genbench.cli.<command>_command`."""
 
 INTERRUPTED = 130
+
+
+class Unwritten(Exception):
+    """What was to be printed could not be: nobody reads it any more."""
+
+
+@contextlib.contextmanager
+def _reading_goes_on() -> Iterator[None]:
+    """Turn a closed pipe into Unwritten, before click makes an exit code of its own of it."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise Unwritten from error
 
 
 class LazyGroup(click.Group):
@@ -42,6 +57,18 @@ class LazyGroup(click.Group):
         if not any(param.name == "debug" for param in command.params):
             command.params.append(debug)
         return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments, which prints help where that is asked for."""
+        with _reading_goes_on():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command and print what is left in the buffers."""
+        with _reading_goes_on():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -78,6 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (default: this process's); return its exit code: 0 done, 1 some trials failed, 2 wrong use."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     set_environment()
+    prepare_streams()
     try:
         code: Any = command_line.main(arguments, prog_name="genbench", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -91,12 +119,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         print("genbench: interrupted. Finished stages are kept: the same command goes on from there.", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    except Unwritten:
+        drop_unwritable()
         return 0
     except Exception as error:
         if "--debug" in arguments:
             raise
+        drop_unwritable()
         return _complain(f"unexpected {type(error).__name__}: {printable(error)}. For the traceback, add --debug")
 
 
@@ -107,7 +136,8 @@ def set_environment() -> None:
 
 
 def _complain(message: str) -> int:
-    print(f"genbench: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody may be reading
+        print(f"genbench: {message}", file=sys.stderr, flush=True)
     return 2
 
 

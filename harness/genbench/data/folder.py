@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.pictures import SUFFIXES, head, pixels, refuse
@@ -17,6 +17,9 @@ from genbench.files import digest
 
 if TYPE_CHECKING:
     import numpy as np
+
+MOST_SIZE = 8192
+"""Pixels on a side that images may be resized to."""
 
 DEPTH = 3
 """How many folders below PATH are looked at for changes: one more than may hold images."""
@@ -45,7 +48,7 @@ class FolderDataset(Dataset):
     """
 
     path: str = ""
-    size: Annotated[int, Ge(0)] = 0
+    size: Annotated[int, Ge(0), Le(MOST_SIZE)] = 0
     colour: Literal["auto", "grey", "rgb"] = "auto"
     max_mib: Annotated[int, Ge(1)] = setting(16384)
 

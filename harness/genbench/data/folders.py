@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+from genbench.errors import DataError
+
 
 def data_folder() -> Path:
     """Return the folder of original files: $GENBENCH_DATA, else the user's data folder. It need not exist."""
@@ -10,7 +12,7 @@ def data_folder() -> Path:
         return _absolute(path)
     from platformdirs import user_data_path
 
-    return user_data_path("genbench", appauthor=False)
+    return _found(user_data_path("genbench", appauthor=False), "GENBENCH_DATA")
 
 
 def cache_folder() -> Path:
@@ -19,8 +21,15 @@ def cache_folder() -> Path:
         return _absolute(path)
     from platformdirs import user_cache_path
 
-    return user_cache_path("genbench", appauthor=False)
+    return _found(user_cache_path("genbench", appauthor=False), "GENBENCH_CACHE")
 
 
 def _absolute(path: str) -> Path:
     return Path(os.path.expanduser(path)).absolute()
+
+
+def _found(folder: Path, variable: str) -> Path:
+    """Return a folder of the user's. Raises DataError where there is no home: else one named ~ would be made here."""
+    if not folder.is_absolute():
+        raise DataError(f"{folder}: this user has no home folder; expected HOME, or a folder in {variable}, to be set")
+    return folder

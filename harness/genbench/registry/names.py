@@ -91,7 +91,7 @@ def value(text: str) -> Value:
     text = text.strip()
     try:
         read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets as deep
         return text
     return read["value"] if set(read) == {"value"} and _is_plain(read["value"]) else text
 
