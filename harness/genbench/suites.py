@@ -66,6 +66,12 @@ def load(name: str) -> Suite:
     for plugin, options in table.get("options", {}).items():
         if not isinstance(options, dict):
             raise RequestError(f"{where}: options.{printable(plugin)} is no table; expected [options.{plugin}]")
+        for option, value in options.items():
+            if not names.is_plain(value):
+                raise RequestError(
+                    f"{where}: options.{printable(plugin)}.{printable(option)} is {printable(value, 60)}; "
+                    "expected a finite number, a text, true, false or a list of these"
+                )
     if "seeds" in table:
         table["seeds"] = check_seeds(table["seeds"], f"{where}: seeds")
     elif "models" in table:

@@ -56,7 +56,7 @@ class FolderDataset(Dataset):
 
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
         """Return the images of the files; `folder` is not looked at."""
-        root = Path(self.path).expanduser()
+        root = self._root()
         parts = _parts(root) if self.path and root.is_dir() else refuse(root, "no such folder", "expected folder:PATH")
         files = [file for part in parts.values() for file in part.files]
         shape = self._shape(files)
@@ -69,8 +69,11 @@ class FolderDataset(Dataset):
 
     def fingerprint(self, folder: Path) -> str:
         """Return the hash of the absolute path and of every file's name, size and time of change."""
-        root = Path(self.path).expanduser().absolute()
+        root = self._root().absolute()
         return digest([ascii(str(root)), sorted(_stamps(root, DEPTH))]) if root.is_dir() else ""
+
+    def _root(self) -> Path:
+        return Path(os.path.expanduser(self.path))  # unlike Path's, it takes ~nobody as it stands
 
     def _shape(self, files: Sequence[Path]) -> tuple[int, int, int]:
         """Return (C, H, W) of all images, from their heads alone."""
@@ -190,9 +193,9 @@ def _class_numbers(parts: dict[str, Listing]) -> dict[str, int]:
 
 
 def _stamps(folder: Path, depth: int) -> Iterator[list[Any]]:
-    for entry in os.scandir(folder):
-        if entry.name.startswith("."):
-            continue
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if not entry.name.startswith(".")]
+    for entry in entries:
         if not entry.is_dir():
             told = entry.stat()
             yield [ascii(entry.path), told.st_size, told.st_mtime_ns]

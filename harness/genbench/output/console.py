@@ -13,7 +13,7 @@ class PlainConsole(Console):
 
     def on_broken_pipe(self) -> None:
         """Go on raising the BrokenPipeError that is being handled."""
-        raise  # noqa: PLE0704
+        raise
 
 
 def stdout_console() -> Console:
