@@ -49,7 +49,7 @@ def _show(entry: Entry) -> None:
     declared = options.declared(cls)
     console = stdout_console()
     console.print(f"{entry.name}: {entry.kind} of {entry.plugin.distribution}, version {cls.version}, {entry.target}\n")
-    console.print(inspect.getdoc(cls) or entry.summary)
+    console.print(_reflowed(inspect.getdoc(cls) or entry.summary))
     console.print()
     rows = [
         (o.name, _shown(o.default), o.expected + ("" if o.identity else " (no part of the protocol)"))
@@ -61,6 +61,12 @@ def _show(entry: Entry) -> None:
         console.print(f"\n{entry.name}@{preset}: {given}", soft_wrap=True)
     for fact in _facts(entry.kind, cls):
         console.print(f"\n{fact}")
+
+
+def _reflowed(text: str) -> str:
+    """Return a text whose paragraphs are one line each, to be wrapped by the terminal; indented ones stay."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(p if "\n " in p else p.replace("\n", " ") for p in paragraphs)
 
 
 def _facts(kind: str, cls: type[Any]) -> list[str]:
