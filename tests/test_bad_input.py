@@ -10,6 +10,8 @@ import pickle
 import re
 import shlex
 import struct
+import subprocess
+import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -649,3 +651,22 @@ def test_the_trap_would_spring(tmp_path: Path) -> None:
     """Else the rows with pickles would prove nothing."""
     pickle.loads(pickle.dumps(Trap(tmp_path / "sprung"))).close()
     assert (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("rn", r"unknown command 'rn'"),
+        ("run --models toy[lr=1", r"unbalanced brackets or quotes in 'toy\[lr=1'"),
+        ("run --models gan --seeds 1.5", "--seeds '1.5': expected a count"),
+        ("run --models gan --dataset npz:no.npz", "npz file 'no.npz': there is no such file"),
+        ("leaderboard nowhere", "no results in nowhere"),
+    ],
+)
+def test_refused_in_a_process_of_its_own(line: str, message: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "genbench", *line.split()], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    check_line(done.stderr, message)
+    assert os.listdir(tmp_path) == []

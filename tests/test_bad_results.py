@@ -364,13 +364,12 @@ def test_nothing_is_written_through_links(name: str, stored: Path, genbench, tmp
 
 @pytest.mark.xfail(reason="found out when the first trial is stored", strict=True)
 @pytest.mark.parametrize("path", ["results", "results/trials"])
-@pytest.mark.parametrize("make", [Path.touch, lambda p: p.symlink_to("/nowhere/x")], ids=["file", "link to nowhere"])
 def test_what_is_in_the_way_is_told_before_anything_is_done(
-    path: str, make: Damage, toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, genbench
+    path: str, toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, genbench
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path(path).parent.mkdir(exist_ok=True)
-    make(Path(path))
+    Path(path).touch()
     before = tree(tmp_path)
     code, out, err = genbench("run --models toy --metric brightness --reference none --seeds 1")
     assert (code, out) == (2, "")
