@@ -31,7 +31,7 @@ def test_seeds(text: str, seeds: list[int]) -> None:
         ("1.5", "expected a count"),
         ("1,1", "seed 1 is given twice"),
         ("0-2,1", "seed 1 is given twice"),
-        ("3-1", "expected whole numbers"),
+        ("3-1", "expected the lower end first, as in 1-3"),
         ("0-99999", "more than 10,000"),
         ("10001", "expected 1 to 10,000"),
         ("9" * 30, "expected a count"),

@@ -51,10 +51,14 @@ class Interrupted(KeyboardInterrupt):
         self.signal = signal
 
 
+def shown(text: object) -> str:
+    """Return foreign text with a blank for each character that is not to be shown: control characters, lone bytes."""
+    return "".join(c if c.isprintable() else " " for c in str(text))
+
+
 def printable(text: object, limit: int = 300) -> str:
     """Return foreign text on one line, without control characters, at most `limit` characters long."""
-    line = "".join(c if c.isprintable() else " " for c in str(text))
-    line = " ".join(line.split())
+    line = " ".join(shown(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 

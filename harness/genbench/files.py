@@ -23,7 +23,7 @@ def canonical(value: Any) -> str:
 
 def digest(value: Any, length: int = 64) -> str:
     """Return the first `length` hex digits of the SHA-256 of a value's canonical JSON."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()[:length]
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
 def sha256(path: Path) -> str:
@@ -80,20 +80,28 @@ def write_text(path: Path, text: str) -> None:
 def write_record(path: Path, record: dict[str, Any]) -> None:
     """Write a JSON object with the checksum of its own content."""
     sealed = {**record, "sha256": digest(record)}
-    write_text(path, json.dumps(sealed, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n")
 
 
 def read_record(path: Path) -> dict[str, Any]:
     """Return a JSON object written by `write_record`. Raises DamagedError where it is not what was written."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise StoreError(
+                f"{printable(path)} is a link or no file; expected a plain file, which is all that is read"
+            )
+        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DamagedError(f"{printable(path)} is damaged: not JSON ({printable(error)})") from error
     if not isinstance(record, dict) or record.pop("sha256", None) != digest(record):
         raise DamagedError(f"{printable(path)} is damaged: its content does not match its checksum")
     return record
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def stamp(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from genbench import files, toml
 from genbench.errors import RequestError, printable, unknown
+from genbench.registry import names
 
 SUITE: toml.Shape = {
     "title": (str,),
@@ -25,6 +26,7 @@ SUITE: toml.Shape = {
 }
 DEFAULT_SEEDS = 5
 MOST_SEEDS = 10_000
+GREATEST_SEED = 10**18 - 1
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,12 @@ def load(name: str) -> Suite:
     for plugin, options in table.get("options", {}).items():
         if not isinstance(options, dict):
             raise RequestError(f"{where}: options.{printable(plugin)} is no table; expected [options.{plugin}]")
+        for option, value in options.items():
+            if not names.is_plain(value):
+                raise RequestError(
+                    f"{where}: options.{printable(plugin)}.{printable(option)} is {printable(value, 60)}; "
+                    "expected a finite number, a text, true, false or a list of these"
+                )
     if "seeds" in table:
         table["seeds"] = check_seeds(table["seeds"], f"{where}: seeds")
     elif "models" in table:
@@ -76,22 +84,28 @@ def _check_texts(items: list[Any], where: str, may_be_empty: bool) -> None:
         raise RequestError(f"{where} is {printable(items, 60)}; expected a list of texts")
     if not items and not may_be_empty:
         raise RequestError(f"{where} is empty; expected at least one")
+    if not all(names.split(item) for item in items):
+        raise RequestError(f"{where} is {printable(items, 60)}; expected no blank text in it")
 
 
 def parse_seeds(text: str) -> list[int]:
     """Return the seeds of a text: 5 (that many), 0,3 (these), 0-4 (from to), 3, (that one)."""
-    if re.fullmatch(r"\s*\d{1,18}\s*", text):
+    if re.fullmatch(r"\s*[0-9]{1,18}\s*", text):
         return check_seeds(int(text), "--seeds")
     seeds: list[int] = []
     for part in text.removesuffix(",").split(","):
-        match = re.fullmatch(r"\s*(\d{1,18})(?:-(\d{1,18}))?\s*", part)
+        match = re.fullmatch(r"\s*([0-9]{1,18})(?:-([0-9]{1,18}))?\s*", part)
         if match is None:
             raise RequestError(
                 f"--seeds {printable(text)!r}: expected a count (5), a list (0,3), a range (0-4) or one (3,)"
             )
         first, last = int(match[1]), int(match[2] or match[1])
+        if last < first:
+            raise RequestError(f"--seeds {printable(text)!r}: expected the lower end first, as in {last}-{first}")
         if last - first >= MOST_SEEDS:
-            raise RequestError(f"--seeds {printable(text)!r}: more than {MOST_SEEDS:,} seeds")
+            raise RequestError(
+                f"--seeds {printable(text)!r}: more than {MOST_SEEDS:,} seeds; expected at most that many"
+            )
         seeds += range(first, last + 1)
     return check_seeds(seeds, "--seeds")
 
@@ -107,7 +121,9 @@ def check_seeds(seeds: object, where: str) -> list[int]:
         raise RequestError(f"{where} is {printable(seeds, 60)}; expected whole numbers from 0, as in [0, 1, 2]")
     if len(set(seeds)) < len(seeds):
         repeated = next(seed for seed in seeds if seeds.count(seed) > 1)
-        raise RequestError(f"{where}: seed {repeated} is given twice")
+        raise RequestError(f"{where}: seed {repeated} is given twice; expected each once")
+    if max(seeds) > GREATEST_SEED:
+        raise RequestError(f"{where}: seed {printable(max(seeds), 60)}; expected at most {GREATEST_SEED:,}")
     if len(seeds) > MOST_SEEDS:
         raise RequestError(f"{where}: {len(seeds):,} seeds; expected at most {MOST_SEEDS:,}")
     return list(seeds)

@@ -9,17 +9,24 @@ from typing import Any
 
 from genbench.errors import RequestError, printable, unknown
 
+LONGEST = 1 << 20
+"""Bytes of the longest file that is read."""
+
 Shape = Mapping[str, tuple[type, ...]]
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Return a TOML file. Raises RequestError where it cannot be read."""
+    """Return a TOML file. Raises RequestError where it cannot be read, or is too long for what people write."""
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device would be read without end
+            raise RequestError(f"cannot read {printable(path)}: it is no file; expected a file in TOML")
+        if (size := path.stat().st_size) > LONGEST:
+            raise RequestError(f"cannot read {printable(path)}: it has {size:,} bytes; expected at most {LONGEST:,}")
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RequestError(f"cannot read {printable(path)}: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RequestError(f"{printable(path)} is not TOML: {printable(error)}") from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets as deep
+        raise RequestError(f"{printable(path)} is not TOML: {printable(error)}; expected UTF-8 text in it") from error
 
 
 def check(table: Mapping[str, Any], shape: Shape, where: str) -> None:

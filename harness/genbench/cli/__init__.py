@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
 import click
 
+from genbench.cli.streams import drop_unwritable, prepare_streams
 from genbench.errors import GenbenchError, Interrupted, did_you_mean, printable
 
 COMMANDS = {
@@ -25,6 +27,19 @@ COMMANDS = {
 
 SIGNALLED = 128
 """The exit code of a command that a signal stopped, less the number of the signal."""
+
+
+class Unwritten(Exception):
+    """What was to be printed could not be: nobody reads it any more."""
+
+
+@contextlib.contextmanager
+def _reading_goes_on() -> Iterator[None]:
+    """Turn a closed pipe into Unwritten, before click makes an exit code of its own of it."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise Unwritten from error
 
 
 class LazyGroup(click.Group):
@@ -43,6 +58,18 @@ class LazyGroup(click.Group):
         if not any(param.name == "debug" for param in command.params):
             command.params.append(debug)
         return command
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        """Parse the arguments, which prints help where that is asked for."""
+        with _reading_goes_on():
+            return super().make_context(*args, **kwargs)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command and print what is left in the buffers."""
+        with _reading_goes_on():
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -82,6 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     set_environment()
+    prepare_streams()
     try:
         code: Any = command_line.main(arguments, prog_name="genbench", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -94,12 +122,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(_one_line(error))
     except (KeyboardInterrupt, click.Abort) as error:
         return _interrupted(error.__cause__ or error)  # click wraps what Ctrl-C raises
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
+    except Unwritten:
+        drop_unwritable()
         return 0
     except Exception as error:
         if "--debug" in arguments:
             raise
+        drop_unwritable()
         return _complain(f"unexpected {type(error).__name__}: {printable(error)}. For the traceback, add --debug")
 
 
@@ -117,7 +146,8 @@ def _interrupted(error: BaseException) -> int:
 
 
 def _complain(message: str) -> int:
-    print(f"genbench: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # nobody may be reading
+        print(f"genbench: {message}", file=sys.stderr, flush=True)
     return 2
 
 

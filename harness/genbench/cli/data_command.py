@@ -6,6 +6,7 @@ import click
 
 from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import Prepared, prepare
+from genbench.errors import printable
 from genbench.output.console import stdout_console
 from genbench.output.numbers import image_words
 from genbench.registry.plugins import load_registry
@@ -53,5 +54,5 @@ def _prepared(name: str, fresh: bool = False) -> Prepared:
 
 def _print(name: str, data: Prepared, before: str = "") -> None:
     stdout_console().print(
-        f"{before}{name}, {image_words(data.shape, data.sizes)}; digest {data.digest[:16]}", soft_wrap=True
+        printable(f"{before}{name}, {image_words(data.shape, data.sizes)}; digest {data.digest[:16]}"), soft_wrap=True
     )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from genbench import bench
-from genbench.errors import RequestError
+from genbench.cli.paths import path
+from genbench.errors import RequestError, printable
 from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console
 from genbench.ranking import frames
@@ -16,7 +19,7 @@ from genbench.registry import names
 
 
 @click.command("leaderboard")
-@click.argument("results", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("results", nargs=-1, type=path)
 @click.option(
     "--format",
     "form",
@@ -24,9 +27,7 @@ from genbench.registry import names
     default="table",
     show_default=True,
 )
-@click.option(
-    "--output", "-o", type=click.Path(path_type=Path, dir_okay=False), help="Write there instead of printing."
-)
+@click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
 @click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
 @click.option("--against", multiple=True, metavar="CLAIMS", help="Published numbers to show: goodfellow2014.")
@@ -39,14 +40,16 @@ def command(
     against: tuple[str, ...],
 ) -> int:
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
+    if output is not None:
+        _check_output(output)
     found, damaged = bench.stored_boards(
         results or (Path("results"),), [part for text in against for part in names.split(text)]
     )
-    boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
-    if not boards:
-        raise RequestError("no scores there for what was asked; without --metric and --dataset, all are shown")
     for problem in damaged:
         stderr_console().print(f"not read: {problem}", soft_wrap=True)
+    boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
+    if not boards:
+        raise _nothing(found, (*metrics, *datasets))
     if form == "table" and output is None:
         _print(boards)
     else:
@@ -58,10 +61,27 @@ def command(
     return 1 if damaged else 0
 
 
+def _check_output(output: Path) -> None:
+    """Raise RequestError where no file can be put there, before any table is made."""
+    if output.is_dir():
+        raise RequestError(f"-o {printable(output)}: it is a folder; expected the path of a file")
+    above = next(parent for parent in output.absolute().parents if parent.exists())
+    if not above.is_dir():
+        raise RequestError(f"-o {printable(output)}: {printable(above)} is no folder; expected one to put the file in")
+
+
+def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
+    """Return the error for what was asked for and is not there, with what is."""
+    if not found:
+        return RequestError("no scores in these results; expected at least one. To make some: genbench run")
+    there = ", ".join(sorted({label for board in found for label in (board.metric["label"], board.dataset)}))
+    return RequestError(f"no scores for {printable(', '.join(asked))!r}; expected some of: {printable(there)}")
+
+
 def _wanted(label: str, asked: tuple[str, ...]) -> bool:
     """Return whether a label, or its name alone, is among those asked for; all are where nothing is."""
     wanted = [part for text in asked for part in names.split(text)]
-    return not wanted or label in wanted or names.parse(label).name in wanted
+    return not wanted or label in wanted or re.split(r"[@:\[]", label)[0] in wanted
 
 
 def _print(boards: list[Board]) -> None:

@@ -13,35 +13,47 @@ from genbench.errors import RequestError, printable, unknown
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry import names, options
-from genbench.registry.plugins import KINDS, Entry, load_registry
+from genbench.registry.plugins import KINDS, Entry, Registry, load_registry
+from genbench.registry.resolve import Resolver
 
 
 @click.command("show")
 @click.argument("name")
 def command(name: str) -> None:
     """Show what NAME, a plugin's or a suite's, stands for: description, options, presets, abilities."""
-    plain = names.parse(name).name
+    request = names.parse(name)
+    plain = request.name
     registry = load_registry()
     found = [entry for kind in KINDS for entry in registry.entries(kind) if entry.name == plain]
     known = suites.available()
+    if plain in known and request != names.Request(plain):
+        raise RequestError(f"{printable(name)!r}: {plain} is a suite; expected its name alone")
     if plain in known:
         click.echo(known[plain].read_text(encoding="utf-8"), nl=False)
     elif not found:
         everything = {e.name for kind in KINDS for e in registry.entries(kind)} | set(known)
         raise unknown("name", plain, everything, see="genbench list")
     for entry in found:
-        _show(registry.find(entry.kind, entry.name))
+        _show(_checked(registry, entry, request, name))
+
+
+def _checked(registry: Registry, entry: Entry, request: names.Request, text: str) -> Entry:
+    """Return the entry to show. Raises RequestError where preset or options that were given with its name are wrong."""
+    if request != names.Request(entry.name):
+        Resolver(registry).resolve(entry.kind, text)
+    return registry.find(entry.kind, entry.name)
 
 
 def _show(entry: Entry) -> None:
     cls = entry.load()
+    declared = options.declared(cls)
     console = stdout_console()
     console.print(f"{entry.name}: {entry.kind} of {entry.plugin.distribution}, version {cls.version}, {entry.target}\n")
-    console.print(inspect.getdoc(cls) or entry.summary)
+    console.print(_reflowed(inspect.getdoc(cls) or entry.summary))
     console.print()
     rows = [
         (o.name, _shown(o.default), o.expected + ("" if o.identity else " (no part of the protocol)"))
-        for o in options.declared(cls).values()
+        for o in declared.values()
     ]
     console.print(listing("options: default, expected", rows))
     for preset, values in cls.presets.items():
@@ -49,6 +61,12 @@ def _show(entry: Entry) -> None:
         console.print(f"\n{entry.name}@{preset}: {given}", soft_wrap=True)
     for fact in _facts(entry.kind, cls):
         console.print(f"\n{fact}")
+
+
+def _reflowed(text: str) -> str:
+    """Return a text whose paragraphs are one line each, to be wrapped by the terminal; indented ones stay."""
+    paragraphs = text.split("\n\n")
+    return "\n\n".join(p if "\n " in p else p.replace("\n", " ") for p in paragraphs)
 
 
 def _facts(kind: str, cls: type[Any]) -> list[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.pictures import SUFFIXES, head, pixels, refuse
@@ -17,6 +17,9 @@ from genbench.files import digest
 
 if TYPE_CHECKING:
     import numpy as np
+
+MOST_SIZE = 8192
+"""Pixels on a side that images may be resized to."""
 
 DEPTH = 3
 """How many folders below PATH are looked at for changes: one more than may hold images."""
@@ -45,7 +48,7 @@ class FolderDataset(Dataset):
     """
 
     path: str = ""
-    size: Annotated[int, Ge(0)] = 0
+    size: Annotated[int, Ge(0), Le(MOST_SIZE)] = 0
     colour: Literal["auto", "grey", "rgb"] = "auto"
     max_mib: Annotated[int, Ge(1)] = setting(16384)
 
@@ -53,7 +56,7 @@ class FolderDataset(Dataset):
 
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
         """Return the images of the files; `folder` is not looked at."""
-        root = Path(self.path).expanduser()
+        root = self._root()
         parts = _parts(root) if self.path and root.is_dir() else refuse(root, "no such folder", "expected folder:PATH")
         files = [file for part in parts.values() for file in part.files]
         shape = self._shape(files)
@@ -66,8 +69,11 @@ class FolderDataset(Dataset):
 
     def fingerprint(self, folder: Path) -> str:
         """Return the hash of the absolute path and of every file's name, size and time of change."""
-        root = Path(self.path).expanduser().absolute()
+        root = self._root().absolute()
         return digest([ascii(str(root)), sorted(_stamps(root, DEPTH))]) if root.is_dir() else ""
+
+    def _root(self) -> Path:
+        return Path(os.path.expanduser(self.path))  # unlike Path's, it takes ~nobody as it stands
 
     def _shape(self, files: Sequence[Path]) -> tuple[int, int, int]:
         """Return (C, H, W) of all images, from their heads alone."""
@@ -187,9 +193,9 @@ def _class_numbers(parts: dict[str, Listing]) -> dict[str, int]:
 
 
 def _stamps(folder: Path, depth: int) -> Iterator[list[Any]]:
-    for entry in os.scandir(folder):
-        if entry.name.startswith("."):
-            continue
+    with os.scandir(folder) as found:
+        entries = [entry for entry in found if not entry.name.startswith(".")]
+    for entry in entries:
         if not entry.is_dir():
             told = entry.stat()
             yield [ascii(entry.path), told.st_size, told.st_mtime_ns]

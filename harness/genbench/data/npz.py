@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ class NpzDataset(Dataset):
         return digest([ascii(str(file)), told.st_size, told.st_mtime_ns])
 
     def _file(self) -> Path:
-        return Path(self.path).expanduser()
+        return Path(os.path.expanduser(self.path))  # unlike Path's, it takes ~nobody as it stands
 
     def _refuse(self, found: str, advice: str, cause: BaseException | None = None) -> NoReturn:
         raise DataError(f"npz file {printable(repr(self.path))}: {printable(found)}; {advice}") from cause

@@ -157,5 +157,5 @@ def seeds(row: BoardRow) -> str:
 
 
 def _parameters(row: BoardRow) -> int | None:
-    found = [s.trial.stages["fit"].details["parameters"] for s in row.scores if "fit" in s.trial.stages]
-    return max(found, default=None)
+    found = [s.trial.stages["fit"].details.get("parameters") for s in row.scores if "fit" in s.trial.stages]
+    return max((n for n in found if n is not None), default=None)

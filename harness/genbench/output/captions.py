@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from genbench.errors import printable
 from genbench.output import numbers
@@ -96,7 +97,12 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
 
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
-    if row.scores and row.scores[0].model["source"] not in ("", source_digest(row.scores[0].model["target"])):
+    if row.scores and _is_older(row.scores[0].model):
         yield f"{row.model}: trained by older code of the same version; --fresh trains it again"
     for reason in row.reasons:
         yield printable(f"{row.model} {reason}")
+
+
+def _is_older(model: Mapping[str, Any]) -> bool:
+    """Return whether a model was trained by other code than is here; of a plugin that is not here, nothing is known."""
+    return source_digest(model["target"]) not in ("", model["source"]) and model["source"] != ""

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import sys
+from typing import TextIO
 
 from rich.console import Console
 
 
+class PlainConsole(Console):
+    """A console that leaves it to its caller what to do when nobody reads any more; rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on raising the BrokenPipeError that is being handled."""
+        raise
+
+
 def stdout_console() -> Console:
     """Return the console for results."""
-    return Console(file=sys.stdout, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    return _console(sys.stdout)
 
 
 def stderr_console() -> Console:
     """Return the console for progress and complaints."""
-    return Console(file=sys.stderr, markup=False, emoji=False, highlight=False, soft_wrap=False)
+    return _console(sys.stderr)
+
+
+def _console(file: TextIO) -> Console:
+    return PlainConsole(file=file, markup=False, emoji=False, highlight=False, soft_wrap=False)

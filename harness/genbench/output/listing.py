@@ -1,4 +1,4 @@
-"""Plain two-column lists."""
+"""Plain lists in columns."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from genbench.errors import printable
 
 
 def listing(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
-    """Return rows under a title, the first column as wide as it needs."""
+    """Return rows under a title, the first column as wide as it needs, the others folded and never cut."""
     table = Table(
         box=None, show_header=False, title=title, title_style="bold", title_justify="left", padding=(0, 2, 0, 0)
     )
     table.add_column(no_wrap=True)
+    for _ in range(max(map(len, rows), default=1) - 1):
+        table.add_column(overflow="fold")
     for row in rows:
         table.add_row(*(Text(printable(cell, 500)) for cell in row))
     if not rows:

@@ -123,7 +123,7 @@ def _row(scores: Sequence[ScoreRow], planned: int | None) -> BoardRow:
     seeds = planned or len(scores)
     statuses = Counter(score.status for score in scores if score.value is None)
     statuses["interrupted"] += seeds - len(scores)
-    names = done[0].extras or {} if done else {}
+    names = dict.fromkeys(name for score in done for name in score.extras or {})
     return BoardRow(
         model=scores[0].model["label"],
         kind=scores[0].kind,
@@ -132,9 +132,14 @@ def _row(scores: Sequence[ScoreRow], planned: int | None) -> BoardRow:
         statuses=+statuses,
         reasons=[f"s{score.trial.seed} {score.status}: {score.reason}" for score in scores if score.reason],
         stderr_examples=stderr_over_examples([s.per_example for s in done]) if done else None,
-        extras={name: fmean((score.extras or {})[name] for score in done) for name in names},
+        extras={name: fmean(had) for name in names if (had := _extra(done, name))},
         scores=scores,
     )
+
+
+def _extra(scores: Sequence[ScoreRow], name: str) -> list[float]:
+    """Return an extra's values over the scores that have it: a metric may report one for some seeds only."""
+    return [(score.extras or {})[name] for score in scores if name in (score.extras or {})]
 
 
 def _ranked(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genbench.errors import GenbenchError, printable
+from genbench.ranking.readable import readable, readable_score
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -61,7 +62,7 @@ def collect(store: Store) -> Collected:
             collected.damaged.append(printable(record))
             continue
         try:
-            collected.rows.extend(_rows(folder, record))
+            collected.rows.extend(_rows(folder, readable(record, printable(folder.path / "trial.json"))))
         except GenbenchError as error:
             collected.damaged.append(printable(error))
     return collected
@@ -82,7 +83,8 @@ def _rows(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
 
 def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str, Any]) -> ScoreRow:
     finished = record.stages[stage]
-    content = folder.read(record, stage, f"metrics/{stage}.json")
+    name = f"metrics/{stage}.json"
+    content = readable_score(folder.read(record, stage, name), printable(folder.path / name))
     examples = f"metrics/{stage}.safetensors"
     return ScoreRow(
         **head,

@@ -91,14 +91,15 @@ def value(text: str) -> Value:
     text = text.strip()
     try:
         read = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets as deep
         return text
-    return read["value"] if set(read) == {"value"} and _is_plain(read["value"]) else text
+    return read["value"] if set(read) == {"value"} and is_plain(read["value"]) else text
 
 
-def _is_plain(read: object) -> bool:
+def is_plain(read: object) -> bool:
+    """Return whether a value is one that an option can have: no date, no table, no NaN."""
     if isinstance(read, list):
-        return all(_is_plain(item) for item in read)
+        return all(is_plain(item) for item in read)
     return isinstance(read, bool | int | str) or (isinstance(read, float) and math.isfinite(read))
 
 

@@ -91,9 +91,19 @@ def _validated(option: Option, value: Any, who: str) -> Any:
         return _plain(adapter.validate_json(json.dumps(value), strict=True))
     except (ValidationError, ValueError, TypeError) as error:
         shown = printable(format_value(value), 60)
+        if isinstance(value, str) and not _is_text(value):
+            raise RequestError(
+                f"{who}: option {option.name} is {shown}, with bytes that are no text here; expected text. Rename the "
+                "file, or set LC_ALL=C.UTF-8"
+            ) from error
         raise RequestError(
             f"{who}: option {option.name} is {shown}; expected {option.expected}. See: genbench show {who}"
         ) from error
+
+
+def _is_text(value: str) -> bool:
+    """Return whether a text is one, and not bytes of a file's name that the locale cannot read."""
+    return not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _plain(value: Any) -> Any:

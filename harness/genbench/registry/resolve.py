@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -180,10 +181,24 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
 
 def source_digest(target: str) -> str:
     """Return the first 16 hex digits of the SHA-256 of the text of a target's module, or "" without a file."""
-    spec = importlib.util.find_spec(target.partition(":")[0])
-    if spec is None or not spec.origin or not Path(spec.origin).is_file():
-        return ""
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()[:16]
+    file = _module_file(target.partition(":")[0])
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
+
+
+def _module_file(module: str) -> Path | None:
+    """Return a module's file, or None. Imports neither it nor the packages around it: stored results name targets."""
+    package, *parts = module.split(".")
+    if not all(part.isidentifier() for part in (package, *parts)):
+        return None
+    try:
+        spec = importlib.util.find_spec(package)
+    except ValueError:  # what is run as a script has no spec
+        return None
+    for part in parts:
+        if spec is None or spec.submodule_search_locations is None:
+            return None
+        spec = PathFinder.find_spec(f"{spec.name}.{part}", spec.submodule_search_locations)
+    return Path(spec.origin) if spec and spec.origin and Path(spec.origin).is_file() else None
 
 
 def _state(target: str) -> list[Any]:

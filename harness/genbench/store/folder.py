@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
-import json
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -33,7 +32,14 @@ class TrialFolder:
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder's lock. Raises Busy where another process does, StoreError where nothing can be written."""
+        self._refuse_links()
         return locks.held(self.path)
+
+    def _refuse_links(self) -> None:
+        """Raise StoreError for links, which lead elsewhere: nothing is read or written through them."""
+        for path in (self.path, *self.path.rglob("*")):
+            if path.is_symlink():
+                raise StoreError(f"{printable(path)} is a link; expected what genbench wrote there: remove the link")
 
     # Reading
 
@@ -59,8 +65,11 @@ class TrialFolder:
 
     def read(self, record: TrialRecord, stage: str, name: str) -> dict[str, Any]:
         """Return the content of a stage's JSON file. Raises DamagedError where it is not what was committed."""
-        content: dict[str, Any] = json.loads(self.checked(record, stage, name).read_text(encoding="utf-8"))
-        return content
+        path = self.checked(record, stage, name)
+        try:
+            return files.read_record(path)
+        except DamagedError as error:
+            raise DamagedError(str(error), stage) from error
 
     def damage(self, record: TrialRecord, every_byte: bool = False) -> dict[str, str]:
         """Return the stages with a file that is not what was committed, each with what is wrong.

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from annotated_types import Ge
+from annotated_types import Ge, Le
 
 import genbench
 from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma, log_likelihoods
+
+MOST_SAMPLES = 10_000_000
+"""What the windows of one model may be: 29 GiB of MNIST. More is a slip of the keyboard."""
 
 
 @dataclass(eq=False)
@@ -24,7 +27,7 @@ class Parzen(genbench.Metric):
     caption_extras: ClassVar[tuple[str, ...]] = ("sigma",)
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": {"grid": "paper"}}
 
-    samples: Annotated[int, Ge(1)] = 10_000
+    samples: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 10_000
     grid: Literal["refined", "paper"] = "refined"
     valid: Annotated[int, Ge(1)] = 1_000
     memory_mib: Annotated[int, Ge(1)] = genbench.setting(128)
