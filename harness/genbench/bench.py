@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import time
@@ -84,28 +85,32 @@ def plan(
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    base = suites.load(suite) if suite else suites.Suite(name="")
+    _check_seconds(timeout=timeout, checkpoint_every=checkpoint_every)
+    base = suites.load(suite) if suite is not None else suites.Suite(name="")
     resolver = Resolver(load_registry(), cache_folder())
-    wanted = _texts(models, base.models, ())
+    wanted = _texts("models", models, base.models, ())
     if not wanted:
         raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
-    wanted += [name for name in _texts(reference, base.reference, REFERENCE) if name != "none"]
+    wanted += [name for name in _texts("reference", reference, base.reference, REFERENCE) if name != "none"]
     chosen = _merge(base.options, options or {})
     overrides = _Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
     all_models = overrides.resolve("model", wanted)
-    all_metrics = overrides.resolve("metric", _texts(metrics, base.metrics, ("parzen",)))
-    sources = overrides.resolve("dataset", _texts(datasets, base.datasets, ("digits",)))
+    all_metrics = overrides.resolve("metric", _texts("metrics", metrics, base.metrics, ("parzen",)))
+    sources = overrides.resolve("dataset", _texts("datasets", datasets, base.datasets, ("digits",)))
     overrides.check_used()
-    bound = budget or base.budget
+    if size is not None and not any("size" in source.options for source in sources):
+        raise RequestError(f"--size {size}: no dataset of this run takes it; expected folder:PATH among them")
+    bound = budget if budget is not None else base.budget
     numbered = _seeds(seeds, base.seeds)
-    limit = Budget.parse(bound) if bound else NO_BUDGET
-    compared = claims.load(_texts(against, base.against, ()), resolver)
+    limit = NO_BUDGET if bound is None else Budget.parse(bound)
+    compared = claims.load(_texts("against", against, base.against, ()), resolver)
     if device not in ("auto", "cpu"):
         device = _existing(device)
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     pairs = [Dataset(source, prepared.digest) for source, prepared in zip(sources, data, strict=True)]
     grid = Grid(all_models, pairs, all_metrics, numbered, target, limit)
     store = Store(Path(results))
+    store.check_writable()
     todo = missing(grid, store, fresh)
     if todo and device == "auto":  # what is finished must not wait for torch
         device = _existing(device)
@@ -114,10 +119,23 @@ def plan(
     return Plan(grid, data, compared, todo, store, where, conditions, timeout)
 
 
-def _texts(given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]) -> list[str]:
-    """Return the first that is not None, a text with commas taken apart."""
+def _texts(
+    what: str, given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]
+) -> list[str]:
+    """Return the first that is not None, texts with commas taken apart. Raises RequestError where they are blank."""
     chosen = given if given is not None else suite if suite is not None else default
-    return names.split(chosen) if isinstance(chosen, str) else [part for text in chosen for part in names.split(text)]
+    texts = [chosen] if isinstance(chosen, str) else list(chosen)
+    parts = [part for text in texts for part in names.split(text)]
+    if texts and not parts and what != "models":  # that no model is named, plan says better
+        raise RequestError(f"{what} {', '.join(texts)!r} is blank; expected names, or leave it out")
+    return parts
+
+
+def _check_seconds(**given: float | None) -> None:
+    """Raise RequestError for what is no length of time."""
+    for name, value in given.items():
+        if value is not None and not (0 <= value < math.inf):
+            raise RequestError(f"--{name.replace('_', '-')} {value:g}: expected a number of seconds, as in 60")
 
 
 def _seeds(given: int | Sequence[int] | None, suite: list[int] | None) -> list[int]:

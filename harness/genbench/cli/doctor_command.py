@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from genbench import files
+from genbench.cli.paths import path
 from genbench.data.folders import cache_folder, data_folder
 from genbench.errors import GenbenchError, printable
 from genbench.output.console import stdout_console
@@ -31,7 +32,7 @@ VARIABLES = (
 
 
 @click.command("doctor")
-@click.option("--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True)
+@click.option("--results", type=path, metavar="FOLDER", default="results", show_default=True)
 @click.option("--verify", is_flag=True, help="Read every byte of the stored results against its checksum.")
 def command(results: Path, verify: bool) -> int:
     """Check versions, devices and folders, and who is at work in RESULTS.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from genbench import bench, suites
+from genbench.cli.paths import path
 from genbench.engines.plan import describe
 from genbench.errors import RequestError, printable
 from genbench.output import numbers
@@ -19,8 +19,8 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Return {"gan": {"lr": 0.05}} of texts like gan.lr=0.05. Raises RequestError for another form."""
     parsed: dict[str, dict[str, Any]] = {}
     for setting in settings:
-        path, equals, raw = setting.partition("=")
-        plugin, dot, option = path.strip().partition(".")
+        target, equals, raw = setting.partition("=")
+        plugin, dot, option = target.strip().partition(".")
         if not (equals and dot and names.NAME.fullmatch(plugin) and names.OPTION.fullmatch(option)):
             raise RequestError(f"--set {printable(setting)!r}: expected NAME.OPTION=VALUE, as in gan.lr=0.05")
         parsed.setdefault(plugin, {})[option] = names.value(raw)
@@ -63,9 +63,7 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 )
 @click.option("--budget", metavar="5000steps|60s", help="Bound on the training of every model.")
 # How and where
-@click.option(
-    "--results", type=click.Path(path_type=Path), default=Path("results"), show_default=True, help="Folder of results."
-)
+@click.option("--results", type=path, metavar="FOLDER", default="results", show_default=True, help="Folder of results.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
     "--threads",

@@ -21,9 +21,8 @@ def place(
 
     Raises RequestError where the engine cannot do what is asked for.
     """
-    asked = (
-        engine or os.environ.get("GENBENCH_ENGINE") or ("process" if trials > 1 or timeout is not None else "inline")
-    )
+    usual = "process" if trials > 1 or timeout is not None else "inline"
+    asked = engine if engine is not None else os.environ.get("GENBENCH_ENGINE") or usual
     found = resolver.resolve("engine", asked)
     known = {**found.options, **found.settings}
     if jobs is not None and "jobs" not in known and jobs > 1:

@@ -97,10 +97,11 @@ def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions) ->
 
 def describe(grid: Grid) -> str:
     """Return the grid in a line: "6 trials: gan, vae x seeds 0 1 2"."""
-    names = ", ".join(model.label for model in grid.models if not _is_reference(model))
+    parts = [", ".join(model.label for model in grid.models if not _is_reference(model))]
     references = sum(map(_is_reference, grid.models))
     if references:
-        names += f" and {references} {'reference' if references == 1 else 'references'}"
+        parts.append(f"{references} {'reference' if references == 1 else 'references'}")
+    names = " and ".join(filter(None, parts))
     seeds = " ".join(str(seed) for seed in grid.seeds)
     where = f" on {', '.join(d.resolved.label for d in grid.datasets)}" if len(grid.datasets) > 1 else ""
     count = len(grid.trials())

@@ -27,6 +27,12 @@ class Store:
         if not self.trials.is_dir():
             raise StoreError(f"no results in {printable(self.root)}: expected a folder that genbench run wrote to")
 
+    def check_writable(self) -> None:
+        """Raise StoreError where something else is in the way of the folders that trials are stored in."""
+        for path in (self.root, self.trials):
+            if path.exists() and not path.is_dir():
+                raise StoreError(f"cannot write results to {printable(path)}; expected a folder there, or nothing")
+
     def folder(self, trial_id: str, name: str) -> TrialFolder:
         """Return the folder of a trial: the one that has it, or a new one under this name."""
         paths = self._index().setdefault(trial_id, [self.trials / f"{name}-{trial_id}"])

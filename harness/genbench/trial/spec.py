@@ -29,7 +29,7 @@ class Budget:
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Return the budget of a text like 5000steps or 60s."""
-        match = re.fullmatch(r"([1-9]\d{0,11})\s*(steps|s)", text.strip())
+        match = re.fullmatch(r"([1-9][0-9]{0,11})\s*(steps|s)", text.strip())
         if match is None:
             raise RequestError(f"--budget {printable(text)!r}: expected steps or seconds, as in 5000steps or 60s")
         return cls(steps=int(match[1])) if match[2] == "steps" else cls(seconds=float(match[1]))

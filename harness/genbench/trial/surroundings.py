@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -20,10 +21,10 @@ def resolve_device(name: str) -> torch.device:
     """Return the device of a name: auto, cpu, cuda or cuda:N. Raises RequestError where it is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()) or (kind == "cpu" and number):
+    match = re.fullmatch(r"cpu|cuda(?::([0-9]{1,4}))?", name)
+    if match is None:
         raise RequestError(f"--device {printable(name)!r}: expected auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and int(number or 0) >= torch.cuda.device_count():
+    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
         count = torch.cuda.device_count()
         raise RequestError(f"--device {name}: this machine has {count} CUDA devices. Use --device cpu or auto")
     return torch.device(name)
