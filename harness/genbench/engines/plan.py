@@ -66,7 +66,7 @@ def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol]) -> 
     record = found[1]
     if record.status in SETTLED:
         return all(protocol.stage in record.wanted for protocol in protocols)
-    return all(is_scored(record, protocol) for protocol in protocols)
+    return record.status == "done" and all(is_scored(record, protocol) for protocol in protocols)
 
 
 @dataclass(frozen=True)
