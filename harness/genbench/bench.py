@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import secrets
@@ -238,8 +239,11 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     tasks = [task(trial, planned.grid, planned.store.root, planned.conditions) for trial in planned.todo]
     try:
         outcomes = perform_all(engine, tasks, watcher or Silent(), _settler(planned), planned.timeout)
-    finally:
-        collected = _write_tables(Store(planned.store.root))
+    except BaseException:
+        with contextlib.suppress(StoreError):  # what went wrong first is what is told
+            _write_tables(Store(planned.store.root))
+        raise
+    collected = _write_tables(Store(planned.store.root))
     return Report(
         plan=planned,
         boards=_boards_of(planned, collected),

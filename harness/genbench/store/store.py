@@ -24,7 +24,7 @@ class Store:
 
     def check_readable(self) -> None:
         """Raise StoreError where there are no results to read."""
-        if not self.trials.is_dir():
+        if not self._listed():
             raise StoreError(f"no results in {printable(self.root)}: expected a folder that genbench run wrote to")
 
     def check_writable(self) -> None:
@@ -62,11 +62,18 @@ class Store:
                 if record is not None:
                     yield folder, record
 
+    def _listed(self) -> list[Path]:
+        try:
+            return sorted(self.trials.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        except OSError as error:
+            raise StoreError(f"cannot read {printable(self.trials)}: {error.strerror or error}") from error
+
     def _index(self) -> dict[str, list[Path]]:
         if self._paths is None:
             self._paths = {}
-            found = sorted(self.trials.iterdir()) if self.trials.is_dir() else []
-            for path in found:
+            for path in self._listed():
                 if path.is_dir() and not path.is_symlink():  # a link may lead anywhere: nothing is written through it
                     self._paths.setdefault(path.name.rpartition("-")[2], []).append(path)
         return self._paths
