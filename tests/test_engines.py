@@ -181,6 +181,7 @@ def test_several_trials_take_workers_and_one_takes_none(run: Run, monkeypatch: p
     monkeypatch.delenv("GENBENCH_ENGINE")
     planned = [bench.plan("toy", seeds=seeds, reference="none") for seeds in (1, 2)]
     assert [plan.engine.name for plan in planned] == ["inline", "process"]
+    assert bench.plan("toy", seeds=1, reference="none", jobs=2).engine.name == "process"
     assert planned[1].engine.settings["jobs"] == min(2, len(os.sched_getaffinity(0)))
 
 

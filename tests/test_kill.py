@@ -110,7 +110,8 @@ def test_killed_at_random_again_and_again(command: Callable[..., Any], tmp_path:
                 victim = rng.choice(("worker", "worker", "driver", "group"))
                 if process.poll() is None and kill(process, victim, rng):
                     kills[f"{victim} in {stage(tmp_path / results)}"] += 1
-            if process.wait(timeout=300) in (0, 1) and is_done(tmp_path / results):
+            assert process.wait(timeout=300) in (0, 1, -signal.SIGKILL)
+            if is_done(tmp_path / results):
                 break
         found = contents_of(tmp_path / results)
         assert found.keys() == expected.keys()

@@ -21,7 +21,7 @@ def place(
 
     Raises RequestError where the engine cannot do what is asked for.
     """
-    usual = "process" if trials > 1 or timeout is not None else "inline"
+    usual = "process" if trials > 1 or timeout is not None or (jobs or 1) > 1 else "inline"
     asked = engine if engine is not None else os.environ.get("GENBENCH_ENGINE") or usual
     found = resolver.resolve("engine", asked)
     known = {**found.options, **found.settings}
