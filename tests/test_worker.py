@@ -267,6 +267,23 @@ def test_a_link_in_a_trials_folder_is_not_written_through(assign: Assign, tmp_pa
     assert (tmp_path / "outside.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize("change", [{"threads": 2}, {}])
+def test_an_interrupted_training_goes_on_under_the_same_conditions_alone(
+    change: dict[str, int], assign: Assign
+) -> None:
+    assignment = assign("toy[epochs=3]")
+    asked = iter([False] * 15 + [True] * 99)
+    assert perform(assignment.to_json(), stop=lambda: next(asked))["status"] == "interrupted"
+    (kept,) = folder_of(assignment).glob("checkpoint-*/loop00000-*")
+    assert kept.name.startswith("loop00000-000000016-")
+    (folder_of(assignment) / f".model.safetensors.{os.getpid()}.0badf00d").touch()  # as a killed process leaves it
+    steps = []
+    perform(dataclasses.replace(assignment, **change).to_json(), stop=lambda: bool(steps.append(1)))
+    assert len([1 for _ in steps]) - 3 == (30 if change else 14), "steps, and three times between stages"
+    assert list(folder_of(assignment).glob("checkpoint-*")) == []
+    assert list(folder_of(assignment).glob(".model*")) == []
+
+
 def test_an_answer_is_plain_data_whatever_happens(assign: Assign) -> None:
     assignment = assign()
     with TrialFolder(folder_of(assignment)).lock():

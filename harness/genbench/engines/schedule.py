@@ -186,6 +186,7 @@ class _Schedule:
     def _done(self, flight: _Flight, answer: Mapping[str, Any]) -> None:
         if answer["status"] == "busy":
             self.later.append((time.monotonic() + LATER, flight.task))
+            self.watcher.beat(flight.task.id, {"stage": f"waits: {answer['reason']}"})
         elif answer["status"] == "error":
             self.failure = self.failure or _error(answer)
         elif answer["status"] == "interrupted" and flight.cancelled == "timeout":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import os
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -37,7 +38,8 @@ class TrialFolder:
 
     def _refuse_links(self) -> None:
         """Raise StoreError for links, which lead elsewhere: nothing is read or written through them."""
-        for path in (self.path, *self.path.rglob("*")):
+        inside = (Path(where, name) for where, folders, names in os.walk(self.path) for name in (*folders, *names))
+        for path in (self.path, *inside):  # os.walk bears with what another process removes meanwhile
             if path.is_symlink():
                 raise StoreError(f"{printable(path)} is a link; expected what genbench wrote there: remove the link")
 
@@ -116,10 +118,20 @@ class TrialFolder:
 
     def settle(self, status: str, reason: str) -> None:
         """Keep in the record how a trial ended whose worker cannot say so any more. A finished trial stays done."""
-        with contextlib.suppress(locks.Busy), self.lock():
+        with contextlib.suppress(locks.Busy, DamagedError), self.lock():
             record = self.record()
             if record is not None and record.status != "done":
                 self.write(dataclasses.replace(record, status=status, reason=reason))
+
+    def tidy(self) -> None:
+        """Remove what killed processes left half-written. To be called under the lock."""
+        for folder in (
+            self.path,
+            *(path for path in self.path.glob("*") if path.is_dir() and DAMAGED not in path.name),
+        ):
+            for path in folder.iterdir():
+                if files.is_aside(path):
+                    path.unlink(missing_ok=True)
 
     def checkpoints(self, key: str, fresh: bool) -> SealedFolder:
         """Return the folder for what a training under this key keeps; those left under other keys are removed.

@@ -8,6 +8,7 @@ import math
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -52,7 +53,7 @@ class Performance:
         self._beat = beat
         self._stop = stop
         self._data = data
-        key = files.digest([trial_key(record), assignment.trial.model.source], 16)
+        key = work_key(assignment, device)
         name = f"{key}-{assignment.fresh}" if assignment.fresh else key
         self._kept = folder.checkpoints(name, fresh=bool(assignment.fresh))
         self._shared = Shared(data, device, self._samples, self._restored)
@@ -258,10 +259,14 @@ class Performance:
         self.record = dataclasses.replace(self.record, wanted={**self.record.wanted, protocol.stage: wanted})
 
 
-def trial_key(record: TrialRecord) -> list[object]:
-    """Return what a training must share with an interrupted one to go on from its checkpoints, beside the source."""
-    place = {name: record.environment.get(name) for name in ("device", "device_name", "threads", "torch", "genbench")}
-    return [record.id, place]
+def work_key(assignment: Assignment, device: torch.device) -> str:
+    """Return the digest of what a work must share with an interrupted one to go on where that was kept.
+
+    With other code, on another device or with other threads it would come to other bits: it is begun anew.
+    """
+    now = surroundings.describe(device, assignment.threads, metadata.version(BUILTIN))
+    place = [now[name] for name in ("device", "device_name", "threads", "torch", "genbench")]
+    return files.digest([assignment.trial.id, assignment.trial.model.source, place], 16)
 
 
 def count_parameters(model: Model) -> int:

@@ -50,7 +50,7 @@ def global_state() -> dict[str, Any]:
     kind, key, *rest = np.random.get_state(legacy=True)
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],  # type: ignore[no-untyped-call]
         "python": (version, np.array(words, dtype=np.int64), gauss),
         "numpy": (kind, np.asarray(key, dtype=np.int64), *rest),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import re
@@ -131,6 +132,7 @@ def describe(device: torch.device, threads: int, version: str) -> dict[str, Any]
     }
 
 
+@functools.cache
 def _processor() -> str:
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -139,6 +141,7 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+@functools.cache
 def _commit() -> str | None:
     """Return the commit of genbench's source tree, with + where it was changed, or None outside one."""
     tree = Path(__file__).resolve().parents[3]

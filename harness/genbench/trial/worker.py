@@ -118,6 +118,7 @@ def _to_go_on_with(folder: TrialFolder, assignment: Assignment, device: torch.de
 
 def _stored(folder: TrialFolder, notes: list[str]) -> TrialRecord | None:
     """Return what the folder holds that is whole; what is damaged is set aside and noted."""
+    folder.tidy()
     try:
         record = folder.record()
     except DamagedError as damage:
