@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from genbench.store.store import Store
 from genbench.trial.worker import perform
 
 BUILTIN = "gan[epochs=20],gan@paper[epochs=4],vae[epochs=12],kmeans,pca,gaussian,train-data"
-KILLS = 36
+KILLS = 32
 
 
 def tasks_of(results: Path) -> list[str]:
@@ -74,13 +74,13 @@ def test_killed_at_every_change_of_the_disk_in_turn(toy: str, tmp_path: Path) ->
 
 
 @pytest.fixture
-def command(toy: str, tmp_path: Path) -> Callable[..., list[Any]]:
+def command(toy: str, tmp_path: Path) -> Iterator[Callable[[str], dict[str, Any]]]:
     """Return a function that makes the arguments of Popen for a run of every built-in model."""
     path = os.pathsep.join([str(Path(__file__).parent / "toy_plugin"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path}
     environment.pop("GENBENCH_ENGINE")
 
-    def make(results: str) -> Any:
+    def make(results: str) -> dict[str, Any]:
         arguments = ["--models", f"layered,{BUILTIN}", "--reference", "none", "--seeds", "2", "--jobs", "2"]
         metrics = ["--metric", "brightness,parzen[samples=2000]", "--checkpoint-every", "0", "--results", results]
         return {
@@ -89,10 +89,11 @@ def command(toy: str, tmp_path: Path) -> Callable[..., list[Any]]:
             "cwd": tmp_path,
             "start_new_session": True,
             "stdout": subprocess.DEVNULL,
-            "stderr": (tmp_path / "stderr.txt").open("a"),
+            "stderr": said,
         }
 
-    return make
+    with (tmp_path / "stderr.txt").open("a") as said:
+        yield make
 
 
 @pytest.mark.slow
@@ -106,7 +107,7 @@ def test_killed_at_random_again_and_again(command: Callable[..., Any], tmp_path:
         while True:
             process = subprocess.Popen(**command(results))
             while process.poll() is None and kills.total() < KILLS:
-                time.sleep(rng.uniform(0.5, 6))
+                time.sleep(rng.uniform(0.3, 4.5))
                 victim = rng.choice(("worker", "worker", "driver", "group"))
                 if process.poll() is None and kill(process, victim, rng):
                     kills[f"{victim} in {stage(tmp_path / results)}"] += 1
