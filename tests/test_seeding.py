@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genbench.trial.seeding import derive, seeded, stream
+from genbench.trial.seeding import derive, global_state, seeded, set_global_state, stream
 
 
 def test_streams_are_pinned() -> None:
@@ -42,3 +42,16 @@ def test_seeded_fixes_all_three_global_generators_and_puts_them_back() -> None:
         assert global_draws() != first
         raise ValueError("inside")
     assert global_draws() == expected
+
+
+def test_the_global_generators_go_on_where_they_were() -> None:
+    def draw() -> list[float]:
+        return [random.random(), random.gauss(0, 1), np.random.rand(), np.random.randn(), torch.rand(1).item()]
+
+    with seeded(1, "fit"):
+        draw()
+        kept = global_state()
+        expected = draw()
+        draw()
+        set_global_state(kept)
+        assert draw() == expected

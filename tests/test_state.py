@@ -120,3 +120,29 @@ def test_anything_else_is_refused_with_its_path(value: Any, message: str, tmp_pa
 def test_a_module_that_build_did_not_make_is_named(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="net_ does not exist after build"):
         round_trip(SimpleNamespace(net_=nn.Linear(1, 1)), SimpleNamespace(), tmp_path / "state")
+
+
+def test_values_of_one_shape_keep_their_own(tmp_path: Path) -> None:
+    """What is packed may be a copy whose memory is free again when the next is made."""
+    model = SimpleNamespace(
+        arrays_=[np.full(1000, float(n)) for n in range(50)],
+        generators_=[torch.Generator().manual_seed(n) for n in range(20)],
+    )
+    states = [generator.get_state() for generator in model.generators_]
+    found = round_trip(model, SimpleNamespace(), tmp_path / "state")
+    assert [array[0] for array in found.arrays_] == list(range(50))
+    assert all(torch.equal(g.get_state(), kept) for g, kept in zip(found.generators_, states, strict=True))
+
+
+def test_a_tensor_that_an_optimiser_holds_is_filled_in_place(tmp_path: Path) -> None:
+    one, other = (SimpleNamespace(shift_=torch.full((3,), value, requires_grad=True)) for value in (1.0, 0.0))
+    held = other.shift_
+    round_trip(one, other, tmp_path / "state")
+    assert other.shift_ is held
+    assert held.tolist() == [1, 1, 1]
+    assert held.requires_grad
+
+
+def test_a_full_disk_is_told_as_what_it_is(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file or directory"):
+        state.save(trained(0), tmp_path / "nowhere" / "state")
