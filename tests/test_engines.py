@@ -186,9 +186,10 @@ def test_several_trials_take_workers_and_one_takes_none(run: Run, monkeypatch: p
 
 
 def test_an_error_of_the_disk_ends_the_run_and_says_so(run: Run) -> None:
-    Path("results").mkdir()
-    (Path("results") / "trials").write_text("in the way")
-    with pytest.raises(StoreError, match=r"cannot write to .*trials"):
+    trial = bench.plan("toy", seeds=3, reference="none").todo[1]
+    Path("results/trials").mkdir(parents=True)
+    Path(f"results/trials/{trial.folder_name}-{trial.id}").write_text("in the way")
+    with pytest.raises(StoreError, match=rf"cannot write to .*{trial.id}: File exists"):
         run("toy", seeds=3)
     assert workers() == []
 
