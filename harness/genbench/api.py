@@ -214,7 +214,12 @@ class Model(Plugin, ABC):
 
     @abstractmethod
     def fit(self, data: TrainingData, run: Run) -> None:
-        """Train. Batches come from `run.batches`, noise from `run.generator`."""
+        """Train. Batches come from `run.batches`, noise from `run.generator`.
+
+        After an interruption fit is called again on a fresh build, and each loop over `run.batches` goes on from its
+        last checkpoint. So what changes while a loop runs lives in attributes that end in `_`; locals made before a
+        loop must come out the same when they are made again.
+        """
 
     @abstractmethod
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

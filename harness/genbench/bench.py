@@ -89,18 +89,12 @@ def plan(
     _check_seconds(timeout=timeout, checkpoint_every=checkpoint_every)
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
     resolver = Resolver(load_registry(), cache_folder())
-    wanted = _texts("models", models, base.models, ())
-    if not wanted:
-        raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
-    wanted += [name for name in _texts("reference", reference, base.reference, REFERENCE) if name != "none"]
     chosen = _merge(base.options, options or {})
     overrides = _Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
-    all_models = overrides.resolve("model", wanted)
+    all_models = overrides.resolve("model", _all_models(models, reference, base))
     all_metrics = overrides.resolve("metric", _texts("metrics", metrics, base.metrics, ("parzen",)))
     sources = overrides.resolve("dataset", _texts("datasets", datasets, base.datasets, ("digits",)))
     overrides.check_used()
-    if size is not None and not any("size" in source.options for source in sources):
-        raise RequestError(f"--size {size}: no dataset of this run takes it; expected folder:PATH among them")
     bound = budget if budget is not None else base.budget
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
@@ -130,6 +124,16 @@ def _texts(
     if texts and not parts and what != "models":  # that no model is named, plan says better
         raise RequestError(f"{what} {', '.join(texts)!r} is blank; expected names, or leave it out")
     return parts
+
+
+def _all_models(
+    models: Sequence[str] | str | None, reference: Sequence[str] | str | None, base: suites.Suite
+) -> list[str]:
+    """Return the models asked for, and the reference rows. Raises RequestError where no model is."""
+    wanted = _texts("models", models, base.models, ())
+    if not wanted:
+        raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
+    return wanted + [name for name in _texts("reference", reference, base.reference, REFERENCE) if name != "none"]
 
 
 def _check_seconds(**given: float | None) -> None:
@@ -163,6 +167,7 @@ class _Overrides:
         self._options = options
         self._shared = {"metric": {"samples": samples}, "dataset": {"size": size}}
         self._used: set[str] = set()
+        self._taken: set[str] = set()
 
     def resolve(self, kind: str, texts: Iterable[str]) -> list[Resolved]:
         """Return the plugins asked for, equal ones once."""
@@ -176,10 +181,14 @@ class _Overrides:
         for option, value in self._shared.get(kind, {}).items():
             if value is not None and option in self._resolver.resolve(kind, text).options:
                 given.setdefault(option, value)
+                self._taken.add(option)
         return self._resolver.resolve(kind, text, given)
 
     def check_used(self) -> None:
-        """Raise RequestError where options were set for a plugin that has no part in the run."""
+        """Raise RequestError where options were set for a plugin that has no part in the run, or a size for none."""
+        size = self._shared["dataset"]["size"]
+        if size is not None and "size" not in self._taken:
+            raise RequestError(f"--size {size}: no dataset of this run takes it; expected folder:PATH among them")
         for name in self._options:
             if name not in self._used:
                 raise RequestError(
