@@ -32,7 +32,7 @@ def attempt(text: str, folder: Path, stop_after: int | None = None, data: Traini
     with seeding.seeded(5, "init"):
         model.build(data.space, CPU)
     steps = count(1)
-    keeper = Checkpoints(SealedFolder(folder), model, CPU, every=1e9)
+    keeper = Checkpoints(SealedFolder(folder), model, CPU, every=1e9, data=[data.train.images, data.valid.images])
     run = TrainingRun(5, CPU, keeper=keeper, stop=lambda: next(steps) == stop_after)
     try:
         with seeding.seeded(5, "fit"):
@@ -63,7 +63,11 @@ def test_a_layered_training_cut_after_any_step_goes_on_as_if_it_had_not_been(
     assert expected[2] == STEPS_OF_LAYERED
     assert attempt("layered", tmp_path / "kept", stop_after=cut) is None
     torch.manual_seed(99)
-    assert outcome(attempt("layered", tmp_path / "kept"), tmp_path) == expected
+    before = DATA.train.images.clone()
+    again = attempt("layered", tmp_path / "kept")
+    assert outcome(again, tmp_path) == expected
+    assert torch.equal(DATA.train.images, before), "the data are never written to"
+    assert again[0].same_ is again[0].trace_ or torch.equal(again[0].same_, again[0].trace_)
 
 
 @pytest.mark.parametrize("every", [1, 2, 5])

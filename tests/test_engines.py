@@ -131,12 +131,39 @@ def test_a_worker_killed_too_often_leaves_its_trial_to_the_next_run(run: Run, tm
     assert outcome.status == "done"
 
 
+def test_what_a_model_leaves_behind_touches_no_later_trial(run: Run) -> None:
+    report = run("rude,toy,layered", seeds=1, jobs=1)
+    assert {outcome.status for outcome in report.outcomes.values()} == {"done"}
+    run("toy,layered", seeds=1, engine="inline", results="alone")
+    expected = contents_of(Path("alone"))
+    assert {name: content for name, content in contents_of(Path("results")).items() if name in expected} == expected
+
+
+def test_a_process_that_ends_because_of_an_earlier_trial_costs_no_other(run: Run) -> None:
+    report = run("rude[bomb=true],toy[epochs=600]", seeds=1, jobs=1)
+    assert {label: outcome.status for label, outcome in outcomes(report).items()} == {"rude[bomb=true]": "done", "toy[epochs=600]": "done"}  # fmt: skip
+
+
+def test_an_interrupted_fresh_run_is_gone_on_with_and_a_failed_one_keeps_the_old_results(run: Run) -> None:
+    run("toy", seeds=2, engine="inline")
+    before = {record.seed: record for _, record in Store(Path("results")).all()}
+    Store(Path("results")).keep_fresh_mark("mark")
+    assert len(bench.plan("toy", "brightness", seeds=2, reference="none", fresh=True).todo) == 2
+    report = run("toy", seeds=2, fresh=True, jobs=2)
+    after = {record.seed: record for _, record in Store(Path("results")).all()}
+    assert {record.fresh for record in after.values()} == {"mark"}
+    assert report.failed == 0
+    assert before.keys() == after.keys()
+    assert Store(Path("results")).fresh_mark() == ""
+
+
 @pytest.mark.parametrize(
     ("code", "starved", "status", "reason", "again"),
     [
         (-9, True, "out-of-memory", "want of memory", False),
         (-9, False, "interrupted", "killed by SIGKILL", True),
         (-15, False, "interrupted", "killed by SIGTERM", True),
+        (-2, False, "interrupted", "killed by SIGINT", True),
         (-11, True, "failed", "died of SIGSEGV", False),
         (-6, False, "failed", "died of SIGABRT", False),
         (-64, False, "failed", "died of SIGRTMAX", False),
@@ -239,7 +266,7 @@ def test_asked_once_it_stops_after_saving(number: signal.Signals, start: Any, tm
     _, said = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "Traceback" not in said
-    assert "stopping: what is under way is being saved. Ctrl-C again stops at once." in said
+    assert "Ctrl-C again stops at once. Saving what is under way." in said
     assert "interrupted: 1 of 2 trials are done; what was under way is saved" in said
     assert "give the same command again" in said
     assert list(tmp_path.rglob("checkpoint-*/loop00000-*"))

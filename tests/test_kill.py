@@ -125,7 +125,8 @@ def test_killed_at_random_again_and_again(command: Callable[..., Any], tmp_path:
 def kill(process: subprocess.Popen[bytes], victim: str, rng: random.Random) -> bool:
     """Kill a worker, the driver, or all; return whether there was one."""
     if victim == "group":
-        os.killpg(process.pid, signal.SIGKILL)
+        for each in [*psutil.Process(process.pid).children(recursive=True), process]:
+            each.kill()
     elif victim == "driver":
         process.kill()
     else:

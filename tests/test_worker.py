@@ -216,7 +216,7 @@ def test_a_flipped_bit_in_any_stored_file_costs_its_stage_alone(name: str, assig
     path = sorted(folder.glob(name))[0]
     flip(path)
     grid = Grid([assignment.trial.model], [Dataset(assignment.trial.dataset, assignment.trial.dataset_digest)], assignment.metrics, [0])  # fmt: skip
-    assert missing(grid, Store(Path(assignment.results)), fresh=False) == [assignment.trial]
+    assert missing(grid, Store(Path(assignment.results)), fresh="") == [assignment.trial]
     told = perform(assignment.to_json())
     assert told["status"] == "done"
     (note,) = told["notes"]
@@ -228,7 +228,7 @@ def test_a_flipped_bit_in_any_stored_file_costs_its_stage_alone(name: str, assig
     assert list(aside.rglob(path.name)), "what was damaged is still there to be looked at"
     if name != "trial.json":
         assert aside.name.partition("-")[0].partition(".")[0] in {"fit", "samples", "brightness", "parzen"}
-    assert missing(grid, Store(Path(assignment.results)), fresh=False) == []
+    assert missing(grid, Store(Path(assignment.results)), fresh="") == []
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "samples/*.safetensors"])

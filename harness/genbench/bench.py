@@ -19,7 +19,7 @@ from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
 from genbench.engines.place import place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
-from genbench.engines.schedule import Outcome, Silent, Watcher, perform_all
+from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import RequestError, StoreError, printable
 from genbench.files import digest, write_text
 from genbench.ranking import claims, frames
@@ -106,10 +106,11 @@ def plan(
     grid = Grid(all_models, pairs, all_metrics, numbered, target, limit)
     store = Store(Path(results))
     store.check_writable()
-    todo = missing(grid, store, fresh)
+    mark = (store.fresh_mark() or secrets.token_hex(4)) if fresh else ""
+    todo = missing(grid, store, mark)
     if todo and device == "auto":  # what is finished must not wait for torch
         device = _existing(device)
-    conditions = Conditions(device, threads, checkpoint_every, secrets.token_hex(4) if fresh else "")
+    conditions = Conditions(device, threads, checkpoint_every, mark)
     where = place(resolver, engine, jobs, conditions, len(todo), timeout)
     return Plan(grid, data, compared, todo, store, where, conditions, timeout)
 
@@ -233,12 +234,23 @@ class Report:
         for board in self.boards:
             for row in board.rows:
                 lacking.update(row.statuses)
-        return sum(count for status, count in lacking.items() if status != "skipped")
+        missing = sum(count for status, count in lacking.items() if status != "skipped")
+        return missing + len(self._outdone)
 
     @property
     def notes(self) -> list[str]:
         """Return what was noted on the way: damage that was repaired."""
-        return [note for outcome in self.outcomes.values() for note in outcome.notes]
+        return [*(note for outcome in self.outcomes.values() for note in outcome.notes), *self._outdone]
+
+    @property
+    def _outdone(self) -> list[str]:
+        """Return the trials that were to be trained anew, were not, and stand in the tables with their old results."""
+        names = {trial.id: str(trial) for trial in self.plan.todo} if self.plan.conditions.fresh else {}
+        return [
+            f"{names[trial]}: {outcome.status}: {outcome.reason}; its old results, if any, are kept"
+            for trial, outcome in self.outcomes.items()
+            if trial in names and outcome.status != "done"
+        ]
 
 
 def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
@@ -246,13 +258,18 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     started = time.perf_counter()
     engine: Engine = planned.engine.instantiate()
     tasks = [task(trial, planned.grid, planned.store.root, planned.conditions) for trial in planned.todo]
+    store = planned.store
+    if planned.conditions.fresh and tasks:
+        store.keep_fresh_mark(planned.conditions.fresh)
     try:
         outcomes = perform_all(engine, tasks, watcher or Silent(), _settler(planned), planned.timeout)
     except BaseException:
         with contextlib.suppress(StoreError):  # what went wrong first is what is told
             _write_tables(Store(planned.store.root))
         raise
-    collected = _write_tables(Store(planned.store.root))
+    if planned.conditions.fresh:
+        store.keep_fresh_mark("")
+    collected = _write_tables(Store(store.root))
     return Report(
         plan=planned,
         boards=_boards_of(planned, collected),
@@ -263,10 +280,10 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     )
 
 
-def _settler(planned: Plan) -> Callable[[str, Outcome], None]:
+def _settler(planned: Plan) -> Settle:
     """Return what keeps in a trial's folder how it ended, where its worker could not."""
     folders = {trial.id: planned.store.folder(trial.id, trial.folder_name) for trial in planned.todo}
-    return lambda trial, outcome: folders[trial].settle(outcome.status, outcome.reason)
+    return lambda trial, outcome, stage: folders[trial].settle(outcome.status, outcome.reason, stage)
 
 
 P = ParamSpec("P")

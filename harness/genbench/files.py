@@ -43,20 +43,23 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Yield a name beside `path` to write to; on success it is synced and renamed over `path`, else it is removed.
+def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; on success it is renamed over `path`, else it is removed.
 
+    sync waits until the disk has it, so that it outlives a loss of power; a killed process loses nothing either way.
     Raises StoreError where the folder cannot be written or the disk is full.
     """
     aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield aside
-        with aside.open("rb") as file:
-            os.fsync(file.fileno())
+        if sync:
+            with aside.open("rb") as file:
+                os.fsync(file.fileno())
         aside.chmod(0o666 & ~_umask())
         aside.replace(path)
-        sync_folder(path.parent)
+        if sync:
+            sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
             f"cannot write {printable(path)}: {error.strerror or error}. What was stored is kept."
@@ -77,16 +80,20 @@ def _umask() -> int:
     return current
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, sync: bool = True) -> None:
     """Write a text file whole or not at all."""
-    with replacing(path) as aside:
+    with replacing(path, sync) as aside:
         aside.write_text(text, encoding="utf-8", newline="")
 
 
-def write_record(path: Path, record: dict[str, Any]) -> None:
+def write_record(path: Path, record: dict[str, Any], sync: bool = True) -> None:
     """Write a JSON object with the checksum of its own content."""
-    sealed = {**record, "sha256": digest(record)}
-    write_text(path, json.dumps(sealed, indent=1, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, sealed(record), sync)
+
+
+def sealed(record: dict[str, Any]) -> str:
+    """Return the text of a JSON object with the checksum of its own content."""
+    return json.dumps({**record, "sha256": digest(record)}, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
 def read_record(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import sys
+import threading
 import time
 import warnings
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ def register_models(register: genbench.Register) -> None:
     register("toy", "genbench_toy:Toy", summary="Shifted noise around the mean image")
     register("faulty", Faulty, summary="Misbehaves as told")
     register("layered", Layered, summary="Trains two layers one after another, with every kind of randomness")
+    register("rude", Rude, summary="Leaves its process changed for whoever comes after it")
     register("killed", Killed, summary="Its process is killed while it trains, as often as told")
     register("missing-class", "genbench_toy:Nowhere", summary="Its class is not there")
     register("not-a-model", "genbench_toy:Brightness", summary="Its class is a metric")
@@ -132,6 +134,24 @@ class Faulty(Toy):
 
 
 @dataclass(eq=False)
+class Rude(Toy):
+    """The toy model, which changes what is its process's, and lets the process end a little later where told."""
+
+    presets: ClassVar = {}
+    bomb: bool = False
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        super().fit(data, run)
+        torch.set_default_dtype(torch.float64)
+        torch.set_grad_enabled(False)
+        os.environ["LEFT_BY"] = "rude"
+        if self.bomb:
+            timer = threading.Timer(1.0, os._exit, [3])
+            timer.daemon = True
+            timer.start()
+
+
+@dataclass(eq=False)
 class Killed(Toy):
     """The toy model, killed from outside in each of its first `times` attempts after half of its steps."""
 
@@ -167,20 +187,31 @@ class Layered(genbench.Model):
         self.schedule_ = torch.optim.lr_scheduler.ExponentialLR(self.optimisers_[0], 0.9)
         self.seen_ = {"rows": 0, "order": [0.0]}
         self.average_ = np.zeros(6)
+        self.trace_ = torch.zeros(6)
+        self.same_ = self.trace_
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
         self.mean_ = data.train.images.flatten(1).mean(0)
+        self.seen_["first"] = data.train.images.sum().item()
+        self.chain_ = data.train.images
+        trace, average = self.trace_, self.average_
         for images, _ in run.batches(data.train, size=300, epochs=self.epochs):
             x = images.flatten(1) - self.mean_ + 0.1 * torch.randn(len(images), self.space.dim)
             code = self.first_(x)
             loss = (code.square().mean() - random.random()).square()
-            self._step(self.optimisers_[0], loss)
+            loss.backward()  # gathered over three steps
+            if run.step % 3 == 0:
+                self.optimisers_[0].step()
+                self.optimisers_[0].zero_grad()
+                self.schedule_.step()
             self.seen_["rows"] += len(images)
-            self.average_ = 0.9 * self.average_ + np.random.rand(6) * code.detach().mean(0).numpy()
+            average += np.random.rand(6) * code.detach().mean(0).numpy()
+            trace += code.detach().mean(0)
+            self.chain_ = self.chain_ * 0.5
             run.log(first=loss)
             if run.step % 4 == 0:
-                self.schedule_.step()
                 self.first_.eval()
+        self.seen_["last"] = data.train.images.sum().item()
         self.first_.requires_grad_(False)
         with torch.no_grad():
             codes = self.first_(data.train.images.flatten(1)) + torch.rand(1, generator=run.generator)

@@ -64,7 +64,11 @@ def command(results: Path, verify: bool) -> int:
 def _at_work(results: Path) -> list[str]:
     """Return the trials that a live process holds, each with the process."""
     folders = sorted((results / "trials").glob("*"))
-    return [f"{printable(path.name)} by {locks.holder(path)}" for path in folders if locks.is_held(path)]
+    return [
+        f"{printable(path.name)} by {locks.holder(path) or 'another process'}"
+        for path in folders
+        if locks.is_held(path)
+    ]
 
 
 def _damage(results: Path) -> list[str]:

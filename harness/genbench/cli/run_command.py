@@ -158,5 +158,5 @@ def _closing(report: bench.Report) -> list[str]:
         f"{done} done in {numbers.seconds(report.seconds)}. "
         f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
     ]
-    lines += [f"repaired: {note}" for note in report.notes]
+    lines += [f"! {note}" for note in report.notes]
     return lines + [f"not read: {problem}" for problem in report.damaged]

@@ -88,11 +88,14 @@ def main(arguments: list[str]) -> int:
     send = _sender(outbox)
     _preload()
     while (message := mailbox.next()) is not None:
-        _perform(message, mailbox, send)
+        status = _perform(message, mailbox, send)
+        if message["device"] and status != "done":
+            return 0  # an error of CUDA may have spoilt the context for all that would follow
     return 0
 
 
-def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> None:
+def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> str:
+    """Perform a task and tell of it; return its status."""
     from genbench.trial.worker import Place, answer
 
     head = {"task": message["task"], "attempt": message["attempt"]}
@@ -105,6 +108,7 @@ def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -
         place,
     )
     send({**head, "kind": "done", "data": told})
+    return str(told["status"])
 
 
 def _sender(descriptor: int) -> Callable[[Line], None]:

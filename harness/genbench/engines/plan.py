@@ -51,12 +51,12 @@ class Grid:
         return [Protocol(metric, dataset_digest, self.target, self.budget) for metric in self.metrics]
 
 
-def missing(grid: Grid, store: Store, fresh: bool) -> list[TrialSpec]:
-    """Return the trials of which the store does not hold every stage, whole. With `fresh`, all."""
-    return [t for t in grid.trials() if fresh or not _is_complete(store, t.id, grid.protocols(t.dataset_digest))]
+def missing(grid: Grid, store: Store, fresh: str = "") -> list[TrialSpec]:
+    """Return the trials of which the store does not hold every stage, whole; trained under a mark, if one is given."""
+    return [t for t in grid.trials() if not _is_complete(store, t.id, grid.protocols(t.dataset_digest), fresh)]
 
 
-def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol]) -> bool:
+def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol], fresh: str) -> bool:
     try:
         found = store.find(trial_id)
     except DamagedError:
@@ -64,6 +64,8 @@ def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol]) -> 
     if found is None or found[0].damage(found[1]):
         return False
     record = found[1]
+    if fresh and record.fresh != fresh:
+        return False
     if record.status in SETTLED:
         return all(protocol.stage in record.wanted for protocol in protocols)
     return record.status == "done" and all(is_scored(record, protocol) for protocol in protocols)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import selectors
 import signal
@@ -47,6 +48,9 @@ class ProcessEngine(Engine):
 
     def submit(self, task: Task, attempt: int) -> None:
         """Give a task to an idle worker, or to a new one."""
+        for dead in [w for w in self._workers if w.task is None and w.process.poll() is not None]:
+            self._forget(dead)
+            dead.wait()
         worker = next((w for w in self._workers if w.task is None), None) or self._start()
         worker.give(task, attempt)
 
@@ -114,16 +118,19 @@ class ProcessEngine(Engine):
         """Kill workers whose grace is over, and tell of those that died while a child of theirs holds their pipe."""
         for worker in list(self._workers):
             if worker.kill_at is not None and time.monotonic() >= worker.kill_at:
-                worker.process.kill()
+                worker.strike()
             if worker.process.poll() is not None and worker.is_silent():
                 yield from self._lost(worker)
 
     def _lost(self, worker: _Worker) -> Iterator[Event]:
         """Tell why a worker ended that should not have."""
         self._forget(worker)
+        worker.strike()
         code = worker.wait()
         if worker.task is not None:
-            yield Event(worker.task.id, worker.attempt, "lost", why_lost(code, worker.starved()))
+            told = why_lost(code, worker.starved())
+            told["again"] = told["again"] or worker.has_done  # it may have died of a trial before this one
+            yield Event(worker.task.id, worker.attempt, "lost", told)
 
     def _forget(self, worker: _Worker) -> None:
         self._workers.remove(worker)
@@ -140,6 +147,7 @@ class _Worker:
         self.task: Task | None = None
         self.attempt = 0
         self.kill_at: float | None = None
+        self.has_done = False
         self._device = "cuda:0" if pinned else None
         self._text = b""
         self._starved_before = times_starved()
@@ -149,6 +157,7 @@ class _Worker:
                 [sys.executable, "-P", "-m", "genbench.engines.child", str(inbox), str(outbox)],
                 pass_fds=(inbox, outbox),
                 stdin=subprocess.DEVNULL,
+                process_group=0,  # so that Ctrl-C is the driver's to heed, and all that a plugin starts can be killed
                 env=environment,
             )
         finally:
@@ -166,6 +175,7 @@ class _Worker:
     def free(self) -> None:
         """Note that its task is done."""
         self.task = self.kill_at = None
+        self.has_done = True
 
     def stop(self) -> None:
         """Ask it to save and stop within the grace."""
@@ -193,8 +203,13 @@ class _Worker:
 
     def kill(self) -> None:
         """End it at once."""
-        self.process.kill()
+        self.strike()
         self.wait()
+
+    def strike(self) -> None:
+        """Kill it with all that it has started."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
 
     def wait(self) -> int:
         """Return its exit code, negative for a signal; close its pipes."""
@@ -240,7 +255,7 @@ def why_lost(code: int, starved: bool) -> dict[str, Any]:
     """
     if code == -signal.SIGKILL and starved:
         return {"status": "out-of-memory", "reason": "the kernel killed its process for want of memory", "again": False}
-    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP):
+    if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT):
         return {"status": "interrupted", "reason": f"its process was killed by {_name(code)}", "again": True}
     if code < 0:
         return {"status": "failed", "reason": f"its process died of {_name(code)}; see output.txt", "again": False}

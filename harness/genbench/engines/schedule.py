@@ -64,15 +64,15 @@ class Silent:
         """Do nothing."""
 
 
-Settle = Callable[[str, Outcome], None]
-"""Keeps in a trial's folder how it ended, where its worker could not."""
+Settle = Callable[[str, Outcome, str], None]
+"""Keeps in a trial's folder how it ended, and in which stage, where its worker could not."""
 
 
 def perform_all(
     engine: Engine,
     tasks: Iterable[Task],
     watcher: Watcher,
-    settle: Settle = lambda task, outcome: None,
+    settle: Settle = lambda task, outcome, stage: None,
     timeout: float | None = None,
 ) -> dict[str, Outcome]:
     """Perform tasks on an engine; return how each ended. timeout bounds the seconds of each.
@@ -100,6 +100,7 @@ class _Flight:
     attempt: int
     started: float | None = None
     cancelled: str = ""  # the status that it is to have, because it was asked to stop
+    stage: str = ""  # what it was doing when it was last heard of
 
 
 @dataclass
@@ -114,6 +115,7 @@ class _Schedule:
     flights: dict[str, _Flight] = field(default_factory=dict)
     later: list[tuple[float, Task]] = field(default_factory=list)
     failure: GenbenchError | None = None
+    killed: int = 0
 
     def run(self) -> None:
         """Perform everything, or until asked to stop."""
@@ -132,12 +134,15 @@ class _Schedule:
 
     def beat(self, event: Event) -> None:
         """Pass a beat on."""
+        if event.task in self.flights:
+            self.flights[event.task].stage = str(event.data.get("stage", ""))
         self.watcher.beat(event.task, event.data)
 
     def in_words(self) -> str:
         """Return how far the run came."""
         done = sum(outcome.status == "done" for outcome in self.outcomes.values())
-        return f"interrupted: {done} of {self.total} trials are done; what was under way is saved"
+        saved = f"; {self.killed} did not answer and were killed" if self.killed else "; what was under way is saved"
+        return f"interrupted: {done} of {self.total} trials are done{saved}"
 
     def _over(self) -> bool:
         return self.failure is not None or self.wish()
@@ -195,10 +200,13 @@ class _Schedule:
             self._end(flight, Outcome(answer["status"], answer["reason"], tuple(answer["notes"])))
 
     def _lost(self, flight: _Flight, told: Mapping[str, Any]) -> None:
-        if flight.cancelled:
+        if flight.cancelled or self._over():
+            self.killed += 1
             self._settle(flight, self._timed_out() if flight.cancelled == "timeout" else Outcome("interrupted"))
-        elif told["again"] and flight.attempt < ATTEMPTS and not self._over():
+        elif (told["again"] or flight.started is None) and flight.attempt < ATTEMPTS:
             self._begin(flight.task, flight.attempt + 1)
+        elif flight.started is None:
+            self.failure = GenbenchError(f"worker processes end before they begin a trial: {told['reason']}")
         else:
             times = f" {flight.attempt} times" if flight.attempt > 1 else ""
             self._settle(flight, Outcome(told["status"], told["reason"] + times))
@@ -207,7 +215,7 @@ class _Schedule:
         return Outcome("timeout", f"not done after {self.timeout:g} s; the same command goes on from there")
 
     def _settle(self, flight: _Flight, outcome: Outcome) -> None:
-        self.settle(flight.task.id, outcome)
+        self.settle(flight.task.id, outcome, flight.stage)
         self._end(flight, outcome)
 
     def _end(self, flight: _Flight, outcome: Outcome) -> None:

@@ -16,7 +16,7 @@ from genbench.engines.schedule import Outcome, Silent, Watcher
 from genbench.errors import printable
 from genbench.output import numbers
 
-STOPPING = "stopping: what is under way is being saved. Ctrl-C again stops at once."
+STOPPING = "Ctrl-C again stops at once. Saving what is under way."
 
 
 class Lines:
@@ -60,7 +60,7 @@ class Display(Lines):
 
     def __rich__(self) -> Group:
         """Return what is shown now."""
-        trials = [f"  {self._names[task]}  {stage}" for task, stage in self._stages.items()]
+        trials = [f"  {self._names[task]}  {stage}" for task, stage in list(self._stages.items())]
         lines = [Text(printable(line), no_wrap=True, overflow="ellipsis") for line in [*trials, self._hint] if line]
         return Group(self._bar, *lines)
 

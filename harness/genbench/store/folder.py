@@ -21,6 +21,9 @@ Writer = Callable[[Path], object]
 
 RECORD = "trial.json"
 CHECKPOINT = "checkpoint"
+WORTH = 1.0
+"""Seconds of work: a trial that holds more is written so that it outlives a loss of power, whatever that costs."""
+
 DAMAGED = ".damaged-"
 """In the names of what was set aside: fit.damaged-1."""
 
@@ -91,7 +94,7 @@ class TrialFolder:
 
     def write(self, record: TrialRecord) -> TrialRecord:
         """Replace trial.json."""
-        files.write_record(self.path / RECORD, record.to_json())
+        files.write_record(self.path / RECORD, record.to_json(), sync=_is_worth_a_sync(record))
         return record
 
     def commit(
@@ -108,20 +111,32 @@ class TrialFolder:
 
         keep are the stamps of files that the stage has already and that stay as they are.
         """
+        finished = Stage({}, seconds, dict(inputs or {}), dict(details or {}))
+        record = dataclasses.replace(record, stages={**record.stages, stage: finished})
         stamps = dict(keep or {})
         for name, write in sorted(writers.items()):
-            with files.replacing(self.path / name) as aside:
+            with files.replacing(self.path / name, sync=_is_worth_a_sync(record)) as aside:
                 write(aside)
                 stamps[name] = files.stamp(aside)
-        finished = Stage(stamps, seconds, dict(inputs or {}), dict(details or {}))
+        finished = dataclasses.replace(finished, files=stamps)
         return self.write(dataclasses.replace(record, stages={**record.stages, stage: finished}))
 
-    def settle(self, status: str, reason: str) -> None:
-        """Keep in the record how a trial ended whose worker cannot say so any more. A finished trial stays done."""
+    def settle(self, status: str, reason: str, metric: str = "") -> None:
+        """Keep in the record how a trial ended whose worker cannot say so any more. A finished trial stays done.
+
+        Where it was being scored by a metric, given by its label, that score alone is what failed.
+        """
         with contextlib.suppress(locks.Busy, DamagedError), self.lock():
             record = self.record()
-            if record is not None and record.status != "done":
-                self.write(dataclasses.replace(record, status=status, reason=reason))
+            if record is None or record.status == "done":
+                return
+            wanted = {
+                stage: {**told, "problem": f"{status}: {reason}"}
+                for stage, told in record.wanted.items()
+                if told["metric"]["label"] == metric and stage not in record.stages
+            }
+            status = "interrupted" if wanted else status
+            self.write(dataclasses.replace(record, status=status, reason=reason, wanted={**record.wanted, **wanted}))
 
     def tidy(self) -> None:
         """Remove what killed processes left half-written. To be called under the lock."""
@@ -167,6 +182,15 @@ class TrialFolder:
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).replace(aside / name)
+
+
+def _is_worth_a_sync(record: TrialRecord) -> bool:
+    """Return whether a trial took so long that each write waits for the disk.
+
+    Otherwise two workers with tiny trials spend a third of their time waiting for each other's. What a loss of power
+    then takes is told by its checksum, and done again in less than a second.
+    """
+    return sum(stage.seconds for stage in record.stages.values()) >= WORTH
 
 
 def _files_of(record: TrialRecord) -> list[tuple[str, str, Mapping[str, Any]]]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from genbench import files
 from genbench.errors import GenbenchError, StoreError, printable
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
+
+FRESH = ".fresh"
 
 
 class Store:
@@ -32,6 +35,20 @@ class Store:
         for path in (self.root, self.trials):
             if path.exists() and not path.is_dir():
                 raise StoreError(f"cannot write results to {printable(path)}; expected a folder there, or nothing")
+
+    def fresh_mark(self) -> str:
+        """Return the mark of a run that trains anew and was interrupted, or ""."""
+        try:
+            return (self.root / FRESH).read_text(encoding="ascii").strip()[:64]
+        except (OSError, ValueError):
+            return ""
+
+    def keep_fresh_mark(self, mark: str) -> None:
+        """Keep the mark of a run that trains anew, so that the same command goes on with it; "" forgets it."""
+        if mark:
+            files.write_text(self.root / FRESH, mark)
+        else:
+            (self.root / FRESH).unlink(missing_ok=True)
 
     def folder(self, trial_id: str, name: str) -> TrialFolder:
         """Return the folder of a trial: the one that has it, or a new one under this name."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from genbench.api import Model
 from genbench.store.sealed import SealedFolder
@@ -54,14 +54,23 @@ class Checkpoints:
     fit is replayed after an interruption, and each of its loops then goes on from its own newest checkpoint; so the
     last one of every finished loop stays until fit is committed.
 
-    every is the least number of seconds between two; 0 keeps the state after every step, whatever it costs.
+    every is the least number of seconds between two; 0 keeps the state after every step, whatever it costs. data are
+    tensors that state may share memory with, and that are never written to.
     """
 
-    def __init__(self, folder: SealedFolder, model: Model, device: torch.device, every: float = EVERY) -> None:
+    def __init__(
+        self,
+        folder: SealedFolder,
+        model: Model,
+        device: torch.device,
+        every: float = EVERY,
+        data: Sequence[Tensor] = (),
+    ) -> None:
         self._folder = folder
         self._model = model
         self._device = device
         self._every = every
+        self._data = data
         self._kept_at = time.perf_counter()
         self._cost = 0.1  # seconds: what the first is taken to cost, so that a training of a second or two writes none
 
@@ -76,6 +85,7 @@ class Checkpoints:
         values = {
             **{name: getattr(self._model, name) for name in state.learned(self._model)},
             "modes": _modes(self._model),
+            "gradients": [p.grad for p in _parameters(self._model)],  # some models gather them over several steps
             "random": seeding.global_state(),
             "run": dict(run),
         }
@@ -88,12 +98,14 @@ class Checkpoints:
         path = self._folder.newest(_series(loop))
         if path is None:
             return None
-        values = state.read(path, self._device, {**vars(self._model), "run": run})
+        values = state.read(path, self._device, {**vars(self._model), "run": run}, self._data)
         kept: dict[str, Any] = values.pop("run")
-        modes, random = values.pop("modes"), values.pop("random")
+        modes, random, gradients = values.pop("modes"), values.pop("random"), values.pop("gradients")
         for name, value in values.items():
             setattr(self._model, name, value)
         _set_modes(self._model, modes)
+        for parameter, gradient in zip(_parameters(self._model), gradients, strict=True):
+            parameter.grad = gradient
         seeding.set_global_state(random)
         self._kept_at = time.perf_counter()
         return kept
@@ -114,6 +126,10 @@ def _modules_in(value: Any) -> list[nn.Module]:
     if isinstance(value, dict):
         value = list(value.values())
     return [m for item in value for m in _modules_in(item)] if isinstance(value, list | tuple) else []
+
+
+def _parameters(model: Model) -> list[nn.Parameter]:
+    return [parameter for top in modules(model) for parameter in top.parameters()]
 
 
 def _modes(model: Model) -> list[list[bool]]:

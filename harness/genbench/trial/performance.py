@@ -72,14 +72,18 @@ class Performance:
     def end(self, status: str, reason: str) -> None:
         """Keep in the record how the trial stands."""
         self.record = dataclasses.replace(self.record, status=status, reason=reason)
-        if status != "interrupted" or "fit" in self.record.stages or not self._folder.has_fit():
+        if "fit" in self.record.stages or not self._folder.has_fit():
             self._folder.write(self.record)
+        if status not in ("done", "interrupted"):
+            self._kept.clear()  # it would come to the same again
 
     @contextlib.contextmanager
     def surroundings(self, alone: bool) -> Iterator[None]:
         """Be in what a trial runs in: its own output file, deterministic algorithms, its number of threads."""
         model, threads = self._trial.model, self._assignment.threads
+        surroundings.enter_device(self._device)
         with (
+            surroundings.unchanged(),
             surroundings.output_to(self._folder.path / "output.txt", alone),
             surroundings.deterministic(model.distribution == BUILTIN, threads),
         ):
@@ -95,7 +99,7 @@ class Performance:
         if max(counts, default=0):
             self._samples(max(counts))
         self._kept.clear()
-        for protocol in self.protocols():
+        for protocol in sorted(self.protocols(), key=lambda p: bool(self.record.wanted[p.stage]["problem"])):
             self._leave_if_asked()
             if not is_scored(self.record, protocol):
                 try:
@@ -130,7 +134,10 @@ class Performance:
             space=self._data.space,
         )
         model = self._built()
-        keeper = Checkpoints(self._kept, model, self._device, self._assignment.checkpoint_every)
+        parts = [
+            part for split in (data.train, data.valid) for part in (split.images, split.labels) if part is not None
+        ]
+        keeper = Checkpoints(self._kept, model, self._device, self._assignment.checkpoint_every, parts)
         run = TrainingRun(self._trial.seed, self._device, self._trial.budget, self._beat, keeper, self._stop)
         with seeding.seeded(self._trial.seed, "fit"):
             model.fit(data, run)
@@ -239,7 +246,9 @@ class Performance:
             "samples": samples,
             "inputs": inputs,
         }
-        writers: dict[str, Callable[[Path], None]] = {f"{name}.json": lambda path: files.write_record(path, content)}
+        writers: dict[str, Callable[[Path], object]] = {
+            f"{name}.json": lambda path: path.write_text(files.sealed(content))
+        }
         if score.per_example is not None:
             values = {"per_example": score.per_example.cpu().contiguous()}
             writers[f"{name}.safetensors"] = lambda path: save_tensors(values, path)

@@ -33,7 +33,8 @@ def seeded(seed: int, *names: str | int) -> Iterator[None]:
     """
     python, numpy_state = random.getstate(), np.random.get_state()
     value = derive(seed, *names)
-    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+    devices = [torch.cuda.current_device()] if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
+    with torch.random.fork_rng(devices=devices):
         torch.manual_seed(value)
         random.seed(value)
         np.random.seed(value % 2**32)
@@ -50,7 +51,7 @@ def global_state() -> dict[str, Any]:
     kind, key, *rest = np.random.get_state(legacy=True)
     return {
         "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else [],  # type: ignore[no-untyped-call]
+        "cuda": [torch.cuda.get_rng_state()] if torch.cuda.is_initialized() else [],  # type: ignore[no-untyped-call]
         "python": (version, np.array(words, dtype=np.int64), gauss),
         "numpy": (kind, np.asarray(key, dtype=np.int64), *rest),
     }
@@ -62,6 +63,6 @@ def set_global_state(state: Mapping[str, Any]) -> None:
     kind, key, *rest = state["numpy"]
     torch.set_rng_state(state["torch"].cpu())
     if state["cuda"]:
-        torch.cuda.set_rng_state_all([each.cpu() for each in state["cuda"]])
+        torch.cuda.set_rng_state(state["cuda"][0].cpu())
     random.setstate((version, tuple(words.tolist()), gauss))
     np.random.set_state((kind, key.astype(np.uint32), *rest))

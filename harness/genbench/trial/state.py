@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +46,17 @@ def write(values: Mapping[str, Any], path: Path, optimisers: bool = True) -> Non
     save_tensors(packer.tensors, path, {TREE: json.dumps(tree, sort_keys=True)})
 
 
-def read(path: Path, device: torch.device, existing: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the values in a file; modules, optimisers and generators in `existing` are filled in place."""
+def read(
+    path: Path, device: torch.device, existing: Mapping[str, Any] | None = None, spared: Sequence[Tensor] = ()
+) -> dict[str, Any]:
+    """Return the values in a file; what is in `existing` is filled in place, so that other names for it stay good.
+
+    Tensors that share memory with those spared are replaced instead.
+    """
     existing = existing or {}
     with safe_open(path, "pt") as file:
         tree = json.loads(file.metadata()[TREE])
-        unpacker = _Unpacker(file.get_tensor, device)
+        unpacker = _Unpacker(file.get_tensor, device, {t.untyped_storage().data_ptr() for t in spared})
         return {name: unpacker.unpack(node, existing.get(name), name) for name, node in tree.items()}
 
 
@@ -106,9 +111,11 @@ class _Packer:
 class _Unpacker:
     """Turns JSON nodes back into values, filling existing modules and optimisers in place."""
 
-    def __init__(self, tensor: Callable[[str], Tensor], device: torch.device) -> None:
+    def __init__(self, tensor: Callable[[str], Tensor], device: torch.device, spared: set[int]) -> None:
         self._tensor = tensor
         self._device = device
+        self._spared = spared
+        self._made: dict[str, Tensor] = {}
 
     def unpack(self, node: Node, existing: Any, path: str) -> Any:
         (kind, content), *_ = node.items()
@@ -122,19 +129,32 @@ class _Unpacker:
         if kind == "value":
             return content
         if kind in ("tensor", "array", "generator"):
-            return self._unpack_tensor(kind, self._tensor(content), existing)
+            return self._unpack_tensor(kind, content, existing)
         return self._unpack_container(kind, content, existing, path)
 
-    def _unpack_tensor(self, kind: str, tensor: Tensor, existing: Any) -> Any:
+    def _unpack_tensor(self, kind: str, key: str, existing: Any) -> Any:
+        tensor = self._tensor(key)
         if kind == "array":
-            return tensor.numpy()
+            return _filled(existing, tensor.numpy())
         if kind == "generator":
             generator = existing if isinstance(existing, torch.Generator) else torch.Generator(self._device)
             return generator.set_state(tensor)
         if isinstance(existing, torch.nn.Parameter) or (isinstance(existing, Tensor) and existing.requires_grad):
-            existing.data.copy_(tensor)  # in place: an optimiser holds it
+            existing.data.copy_(tensor)  # an optimiser holds it
             return existing
-        return tensor.to(self._device)
+        if self._may_fill(existing, tensor):
+            return existing.copy_(tensor)
+        if key not in self._made:
+            self._made[key] = tensor.to(self._device)
+        return self._made[key]
+
+    def _may_fill(self, existing: Any, tensor: Tensor) -> bool:
+        """Return whether a tensor can take the values, and is no view of others or of what is spared."""
+        if not isinstance(existing, Tensor) or existing.shape != tensor.shape or existing.dtype != tensor.dtype:
+            return False
+        storage = existing.untyped_storage()
+        whole = storage.nbytes() == existing.numel() * existing.element_size()
+        return whole and existing.is_contiguous() and storage.data_ptr() not in self._spared
 
     def _unpack_container(self, kind: str, content: list[Any], existing: Any, path: str) -> Any:
         if kind == "dict":
@@ -146,3 +166,13 @@ class _Unpacker:
             self.unpack(item, old, f"{path}[{i}]") for i, (item, old) in enumerate(zip(content, olds, strict=True))
         ]
         return items if kind == "list" else tuple(items)
+
+
+def _filled(existing: Any, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return the array that is there with new values, where it can take them, else the values."""
+    same = isinstance(existing, np.ndarray) and existing.shape == values.shape and existing.dtype == values.dtype
+    if not same or existing.base is not None or not existing.flags.writeable:
+        return values
+    existing[...] = values
+    filled: np.ndarray[Any, Any] = existing
+    return filled

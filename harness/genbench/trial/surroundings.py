@@ -31,6 +31,39 @@ def resolve_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def enter_device(device: torch.device) -> None:
+    """Make a device the present one, so that CUDA's own generators are its."""
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
+        torch.cuda.set_device(device)
+
+
+@contextlib.contextmanager
+def unchanged() -> Iterator[None]:
+    """Put back what a plugin changes for its whole process: the next trial must not know who was there before."""
+    folder, variables = os.getcwd(), dict(os.environ)
+    dtype, gradients, precision = (
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.get_float32_matmul_precision(),
+    )
+    device = torch.get_default_device()
+    benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_default_device(device if device.type != "cpu" else None)
+        torch.set_grad_enabled(gradients)
+        torch.set_float32_matmul_precision(precision)
+        torch.set_flush_denormal(False)
+        torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = benchmark, tf32
+        os.chdir(folder)
+        if os.environ != variables:
+            os.environ.clear()
+            os.environ.update(variables)
+
+
 @contextlib.contextmanager
 def deterministic(strict: bool, threads: int) -> Iterator[None]:
     """Run with deterministic algorithms and so many threads; put back what was there.

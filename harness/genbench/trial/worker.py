@@ -79,7 +79,8 @@ def perform(
                 record = _without_damage(folder, performance.record, damage.stage, str(damage), notes)
                 continue
             performance.end(status, reason)
-            problems = [w["problem"] for w in performance.record.wanted.values() if w["problem"]]
+            wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
+            problems = [told["problem"] for told in wanted if told["problem"]]
             return {"status": status, "reason": reason or "; ".join(problems), "notes": notes}
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
