@@ -140,8 +140,8 @@ class Rude(Toy):
     presets: ClassVar = {}
     bomb: bool = False
 
-    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
-        super().fit(data, run)
+    def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        x = super().sample(n, generator)
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
         os.environ["LEFT_BY"] = "rude"
@@ -149,6 +149,7 @@ class Rude(Toy):
             timer = threading.Timer(1.0, os._exit, [3])
             timer.daemon = True
             timer.start()
+        return x
 
 
 @dataclass(eq=False)
