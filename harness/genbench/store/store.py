@@ -52,7 +52,11 @@ class Store:
 
     def folder(self, trial_id: str, name: str) -> TrialFolder:
         """Return the folder of a trial: the one that has it, or a new one under this name."""
-        paths = self._index().setdefault(trial_id, [self.trials / f"{name}-{trial_id}"])
+        mine = [self.trials / f"{name}-{trial_id}"]
+        if self._paths is None:  # a worker asks for one trial: to look at thousands of others would take longer than it
+            paths = [path for path in self.trials.glob(f"*-{trial_id}") if _is_folder(path)] or mine
+        else:
+            paths = self._paths.setdefault(trial_id, mine)
         return _chosen(trial_id, paths)[0] if len(paths) > 1 else TrialFolder(paths[0])
 
     def find(self, trial_id: str) -> tuple[TrialFolder, TrialRecord] | None:
@@ -91,9 +95,14 @@ class Store:
         if self._paths is None:
             self._paths = {}
             for path in self._listed():
-                if path.is_dir() and not path.is_symlink():  # a link may lead anywhere: nothing is written through it
+                if _is_folder(path):
                     self._paths.setdefault(path.name.rpartition("-")[2], []).append(path)
         return self._paths
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether a path is a folder and no link, which may lead anywhere: nothing is written through one."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _chosen(trial_id: str, paths: Sequence[Path]) -> tuple[TrialFolder, TrialRecord | None]:
