@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,10 +17,10 @@ from genbench.testing.process import ask
 from genbench.testing.subject import Subject
 
 
-def loaded(subject: Subject, folder: Path | None = None) -> Content:
+def loaded(subject: Subject) -> Content:
     """Return what the dataset loads. Raises CheckSkipped where its files are not here, DataError for a wrong form."""
     try:
-        splits = subject.make().load(folder or data_folder())
+        splits = subject.make().load(data_folder())
     except DataError as error:
         raise CheckSkipped(f"its files are not here: {error}") from error
     return content.checked(subject.label, splits)

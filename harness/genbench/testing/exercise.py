@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import torch
 
-from genbench.data.folders import data_folder
 from genbench.testing.laboratory import Laboratory
 
 
@@ -27,7 +26,9 @@ def _metric(laboratory: Laboratory) -> None:
 
 
 def _dataset(laboratory: Laboratory) -> None:
-    laboratory.subject.make().load(data_folder())
+    from genbench.testing.dataset_checks import loaded
+
+    loaded(laboratory.subject)
 
 
 def _extractor(laboratory: Laboratory) -> None:
