@@ -311,6 +311,15 @@ class SeldomNaN(Steady):
         return x
 
 
+@breaks("samples", "for n = 1 samples carry a gradient; expected none. Decorate sample with @torch.no_grad")
+@options
+class KeepsGradient(Steady):
+    """Returns samples that carry a gradient."""
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return super().sample(n, generator).requires_grad_() * 1
+
+
 @breaks("samples", "for n = 1 sample returned list")
 @options
 class Lists(Steady):

@@ -127,7 +127,7 @@ def nobody(sh: Callable[..., Done], tmp_path: Path) -> Callable[..., Done]:
     for folder in (tmp_path / "work", tmp_path / "cache"):
         folder.mkdir(exist_ok=True)
         os.chown(folder, NOBODY, NOBODY)
-    for parent in (tmp_path.parent, tmp_path.parent.parent, tmp_path):  # pytest keeps its folders to itself
+    for parent in (tmp_path, *tmp_path.parents[:3]):  # pytest keeps its folders to itself
         parent.chmod(parent.stat().st_mode | 0o011)
     become = f"setpriv --reuid {NOBODY} --clear-groups"
 

@@ -161,7 +161,6 @@ class Laboratory:
             module.eval()
         return model
 
-    @torch.no_grad()
     def sample(self, model: Model, n: int, seed: int = 0) -> Tensor:
         """Return n samples, with all randomness from a stream of this seed. What they are like is not looked at."""
         with self.surroundings(), seeding.seeded(seed, "sample", 0):
