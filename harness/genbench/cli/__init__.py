@@ -21,6 +21,7 @@ COMMANDS = {
     "leaderboard": "Print the ranked tables of stored results, or export them.",
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
+    "new": "Make the project of a new plugin, with its tests.",
     "doctor": "Check the installation and its folders.",
 }
 """Each command with its summary, so that help loads none of the modules `genbench.cli.<command>_command`."""
