@@ -26,7 +26,7 @@ from genbench.api import (
     TrainingData,
     setting,
 )
-from genbench.errors import DataError, Diverged, GenbenchError, NotFitted
+from genbench.errors import DataError, Diverged, GenbenchError, NotFitted, Unsupported
 from genbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ __all__ = [
     "Splits",
     "Task",
     "TrainingData",
+    "Unsupported",
     "__version__",
     "hookimpl",
     "load_results",

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, overload, runtime_checkable
 
+from genbench.errors import NotFitted
+
 if TYPE_CHECKING:
     import numpy as np
     import torch
@@ -208,9 +210,21 @@ class Model(Plugin, ABC):
     sample_batch: ClassVar[int] = 1000
     role: ClassVar[Literal["model", "reference"]] = "model"
 
+    if not TYPE_CHECKING:  # a type checker that saw it would let every misspelt attribute pass
+
+        def __getattr__(self, name: str) -> Any:
+            """Raise NotFitted for what `build` or `fit` makes, where they were not called."""
+            built = any(made.endswith("_") for made in vars(self))
+            if name.startswith("_") or (built and not name.endswith("_")):
+                raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            raise NotFitted(f"{type(self).__name__} has no {name} yet: call build and fit first, or restore its state")
+
     @abstractmethod
     def build(self, space: Space, device: torch.device) -> None:
-        """Make networks and optimisers for this space, on this device. Randomness comes from torch's seeded default."""
+        """Make networks and optimisers for this space, on this device. Randomness comes from torch's seeded default.
+
+        Raises Unsupported, saying what is needed, for a space that the model cannot work with: no labels, say.
+        """
 
     @abstractmethod
     def fit(self, data: TrainingData, run: Run) -> None:

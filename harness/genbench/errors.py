@@ -27,8 +27,12 @@ class StoreError(GenbenchError):
     """A results folder, or a file in it, is missing, damaged or cannot be written."""
 
 
-class NotFitted(GenbenchError):
-    """A model was asked for samples before it was built and fitted or restored."""
+class NotFitted(GenbenchError, AttributeError):
+    """A model was asked for something before it was built and fitted or restored."""
+
+
+class Unsupported(GenbenchError):
+    """A plugin cannot work with this dataset: the message says what it needs, and what it was given instead."""
 
 
 class Diverged(Exception):

@@ -21,6 +21,7 @@ COMMANDS = {
     "leaderboard": "Print the ranked tables of stored results, or export them.",
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
+    "check": "Check a plugin of yours against what the harness relies on.",
     "new": "Make the project of a new plugin, with its tests.",
     "doctor": "Check the installation and its folders.",
 }

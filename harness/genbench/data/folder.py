@@ -47,6 +47,8 @@ class FolderDataset(Dataset):
     the centre cropped. Colour "auto" is grey where every file is stored as grey, else rgb.
     """
 
+    version: ClassVar[int] = 1
+
     path: str = ""
     size: Annotated[int, Ge(0), Le(MOST_SIZE)] = 0
     colour: Literal["auto", "grey", "rgb"] = "auto"

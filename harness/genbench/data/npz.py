@@ -35,6 +35,8 @@ class NpzDataset(Dataset):
     `valid` training images are held out (0: a tenth of them). More than max_mib unpacked is refused.
     """
 
+    version: ClassVar[int] = 1
+
     path: str = ""
     valid: Annotated[int, Ge(0)] = 0
     layout: Literal["auto", "channels-first", "channels-last"] = "auto"

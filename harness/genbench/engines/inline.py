@@ -14,6 +14,7 @@ from genbench.api import Engine, Event, Task
 class InlineEngine(Engine):
     """One trial after another, in this process: easiest to follow in a debugger."""
 
+    version: ClassVar[int] = 1
     can_cancel: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
@@ -30,6 +30,8 @@ class ProcessEngine(Engine):
     jobs is how many; device what trials run on: cpu, cuda (all visible GPUs in turn) or cuda:N; threads those of each;
     memory the bound on each one's memory in MiB, by default nine tenths of the machine's on the CPU.
     """
+
+    version: ClassVar[int] = 1
 
     jobs: Annotated[int, Ge(1)] = setting(2)
     device: str = setting("cpu")

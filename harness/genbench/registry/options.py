@@ -35,14 +35,27 @@ def declared(cls: type) -> dict[str, Option]:
         raise PluginError(f"{where} is no dataclass: decorate it with @dataclass(eq=False)")
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
-        blank = cls()
     except Exception as error:
         raise PluginError(f"{where}: options cannot be read: {type(error).__name__}: {printable(error)}") from error
-    return {
-        f.name: Option(f.name, hints[f.name], getattr(blank, f.name), f.metadata.get("identity", True))
-        for f in dataclasses.fields(cls)
-        if f.init
-    }
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    return {f.name: Option(f.name, hints[f.name], _default(f, where), f.metadata.get("identity", True)) for f in fields}
+
+
+def _default(field: dataclasses.Field[Any], where: str) -> Any:
+    """Return a field's default, as it is written. Raises PluginError where it has none that JSON could hold."""
+    default = field.default
+    if default is dataclasses.MISSING:
+        if field.default_factory is dataclasses.MISSING:
+            raise PluginError(f"{where}: options cannot be read: {field.name} has no default; expected one for each")
+        default = field.default_factory()
+    try:
+        _plain(default)
+    except (TypeError, ValueError) as error:
+        raise PluginError(
+            f"{where}: option {field.name} has the default {printable(repr(default), 60)}, which cannot be stored; "
+            "expected numbers, text, true, false, None, or tuples of these"
+        ) from error
+    return default
 
 
 def in_words(hint: Any) -> str:
@@ -90,7 +103,7 @@ def _validated(option: Option, value: Any, who: str) -> Any:
     try:
         return _plain(adapter.validate_json(json.dumps(value), strict=True))
     except (ValidationError, ValueError, TypeError) as error:
-        shown = printable(format_value(value), 60)
+        shown = _shown(value)
         if isinstance(value, str) and not _is_text(value):
             raise RequestError(
                 f"{who}: option {option.name} is {shown}, with bytes that are no text here; expected text. Rename the "
@@ -99,6 +112,14 @@ def _validated(option: Option, value: Any, who: str) -> Any:
         raise RequestError(
             f"{who}: option {option.name} is {shown}; expected {option.expected}. See: genbench show {who}"
         ) from error
+
+
+def _shown(value: Any) -> str:
+    """Return a value as it would be typed, or as Python prints what cannot be."""
+    try:
+        return printable(format_value(value), 60)
+    except (TypeError, ValueError):
+        return printable(repr(value), 60)
 
 
 def _is_text(value: str) -> bool:

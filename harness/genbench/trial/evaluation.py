@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor
 
 from genbench.api import FeatureExtractor, Model, Space, Split
-from genbench.data.prepare import Prepared
 from genbench.trial import seeding
+
+
+class Images(Protocol):
+    """Where splits come from: a prepared dataset, or what stands for one."""
+
+    @property
+    def space(self) -> Space:
+        """The space of the images."""
+
+    def split(self, name: Literal["train", "valid", "test"], device: torch.device | str = "cpu") -> Split[Tensor]:
+        """Return a split on a device."""
 
 
 class Shared:
@@ -22,7 +32,7 @@ class Shared:
 
     def __init__(
         self,
-        data: Prepared,
+        data: Images,
         device: torch.device,
         samples: Callable[[int], Tensor],
         model: Callable[[], Model],

@@ -21,6 +21,7 @@ BATCHES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.met
 class CIFAR10(Dataset):
     """Photographs of things and animals, 32x32 rgb, 10 classes: 40,000 train, 10,000 valid (the last), 10,000 test."""
 
+    version: ClassVar[int] = 1
     valid: Annotated[int, Ge(1)] = 10_000
 
     citation: ClassVar[str] = "A. Krizhevsky: Learning multiple layers of features from tiny images. 2009."

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 class Digits(Dataset):
     """Handwritten digits, 8x8 grey, 10 classes, bundled with scikit-learn: 1,000 train, 297 valid, 500 test."""
 
+    version: ClassVar[int] = 1
     citation: ClassVar[str] = (
         "E. Alpaydin, C. Kaynak: Optical recognition of handwritten digits. UCI Machine Learning Repository, 1998."
     )

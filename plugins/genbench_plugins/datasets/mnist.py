@@ -32,6 +32,7 @@ def idx_files(name: str, source: str) -> Originals:
 class MNIST(Dataset):
     """Handwritten digits, 28x28 grey, 10 classes: 50,000 train, 10,000 valid (the last of train), 10,000 test."""
 
+    version: ClassVar[int] = 1
     valid: Annotated[int, Ge(1)] = 10_000
 
     citation: ClassVar[str] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -12,6 +13,8 @@ import genbench
 @dataclass(eq=False)
 class Pixels(genbench.FeatureExtractor):
     """The pixel values, flattened: (n, C, H, W) becomes (n, C·H·W)."""
+
+    version: ClassVar[int] = 1
 
     @property
     def digest(self) -> str:

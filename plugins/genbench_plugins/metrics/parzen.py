@@ -21,6 +21,7 @@ class Parzen(genbench.Metric):
     1 %. Images are taken as they are: not clipped, not quantised, no noise added.
     """
 
+    version: ClassVar[int] = 1
     title: ClassVar[str] = "Parzen log-likelihood"
     unit: ClassVar[str] = "nats per test image"
     higher_is_better: ClassVar[bool] = True

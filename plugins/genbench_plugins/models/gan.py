@@ -107,6 +107,8 @@ class GAN(genbench.Model):
     has long reached its last value.
     """
 
+    version: ClassVar[int] = 1
+
     # z
     noise: Literal["uniform", "unit-uniform", "gaussian"] = "gaussian"  # U(-1, 1), U(-√3, √3) of variance 1, N(0, 1)
     latent: Width = 10

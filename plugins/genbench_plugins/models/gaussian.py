@@ -15,6 +15,7 @@ import genbench
 class Gaussian(genbench.Model):
     """A Gaussian with full covariance, fitted to the training images by maximum likelihood; samples are clipped."""
 
+    version: ClassVar[int] = 1
     family: ClassVar[Literal["explicit"]] = "explicit"
     role: ClassVar[Literal["reference"]] = "reference"
     samples_are = "clipped"

@@ -18,6 +18,7 @@ from genbench_plugins.models.drawing import without_replacement
 class KMeans(genbench.Model):
     """Centroids of the training images by Lloyd's algorithm, from distinct random images."""
 
+    version: ClassVar[int] = 1
     role: ClassVar[Literal["reference"]] = "reference"
     sample_batch: ClassVar[int] = 10_000
     samples_are = "means"

@@ -20,6 +20,7 @@ class PCA(genbench.Model):
     Smoother than real images, and therefore preferred to them by Parzen windows.
     """
 
+    version: ClassVar[int] = 1
     role: ClassVar[Literal["reference"]] = "reference"
     sample_batch: ClassVar[int] = 10_000
     samples_are = "reconstructions"

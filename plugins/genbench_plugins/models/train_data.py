@@ -16,6 +16,7 @@ from genbench_plugins.models.drawing import without_replacement
 class TrainData(genbench.Model):
     """Real training images: as many whole passes as fit, in file order, then a random rest without replacement."""
 
+    version: ClassVar[int] = 1
     role: ClassVar[Literal["reference"]] = "reference"
     sample_batch: ClassVar[int] = (
         10_000  # one batch, so that none of 10,000 samples comes twice where there are as many

@@ -26,7 +26,9 @@ class VAE(genbench.Model):
     The defaults were chosen by the validation images of `digits`.
     """
 
+    version: ClassVar[int] = 1
     family: ClassVar[Literal["explicit"]] = "explicit"
+
     decoder: Literal["gaussian", "bernoulli"] = "gaussian"
     sigma: Annotated[float, Gt(0)] = 0.15  # standard deviation of the Gaussian decoder, in units of pixel values
     latent: Width = 10

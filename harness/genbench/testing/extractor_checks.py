@@ -1,0 +1,77 @@
+"""What every feature extractor must hold: a row for each image, whoever is beside it, and a digest that stays."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genbench.testing.fingerprint import changed, of_tensors
+from genbench.testing.laboratory import Laboratory
+from genbench.testing.outcomes import fail
+from genbench.testing.process import ask
+
+IMAGES = 64
+
+
+@torch.no_grad()
+def _features(laboratory: Laboratory, images: Tensor) -> Tensor:
+    with laboratory.surroundings():
+        found: Tensor = laboratory.subject.make().features(images)
+    return found
+
+
+def _images(laboratory: Laboratory) -> Tensor:
+    return laboratory.split("test").images[:IMAGES].clone()
+
+
+def check_features(laboratory: Laboratory) -> None:
+    """Features are finite float32, one row for each image."""
+    images = _images(laboratory)
+    f = _features(laboratory, images)
+    if f.dim() != 2 or len(f) != len(images) or f.dtype != torch.float32:
+        seen = f"features of {len(images)} images are {tuple(f.shape)} {f.dtype}"
+        fail(seen, f"({len(images)}, d) torch.float32", "Flatten to one row for each image.")
+    if not f.isfinite().all():
+        fail("features are not finite", "numbers", "Look for log(0) and 0/0.")
+
+
+def check_batch_is_irrelevant(laboratory: Laboratory) -> None:
+    """The features of an image do not depend on the images beside it."""
+    images = _images(laboratory)
+    together = _features(laboratory, images)
+    apart = torch.cat([_features(laboratory, part) for part in torch.split(images, [1, 7, IMAGES - 8])])
+    if not torch.allclose(together, apart, rtol=1e-4, atol=1e-5):
+        gap = (together - apart).abs().max().item()
+        fail(
+            f"in other batches features differ by up to {gap:.3g}",
+            "the same whatever is beside an image",
+            "Put modules into eval mode, and normalise by constants, not by a batch's own mean.",
+        )
+
+
+def check_images_untouched(laboratory: Laboratory) -> None:
+    """Extraction leaves the images as they are, and gives the same features again."""
+    images = _images(laboratory)
+    before = of_tensors(images=images)
+    first, again = _features(laboratory, images), _features(laboratory, images)
+    if changed(before, of_tensors(images=images)):
+        fail("features changed the images", "images as they were", "Work on copies: x = x * 2 - 1, never x *= 2.")
+    if not torch.equal(first, again):
+        fail("the same images have other features the second time", "the same bits", "Seed weights by a constant.")
+
+
+def check_digest(laboratory: Laboratory) -> None:
+    """The digest is a text that is the same in a new process."""
+    here = laboratory.subject.make().digest
+    if not isinstance(here, str) or not here:
+        fail(f"digest is {here!r}", "a text that names weights and preprocessing", "Return one, such as a SHA-256.")
+    there = ask(laboratory.subject, "digest")
+    if here != there:
+        fail(
+            f"digest is {here} here and {there} in a new process",
+            "the same: scores are compared by it",
+            "Use no hash() and no id() in it: hashlib.sha256 of the weights' file is stable.",
+        )
+
+
+CHECKS = (check_features, check_batch_is_irrelevant, check_images_untouched, check_digest)

@@ -1,0 +1,91 @@
+"""The new process that `genbench.testing.process` asks. Run as `python -m genbench.testing.fresh QUESTION FOLDER`.
+
+It finds what it is asked in FOLDER/asked.json, and leaves FOLDER/answer.json. It imports what a question needs once it
+is asked, since one of them is what registering imports.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from genbench.testing.subject import Subject
+
+Asked = Mapping[str, Any]
+
+HEAVY = (
+    "torch", "torchvision", "torch_fidelity", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "PIL", "jax",
+    "tensorflow", "transformers",
+)  # fmt: skip
+"""Packages that take long to import, and that a registering module must leave to the classes it names."""
+
+
+def imported_by_registering(asked: Asked) -> list[str]:
+    """Return the heavy packages that finding and registering the plugins imports."""
+    from genbench.registry.plugins import load_registry
+
+    load_registry()
+    return [name for name in HEAVY if name in sys.modules]
+
+
+def samples(asked: Asked) -> None:
+    """Draw samples of a stored model, and leave them in a file."""
+    import torch
+
+    from genbench.api import Space
+    from genbench.testing.laboratory import Laboratory
+    from genbench.trial import sampling, state
+
+    laboratory = Laboratory(_subject(asked))
+    asked_for = asked["space"]
+    space = Space(tuple(asked_for["shape"]), asked_for["classes"], tuple(asked_for["bounds"]))
+    model = laboratory.built(space)
+    state.restore(model, Path(asked["model"]), torch.device("cpu"))
+    drawn = laboratory.sample(laboratory.evaluating(model), asked["n"])
+    sampling.save_shard(Path(asked["drawn"]), drawn)
+
+
+def exercise(asked: Asked) -> None:
+    """Use the plugin once, in the simplest way."""
+    from genbench.testing.exercise import exercise as use
+    from genbench.testing.laboratory import Laboratory
+
+    use(Laboratory(_subject(asked)))
+
+
+def digest(asked: Asked) -> str:
+    """Return the digest of a dataset's content, or of an extractor."""
+    from genbench.testing.dataset_checks import loaded_digest
+
+    subject = _subject(asked)
+    return loaded_digest(subject) if subject.kind.name == "dataset" else str(subject.make().digest)
+
+
+def _subject(asked: Asked) -> Subject:
+    from genbench.registry.plugins import KINDS, Entry, Plugin
+    from genbench.testing.subject import Subject
+
+    entry = Entry(asked["kind"], "checked", asked["target"], "", Plugin("checked", "checked", ""))
+    return Subject("checked", KINDS[asked["kind"]], entry.load(), asked["options"], entry)
+
+
+QUESTIONS: dict[str, Callable[[Asked], Any]] = {
+    "imported-by-registering": imported_by_registering,
+    "samples": samples,
+    "exercise": exercise,
+    "digest": digest,
+}
+
+
+def main(question: str, folder: Path) -> None:
+    """Answer a question."""
+    asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
+    (folder / "answer.json").write_text(json.dumps(QUESTIONS[question](asked)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))

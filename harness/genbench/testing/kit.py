@@ -1,0 +1,189 @@
+"""The list of checks for each kind of plugin, and what runs them one by one, whatever a plugin does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from genbench.abilities import abilities
+from genbench.errors import did_you_mean, printable
+from genbench.testing import (
+    ability_checks,
+    dataset_checks,
+    extractor_checks,
+    metric_checks,
+    model_checks,
+    plugin_checks,
+    training_checks,
+)
+from genbench.testing.laboratory import Laboratory
+from genbench.testing.outcomes import CheckSkipped, Result, Status, Verdict, reason_of
+from genbench.testing.subject import Subject, Target, find
+
+Function = Callable[[Laboratory], None]
+
+LOADS, SKIPPED_ALL = "loads", "not-everything-skipped"
+
+OF_KIND: Mapping[str, tuple[Function, ...]] = {
+    "model": (*model_checks.CHECKS, *training_checks.CHECKS),
+    "metric": metric_checks.CHECKS,
+    "dataset": dataset_checks.CHECKS,
+    "extractor": extractor_checks.CHECKS,
+    "engine": (),
+}
+
+
+FORM: Mapping[str, tuple[Function, ...]] = {"metric": metric_checks.FORM}
+"""Checks of a kind that look at its form alone, as those of every plugin do."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A named check. of_kind says that it looks at what its kind of plugin is for, and not at its form alone."""
+
+    function: Function
+    of_kind: bool = False
+
+    @property
+    def name(self) -> str:
+        """Return the name it is known by: second-fit-forgets."""
+        return self.function.__name__.removeprefix("check_").replace("_", "-")
+
+    @property
+    def summary(self) -> str:
+        """Return what must hold, in a sentence."""
+        return (self.function.__doc__ or "").strip()
+
+
+def checks_of(subject: Subject) -> list[Check]:
+    """Return the checks for a subject: every plugin's, its kind's, and those of the abilities it has."""
+    form = (*plugin_checks.CHECKS, *FORM.get(subject.kind.name, ()))
+    return [Check(f) for f in form] + [Check(f, of_kind=True) for f in _of_kind(subject)]
+
+
+def _of_kind(subject: Subject) -> Iterator[Function]:
+    yield from OF_KIND[subject.kind.name]
+    if subject.kind.name == "model":
+        for ability in abilities(subject.cls):
+            yield from ability_checks.CHECKS[ability]
+
+
+def all_checks() -> dict[str, list[Check]]:
+    """Return every check there is, by what it is for: plugin, a kind, or an ability."""
+    found = {"every plugin": [Check(f) for f in plugin_checks.CHECKS]}
+    found |= {kind: [Check(f, True) for f in (*FORM.get(kind, ()), *fs)] for kind, fs in OF_KIND.items()}
+    found |= {f"ability {name}": [Check(f, True) for f in fs] for name, fs in ability_checks.CHECKS.items()}
+    return {group: checks for group, checks in found.items() if checks}
+
+
+@dataclass
+class Session:
+    """The checks of one subject under way: they share trained models, and what was skipped is counted at the end."""
+
+    subject: Subject
+    dataset: str = "digits"
+    device: str = "cpu"
+    results: list[Result] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._laboratory = Laboratory(self.subject, self.dataset, self.device)
+        self.checks = checks_of(self.subject)
+
+    def perform(self, check: Check) -> Result:
+        """Perform one check; return what became of it. Raises nothing but what stops the process."""
+        started = time.perf_counter()
+        status: Status = "passed"
+        reason = ""
+        try:
+            check.function(self._laboratory)
+        except CheckSkipped as skipped:
+            status, reason = "skipped", reason_of(skipped, None)
+        except (Exception, SystemExit) as error:
+            status, reason = "failed", reason_of(error, self.subject.file)
+        self.results.append(Result(check.name, status, reason, time.perf_counter() - started))
+        return self.results[-1]
+
+    def closing(self) -> Result:
+        """Return whether anything was looked at that this kind of plugin is for."""
+        own = {check.name for check in self.checks if check.of_kind}
+        looked_at = [result for result in self.results if result.check in own]
+        if looked_at and all(result.status == "skipped" for result in looked_at):
+            why = looked_at[0].reason
+            return Result(
+                SKIPPED_ALL,
+                "failed",
+                f"every check of a {self.subject.kind.name} was skipped, so nothing is known of it: {why}; expected "
+                "some that look at it. Provide what they lack (files, options, another dataset)",
+            )
+        return Result(SKIPPED_ALL, "passed")
+
+
+def perform_all(
+    target: Target,
+    expected_failures: Mapping[str, str] | None = None,
+    dataset: str = "digits",
+    device: str = "cpu",
+    kind: str | None = None,
+) -> Iterator[Result]:
+    """Yield the results of every check of a target, as they come. Raises nothing but what stops the process."""
+    expected = dict(expected_failures or {})
+    started = time.perf_counter()
+    try:
+        session = Session(find(target, kind), dataset, device)
+    except (Exception, SystemExit) as error:
+        yield Result(LOADS, "failed", printable(error, 1000), time.perf_counter() - started)
+        return
+    yield Result(LOADS, "passed", seconds=time.perf_counter() - started)
+    for check in session.checks:
+        yield judged(session.perform(check), expected)
+    yield judged(session.closing(), expected)
+    if unknown := _unknown(expected, [check.name for check in session.checks]):
+        yield unknown
+
+
+def judged(result: Result, expected: Mapping[str, str]) -> Result:
+    """Return a result in the light of what was expected: a failure that was, or a pass that was not."""
+    if result.check not in expected or result.status == "skipped":
+        return result
+    why = expected[result.check]
+    if result.status == "failed":
+        return Result(result.check, "expected failure", f"{why} ({result.reason})", result.seconds)
+    return Result(
+        result.check,
+        "unexpected pass",
+        f"expected to fail ({why}), and it passed; expected failures are strict. Take it out of expected_failures.",
+        result.seconds,
+    )
+
+
+def _unknown(expected: Mapping[str, str], known: list[str]) -> Result | None:
+    """Return the result for failures that were expected of checks there are none of."""
+    for name in expected:
+        if name not in (*known, SKIPPED_ALL):
+            reason = f"a failure of {printable(name)!r} is expected, and there is no such check for this target."
+            return Result(
+                "expected-failures", "failed", f"{reason}{did_you_mean(name, known)} See: genbench check --list"
+            )
+    return None
+
+
+def check(
+    target: Target,
+    expected_failures: Mapping[str, str] | None = None,
+    *,
+    dataset: str = "digits",
+    device: str = "cpu",
+    kind: str | None = None,
+) -> Verdict:
+    """Check a plugin; return the result of every check, and never raise.
+
+    Args:
+        target: a registered name with options ("vae[epochs=20]"), "module:Class", "FILE.py:Class", or a class.
+        expected_failures: reasons, by the names of checks that are known to fail; one that passes then counts as wrong.
+        dataset: the real images that show whether a model learns, and what metrics and extractors are tried on.
+        device: what to train and score on.
+        kind: the kind that is meant where a name has several: model, metric, dataset, extractor or engine.
+    """
+    label = target if isinstance(target, str) else target.__name__
+    return Verdict(label, tuple(perform_all(target, expected_failures, dataset, device, kind)))

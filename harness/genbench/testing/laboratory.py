@@ -1,0 +1,188 @@
+"""Models trained and sampled in memory as the harness does it in trials, briefly, and shared between checks."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from genbench.api import Model, Space, Split, TrainingData
+from genbench.data.folders import cache_folder
+from genbench.data.prepare import Prepared, prepare
+from genbench.errors import Unsupported
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolver
+from genbench.store.sealed import SealedFolder
+from genbench.testing.images import SPACES, training_data
+from genbench.testing.outcomes import CheckSkipped, fail
+from genbench.testing.subject import Subject
+from genbench.trial import sampling, seeding, state, surroundings
+from genbench.trial.checkpoints import Keeper, modules
+from genbench.trial.spec import NO_BUDGET, Budget
+from genbench.trial.training import TrainingRun
+
+EPOCHS = 3
+"""Epochs of each loop of a brief training."""
+
+LOOPS = 1_000
+"""Loops of one fit after which it is taken to go on for ever."""
+
+LONG = Budget(steps=600)
+"""The bound on the one training that has to learn something."""
+
+
+class KitRun(TrainingRun):
+    """What fit is handed here: a run whose loops end early, and which knows whether it is inside one."""
+
+    def __init__(self, seed: int, device: torch.device, epochs: int | None = EPOCHS, **more: Any) -> None:
+        super().__init__(seed, device, **more)
+        self.inside = False
+        self._epochs = epochs
+        self._loops = 0
+
+    def batches(self, data: Any, size: int, epochs: int) -> Iterator[Any]:
+        """Yield batches as the harness's run does, for some epochs at most."""
+        self._loops += 1
+        if self._loops > LOOPS:
+            fail(
+                f"fit began its {self._loops}th loop over run.batches",
+                "an end of it, also where a budget has run out",
+                "Do not repeat loops until something is reached: run.batches yields nothing once the budget is spent.",
+            )
+        for batch in super().batches(data, size, epochs if self._epochs is None else min(epochs, self._epochs)):
+            self.inside = True
+            try:
+                yield batch
+            finally:
+                self.inside = False
+
+
+class Laboratory:
+    """Trains the models that the checks of one subject look at; what several look at, once.
+
+    dataset is the name of the real images that show whether something is learned; device what everything runs on.
+    """
+
+    def __init__(self, subject: Subject, dataset: str = "digits", device: torch.device | str = "cpu") -> None:
+        self.subject = subject
+        self.device = torch.device(device)
+        self.dataset = dataset
+        self._brief: dict[Space, Model] = {}
+
+    # Real images
+
+    @cached_property
+    def data(self) -> Prepared:
+        """Return the real images, prepared."""
+        source = Resolver(load_registry(), cache_folder()).resolve("dataset", self.dataset)
+        return prepare(source.instantiate(), source.identity)
+
+    def split(self, name: Any) -> Split[Tensor]:
+        """Return a split of the real images, its tensors private to the caller."""
+        return self.data.split(name, self.device)
+
+    # Training
+
+    @contextlib.contextmanager
+    def surroundings(self) -> Iterator[None]:
+        """Be in what a trial runs in: deterministic, one thread, and nothing that a plugin changes stays."""
+        with surroundings.unchanged(), surroundings.deterministic(self.subject.is_builtin, threads=1):
+            yield
+
+    def built(self, space: Space, seed: int = 0, model: Model | None = None) -> Model:
+        """Return a new model, or the one given, built for a space."""
+        made: Model = self.subject.make() if model is None else model
+        with self.surroundings(), seeding.seeded(seed, "init"):
+            made.build(space, self.device)
+        return made
+
+    def fit(self, model: Model, data: TrainingData, run: KitRun, seed: int = 0) -> KitRun:
+        """Fit a built model; return its run, with the log's last line written."""
+        with self.surroundings(), seeding.seeded(seed, "fit"):
+            model.fit(data, run)
+        run.end_epoch()
+        return run
+
+    def run(self, seed: int = 0, budget: Budget = NO_BUDGET, keeper: Keeper | None = None, **more: Any) -> KitRun:
+        """Return the run of a brief training."""
+        return KitRun(seed, self.device, budget=budget, keeper=keeper, **more)
+
+    def trained_briefly(self, space: Space) -> Model:
+        """Return a model trained for a few epochs on made images; the same one at each call. Raises Unsupported."""
+        if space not in self._brief:
+            model = self.built(space)
+            self.fit(model, self.on_device(training_data(space)), self.run())
+            self._brief[space] = self.evaluating(model)
+        return self._brief[space]
+
+    @cached_property
+    def home(self) -> Space:
+        """Return the first space that the model does not refuse. Raises CheckSkipped where it refuses all."""
+        refusals = []
+        for space in SPACES:
+            try:
+                self.trained_briefly(space)
+            except Unsupported as refusal:
+                refusals.append(str(refusal))
+            else:
+                return space
+        raise CheckSkipped(f"it refuses every space it is tried on: {refusals[0]}")
+
+    @cached_property
+    def trained(self) -> Model:
+        """Return a model trained on real images, for 600 steps at most. Raises CheckSkipped where it refuses them."""
+        try:
+            model = self.built(self.data.space)
+        except Unsupported as refusal:
+            raise CheckSkipped(f"it refuses {self.dataset}: {refusal}") from refusal
+        data = TrainingData(self.split("train"), self.split("valid"), self.data.space)
+        self.fit(model, data, self.run(epochs=None, budget=LONG))
+        return self.evaluating(model)
+
+    def on_device(self, data: TrainingData) -> TrainingData:
+        """Return training data on the laboratory's device."""
+        return TrainingData(self._moved(data.train), self._moved(data.valid), data.space)
+
+    def _moved(self, split: Split[Tensor]) -> Split[Tensor]:
+        labels = split.labels
+        return Split(split.images.to(self.device), None if labels is None else labels.to(self.device))
+
+    # Sampling
+
+    def evaluating(self, model: Model) -> Model:
+        """Return a model with its modules in eval mode, as samples are always drawn."""
+        for module in modules(model):
+            module.eval()
+        return model
+
+    @torch.no_grad()
+    def sample(self, model: Model, n: int, seed: int = 0) -> Tensor:
+        """Return n samples, with all randomness from a stream of this seed. What they are like is not looked at."""
+        with self.surroundings(), seeding.seeded(seed, "sample", 0):
+            return model.sample(n, seeding.stream(seed, "sample", 0, device=self.device))
+
+    def draw(self, model: Model, space: Space, batches: range, seed: int = 0) -> Tensor:
+        """Return batches of samples as a trial draws them, each from a stream of its own."""
+        with self.surroundings(), scratch() as folder:
+            return sampling.Drawing(model, space, seed, self.device).draw(batches, SealedFolder(folder))
+
+    def restored(self, model: Model, space: Space) -> Model:
+        """Return a fresh build with the stored state of a model: what a trial samples from."""
+        with scratch() as folder:
+            state.save(model, folder / "model.safetensors", optimisers=False)
+            fresh = self.built(space)
+            state.restore(fresh, folder / "model.safetensors", self.device)
+        return self.evaluating(fresh)
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield an empty folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="genbench-check-") as folder:
+        yield Path(folder)

@@ -1,0 +1,206 @@
+"""What every metric must hold: finite, true to its direction, blind to order, and to the test split in selection."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+
+from genbench.api import Score
+from genbench.errors import GenbenchError, printable
+from genbench.registry.plugins import describe
+from genbench.testing.fingerprint import changed, of_tensors
+from genbench.testing.laboratory import Laboratory
+from genbench.testing.outcomes import CheckSkipped, fail
+from genbench.testing.scoring import Scoring
+
+NOISE = (0.0, 0.3, 0.6, 1.0)
+"""Shares of noise in the samples that a metric must find worse and worse."""
+
+
+def check_finite(laboratory: Laboratory) -> None:
+    """Real images get a genbench.Score of finite numbers."""
+    scoring = Scoring(laboratory)
+    score = scoring.score(scoring.real)
+    if not isinstance(score, Score):
+        fail(f"evaluate returned {type(score).__name__}", "a genbench.Score", "Return genbench.Score(value, ...).")
+    numbers = {"value": score.value, "stderr": score.stderr, **score.extras}
+    for name, number in numbers.items():
+        plain = number is None if name == "stderr" else False
+        if not plain and not (isinstance(number, int | float) and math.isfinite(number)):
+            fail(
+                f"{name} of real images is {printable(repr(number), 60)}",
+                "a finite Python number",
+                "End with .item(), and look for 0/0, log(0) and square roots of rounding errors.",
+            )
+    if score.stderr is not None and score.stderr < 0:
+        fail(f"stderr is {score.stderr:g}", "0 or more", "Return a standard error, not a signed difference.")
+
+
+def check_words(laboratory: Laboratory) -> None:
+    """title, unit, direction and the protocol in words are there for the tables."""
+    metric = Scoring(laboratory).metric
+    for name in ("title", "unit"):
+        if not isinstance(getattr(metric, name, None), str) or not getattr(metric, name).strip():
+            fail(f"{name} is missing", "a text for the table's head", f'Declare {name}: ClassVar[str] = "...".')
+    if not isinstance(getattr(metric, "higher_is_better", None), bool):
+        fail("higher_is_better is missing", "True or False", "Declare higher_is_better: ClassVar[bool].")
+    if not isinstance(metric.describe(), str):
+        fail("describe() returns no text", "the protocol in words", "Return it, or leave describe to the base class.")
+
+
+def check_direction(laboratory: Laboratory) -> None:
+    """Real images beat noise, and the more noise is mixed into them, the worse they score."""
+    scoring = Scoring(laboratory)
+    values = [scoring.score(scoring.noisy(share)).value for share in NOISE]
+    sign = 1 if scoring.metric.higher_is_better else -1
+    told = ", ".join(f"{value:.4g}" for value in values)
+    better = "higher" if sign > 0 else "lower"
+    if not sign * values[0] > sign * values[-1]:
+        fail(
+            f"{better} is better, and real images score {values[0]:.4g}, noise {values[-1]:.4g}",
+            "real images to beat noise",
+            "Turn higher_is_better, or the sign of the value.",
+        )
+    for cleaner, noisier in itertools.pairwise(values):
+        if sign * noisier > sign * cleaner + 1e-6 * abs(cleaner):
+            fail(
+                f"with noise of {', '.join(f'{share:.0%}' for share in NOISE)} real images score {told}",
+                "worse with each step",
+                "Where that is in a metric's nature, expect this failure and say why: expected_failures.",
+            )
+
+
+def check_order_is_irrelevant(laboratory: Laboratory) -> None:
+    """The order of samples does not matter."""
+    scoring = Scoring(laboratory)
+    x = scoring.noisy(0.3)
+    order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1)).to(x.device)
+    value, other = scoring.score(x).value, scoring.score(x[order]).value
+    if not math.isclose(value, other, rel_tol=1e-4, abs_tol=1e-6):
+        fail(
+            f"the same samples in another order score {other:.6g} in place of {value:.6g}",
+            "the same to four digits",
+            "Treat samples as a set: where parts are formed, draw them from evaluation.generator and average.",
+        )
+
+
+def check_seed_decides_value(laboratory: Laboratory) -> None:
+    """The same seed gives the same value to the bit."""
+    scoring = Scoring(laboratory)
+    x = scoring.noisy(0.3)
+    value, again = scoring.score(x).value, scoring.score(x).value
+    if value != again:
+        fail(
+            f"the same samples and seed score {value!r}, then {again!r}",
+            "the same bits",
+            "Take all randomness from evaluation.generator, and keep nothing from call to call.",
+        )
+
+
+def check_inputs_untouched(laboratory: Laboratory) -> None:
+    """Scoring changes neither samples nor images."""
+    scoring = Scoring(laboratory)
+    x, images = scoring.noisy(0.3), scoring.images()
+    before = of_tensors(samples=x, **images.splits)
+    scoring.score(x, images)
+    if names := changed(before, of_tensors(samples=x, **images.splits)):
+        fail(
+            f"evaluate changed {', '.join(names)}",
+            "inputs as they were: other metrics share them",
+            "Work on copies: x = x - mean, never x -= mean.",
+        )
+
+
+def check_refuses_nan(laboratory: Laboratory) -> None:
+    """Samples that hold NaN are refused in words."""
+    scoring = Scoring(laboratory)
+    x = scoring.real.clone()
+    x[len(x) // 2] = math.nan
+    try:
+        value = scoring.score(x).value
+    except (GenbenchError, ValueError) as error:
+        if len(str(error).split()) < 3:
+            fail(f"NaN is refused with {str(error)!r}", "words", "Say that samples are not finite, and how many.")
+    else:
+        fail(
+            f"samples that hold NaN score {value:g}",
+            "a refusal",
+            "Raise ValueError where samples are not finite: one NaN must not pass for a number, or for another image.",
+        )
+
+
+def check_refuses_too_few(laboratory: Laboratory) -> None:
+    """So few samples that nothing can be said are refused in words; else the value is finite."""
+    subject = laboratory.subject
+    if "samples" not in subject.options:
+        raise CheckSkipped("it has no option samples")
+    try:
+        scoring = Scoring(laboratory, count=1)
+        value = scoring.score(scoring.real).value
+    except (GenbenchError, ValueError) as error:
+        if len(str(error).split()) < 3:
+            fail(
+                f"one sample is refused with {str(error)!r}", "words", "Say how many there are, and how many it needs."
+            )
+    except CheckSkipped:
+        raise
+    except Exception as error:
+        fail(
+            f"one sample ends in {describe(error)}",
+            "ValueError that says how many samples are needed",
+            "Look at the number of samples first, or bound the option: samples: Annotated[int, Ge(2)].",
+        )
+    else:
+        if not math.isfinite(value):
+            fail(
+                f"one sample scores {value}", "a number, or a refusal", "Raise ValueError that says how many it needs."
+            )
+
+
+def check_stderr_shrinks(laboratory: Laboratory) -> None:
+    """The error bar shrinks as 1/√n, where there is one: four times the images halve it."""
+    small, large = Scoring(laboratory, COUNT_SMALL), Scoring(laboratory, 4 * COUNT_SMALL)
+    errors = [scoring.score(scoring.noisy(0.3)).stderr for scoring in (small, large)]
+    if errors[0] is None or errors[1] is None:
+        raise CheckSkipped("it gives no standard error")
+    if not 1.3 < errors[0] / max(errors[1], 1e-300) < 3.1:
+        fail(
+            f"stderr is {errors[0]:.4g} with {COUNT_SMALL} images and samples, {errors[1]:.4g} with four times as many",
+            "about half",
+            "A standard error is a deviation divided by √n, not the deviation itself; else return None.",
+        )
+
+
+COUNT_SMALL = 100
+
+
+def check_selection_never_reads_test(laboratory: Laboratory) -> None:
+    """Scored against validation images, as in selection and tuning, it does not look at the test split."""
+    scoring = Scoring(laboratory)
+    plain, other = scoring.images(), scoring.images()
+    other.splits["test"] = type(other.splits["test"])(other.splits["test"].images.flip(0) / 2)
+    x = scoring.noisy(0.3)
+    value, changed_value = (scoring.score(x, images, "valid").value for images in (plain, other))
+    if plain.reads["test"] or value != changed_value:
+        fail(
+            "scored against the validation split, it reads the test split",
+            "evaluation.target alone, which is test or valid as the run demands",
+            "Use evaluation.target for what is scored against, and evaluation.valid or train for what is chosen.",
+        )
+
+
+FORM = (check_words,)
+
+CHECKS = (
+    check_finite,
+    check_direction,
+    check_order_is_irrelevant,
+    check_seed_decides_value,
+    check_inputs_untouched,
+    check_refuses_nan,
+    check_refuses_too_few,
+    check_stderr_shrinks,
+    check_selection_never_reads_test,
+)

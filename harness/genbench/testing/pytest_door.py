@@ -1,0 +1,88 @@
+"""The checks as tests of pytest, one for each, with failures that are expected marked strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from genbench.testing.kit import Check, Session
+from genbench.testing.outcomes import CheckFailed, Result
+from genbench.testing.subject import Target, find
+
+if TYPE_CHECKING:
+    import pytest
+
+Expected = Mapping[Target, Mapping[str, str]]
+
+
+def parametrize_with_checks(
+    targets: Sequence[Target],
+    *,
+    expected_failures: Expected | None = None,
+    dataset: str = "digits",
+    device: str = "cpu",
+) -> pytest.MarkDecorator:
+    """Return a decorator that makes a test of every check of every target: `def test_conformance(check): check()`.
+
+    expected_failures gives, by target, the reasons for checks that are known to fail; they are marked xfail, strictly.
+    The ids are "target-check". See `genbench.testing.check` for what a target may be.
+    """
+    import pytest
+
+    cases = [
+        case
+        for target in targets
+        for case in _cases(target, (expected_failures or {}).get(target, {}), dataset, device)
+    ]
+    return pytest.mark.parametrize("check", cases)
+
+
+def _cases(target: Target, expected: Mapping[str, str], dataset: str, device: str) -> Iterator[Any]:
+    import pytest
+
+    label = target if isinstance(target, str) else target.__name__
+    try:
+        session = Session(find(target), dataset, device)
+    except Exception as error:
+        yield pytest.param(_raiser(str(error)), id=f"{label}-loads")
+        return
+    unknown = set(expected) - {check.name for check in session.checks}
+    if unknown:
+        raise ValueError(f"no check of {label} is named {', '.join(sorted(unknown))}. See: genbench check --list")
+    for check in session.checks:
+        marks = [pytest.mark.xfail(strict=True, reason=expected[check.name])] if check.name in expected else []
+        yield pytest.param(_performer(session, check), id=f"{label}-{check.name}", marks=marks)
+    yield pytest.param(_closer(session), id=f"{label}-not-everything-skipped")
+
+
+class _Test:
+    """What a test is handed: called, it passes, fails or skips. Prints as the check's name."""
+
+    def __init__(self, name: str, perform: Any) -> None:
+        self.__name__ = name
+        self._perform = perform
+
+    def __call__(self) -> None:
+        """Perform the check. Raises CheckFailed, or what skips a test."""
+        import pytest
+
+        result: Result = self._perform()
+        if result.status == "skipped":
+            pytest.skip(result.reason)
+        if result.status == "failed":
+            raise CheckFailed(f"{result.check}: {result.reason}")
+
+    def __repr__(self) -> str:
+        return f"<check {self.__name__}>"
+
+
+def _performer(session: Session, check: Check) -> _Test:
+    return _Test(check.name, lambda: session.perform(check))
+
+
+def _closer(session: Session) -> _Test:
+    return _Test("not-everything-skipped", session.closing)
+
+
+def _raiser(reason: str) -> _Test:
+    return _Test("loads", lambda: Result("loads", "failed", reason))

@@ -1,0 +1,229 @@
+"""What every model must hold when it is trained: what it keeps, what it leaves alone, and how it can be interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.optimizer import register_optimizer_step_post_hook
+
+from genbench.api import Model, TrainingData
+from genbench.errors import Interrupted, NotFitted
+from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma, log_likelihoods
+from genbench.registry.plugins import describe
+from genbench.store.sealed import SealedFolder
+from genbench.testing.fingerprint import changed, fingerprints, of_state, of_tensors
+from genbench.testing.images import training_data
+from genbench.testing.laboratory import KitRun, Laboratory, scratch
+from genbench.testing.outcomes import CheckSkipped, fail
+from genbench.testing.process import ask
+from genbench.trial import sampling, state
+from genbench.trial.checkpoints import Checkpoints
+from genbench.trial.spec import Budget
+
+SAMPLES = 1000
+"""Samples that the one real training is judged by."""
+
+
+def check_learned_state_is_named(laboratory: Laboratory) -> None:
+    """What fit learns lives in attributes ending in _, of kinds that can be stored."""
+    model = laboratory.built(laboratory.home)
+    before = _plain_attributes(model)
+    laboratory.fit(model, _data(laboratory), laboratory.run())
+    if names := changed(before, _plain_attributes(model)):
+        fail(
+            f"fit changed {', '.join(names)}, which is no state: it is lost when a model is stored",
+            "learned state in attributes that end in _, options and what build makes left alone",
+            f"Rename {names[0]} to {names[0].strip('_')}_, or make it in build.",
+        )
+    try:
+        of_state(model)
+    except TypeError as error:
+        fail(str(error), "state that can be stored", "Keep tensors, modules, numbers and text.")
+
+
+def _plain_attributes(model: Model) -> dict[str, str]:
+    """Return a digest of each attribute that is no learned state: of its values, or of how it prints."""
+    found: dict[str, str] = {}
+    for name, value in vars(model).items():
+        if name not in state.learned(model):
+            try:
+                found |= fingerprints({name: value})
+            except TypeError:
+                found[name] = repr(value) if dataclasses.is_dataclass(value) else type(value).__qualname__
+    return found
+
+
+def check_fit_leaves_data(laboratory: Laboratory) -> None:
+    """Training does not change the images and labels it is given."""
+    data = _data(laboratory)
+    before = of_tensors(data=data)
+    laboratory.fit(laboratory.built(laboratory.home), data, laboratory.run())
+    if names := changed(before, of_tensors(data=data)):
+        fail(f"fit changed {', '.join(names)}", "data as they were", "Work on copies: x = x - mean, never x -= mean.")
+
+
+def check_second_fit_forgets(laboratory: Laboratory) -> None:
+    """Built and fitted a second time, a model comes to what a new one comes to."""
+    used = _fitted(laboratory, laboratory.subject.make(), seed=0)
+    used = _fitted(laboratory, used, seed=1)
+    new = _fitted(laboratory, laboratory.subject.make(), seed=1)
+    if names := changed(of_state(new), of_state(used)):
+        fail(
+            f"after a second build and fit, {', '.join(names)} differs from a new model's",
+            "nothing left of the first fit",
+            "Set every attribute that ends in _ in build, or at the beginning of fit.",
+        )
+
+
+def _fitted(laboratory: Laboratory, model: Model, seed: int) -> Model:
+    laboratory.built(laboratory.home, seed, model)
+    laboratory.fit(model, _data(laboratory, seed), laboratory.run(seed), seed)
+    return model
+
+
+def _data(laboratory: Laboratory, seed: int = 0) -> TrainingData:
+    return laboratory.on_device(training_data(laboratory.home, seed))
+
+
+def check_new_process_samples_the_same(laboratory: Laboratory) -> None:
+    """Stored, and restored in a new process, a model gives the same samples."""
+    space, n = laboratory.home, 7
+    here = laboratory.trained_briefly(space)
+    fresh = Laboratory(laboratory.subject)  # on the CPU, where a new process samples
+    with scratch() as folder:
+        state.save(here, folder / "model", optimisers=False)
+        files = {"model": str(folder / "model"), "drawn": str(folder / "x")}
+        ask(laboratory.subject, "samples", n=n, space=dataclasses.asdict(space), **files)
+        there = sampling.load_shards([folder / "x"])
+    sampled = fresh.sample(here, n) if laboratory.device.type == "cpu" else fresh.sample(fresh.restored(here, space), n)
+    if not torch.equal(sampled, there):
+        gap = (sampled - there).abs().max().item()
+        fail(
+            f"samples differ by up to {gap:g} once the model is stored and restored in a new process",
+            "the same bits",
+            "Keep all that sample reads in attributes ending in _, or make it in build from the options.",
+        )
+
+
+def check_resumes_bit_for_bit(laboratory: Laboratory) -> None:
+    """Interrupted after any step and taken up again, training comes to the same bits as without interruption."""
+    whole = laboratory.built(laboratory.home)
+    steps = laboratory.fit(whole, _data(laboratory), laboratory.run()).step
+    if steps == 0:
+        raise CheckSkipped("its fit does not use run.batches: interrupted, it is begun anew")
+    for step in sorted({1, (steps + 1) // 2, steps}):
+        resumed = _interrupted_and_resumed(laboratory, step)
+        if names := changed(of_state(whole), of_state(resumed)):
+            fail(
+                f"interrupted after step {step} of {steps} and resumed, {', '.join(names)} differs",
+                "the same bits as without interruption",
+                "What changes while run.batches loops must live in attributes ending in _; noise must come from "
+                "run.generator; what stands before a loop must come out the same when it is done again.",
+            )
+
+
+def _interrupted_and_resumed(laboratory: Laboratory, step: int) -> Model:
+    data = _data(laboratory)
+    parts = [data.train.images, data.valid.images]
+    with scratch() as folder:
+        for stopped in (True, False):
+            model = laboratory.built(laboratory.home)
+            kept = Checkpoints(SealedFolder(folder), model, laboratory.device, every=0, data=parts)
+            runs: list[KitRun] = []
+            runs.append(laboratory.run(keeper=kept, stop=_stop_after(runs, step) if stopped else lambda: False))
+            with contextlib.suppress(Interrupted):
+                laboratory.fit(model, data, runs[0])
+    return model
+
+
+def _stop_after(runs: list[KitRun], step: int) -> Any:
+    """Return what asks the run in a list to stop after a step."""
+    return lambda: runs[0].step >= step
+
+
+def check_budget(laboratory: Laboratory) -> None:
+    """A budget ends training early, in whatever loop, and what was trained so far samples."""
+    for steps in (1, 2):
+        model, run = laboratory.built(laboratory.home), laboratory.run(budget=Budget(steps=steps))
+        with _steps_outside(run) as outside:
+            try:
+                laboratory.fit(model, _data(laboratory), run)
+                laboratory.sample(laboratory.evaluating(model), 2)
+            except Exception as error:
+                fail(
+                    f"with a budget of {steps} steps it raised {describe(error)}",
+                    "a model that samples, however early training ends",
+                    "A loop over run.batches may end after any step, or have none: rely on no local made inside it.",
+                )
+        if outside:
+            fail(
+                f"with a budget of {steps} steps, an optimiser took {len(outside)} steps outside run.batches",
+                "none: nothing else can be bounded, logged and resumed",
+                "Loop over run.batches (epochs, size and order are its business), and step inside that loop.",
+            )
+
+
+@contextlib.contextmanager
+def _steps_outside(run: KitRun) -> Iterator[list[object]]:
+    """Yield a list that grows by one for each step of any optimiser outside the run's loops."""
+    outside: list[object] = []
+
+    def watch(optimiser: object, *_: Any) -> None:
+        if not run.inside:
+            outside.append(type(optimiser))
+
+    handle = register_optimizer_step_post_hook(watch)
+    try:
+        yield outside
+    finally:
+        handle.remove()
+
+
+def check_learns(laboratory: Laboratory) -> None:
+    """Trained on real images, it beats its untrained self (Parzen log-likelihood of validation images)."""
+    trained = _likelihoods(laboratory, laboratory.sample(laboratory.trained, SAMPLES))
+    untrained = _likelihoods(laboratory, _untrained_samples(laboratory))
+    gain = trained - untrained  # (n,) nats, paired by image
+    error = gain.std().item() / len(gain) ** 0.5
+    if not gain.mean().item() > 1 + 3 * error:
+        fail(
+            f"trained it gives validation images {trained.mean().item():.1f} nats, untrained "
+            f"{untrained.mean().item():.1f} (difference {gain.mean().item():.1f} ± {error:.1f})",
+            "clearly more",
+            "Look whether the loss falls (log.jsonl of a trial), and whether sample uses what fit learnt.",
+        )
+
+
+def _untrained_samples(laboratory: Laboratory) -> Tensor:
+    """Return samples of a model that was only built; noise within the bounds where there are none before fit."""
+    space = laboratory.data.space
+    try:
+        return laboratory.sample(laboratory.evaluating(laboratory.built(space)), SAMPLES)
+    except NotFitted:
+        low, high = space.bounds
+        noise = torch.rand(SAMPLES, *space.shape, generator=torch.Generator().manual_seed(0))
+        return (low + (high - low) * noise).to(laboratory.device)
+
+
+def _likelihoods(laboratory: Laboratory, samples: Tensor) -> Tensor:
+    """Return the log density of each image of one half of validation, sigma chosen by the other, (n,)."""
+    images = laboratory.split("valid").images
+    half = len(images) // 2
+    sigma = choose_sigma(samples, images[:half], PAPER_SIGMAS).sigma
+    return log_likelihoods(samples, images[half:], [sigma])[0]
+
+
+CHECKS = (
+    check_learned_state_is_named,
+    check_fit_leaves_data,
+    check_second_fit_forgets,
+    check_new_process_samples_the_same,
+    check_resumes_bit_for_bit,
+    check_budget,
+    check_learns,
+)

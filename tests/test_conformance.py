@@ -1,0 +1,69 @@
+"""Every built-in plugin holds what the kit asks of a third party's."""
+
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from genbench.registry.plugins import BUILTIN, load_registry
+from genbench.testing import check, parametrize_with_checks
+
+KINDS = ("model", "metric", "extractor", "engine")
+NAMES = [
+    entry.name
+    for kind in KINDS
+    for entry in load_registry().entries(kind)
+    if entry.plugin.distribution == BUILTIN
+]  # fmt: skip
+
+
+@parametrize_with_checks([*NAMES, "digits"])
+def test_built_in(check) -> None:
+    check()
+
+
+def images(n: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, 6, 5), np.uint8)
+
+
+@pytest.fixture
+def npz(tmp_path: Path) -> str:
+    labels = {"y_train": np.arange(40) % 3, "y_test": np.arange(12) % 3}
+    np.savez(tmp_path / "mine.npz", x_train=images(40, 0), x_test=images(12, 1), **labels)
+    return f"npz:{tmp_path / 'mine.npz'}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> str:
+    for split, n in (("train", 40), ("test", 12)):
+        for i, image in enumerate(images(n, n)):
+            place = tmp_path / "pictures" / split / f"class-{i % 3}"
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(place / f"{i}.png")
+    return f"folder:{tmp_path / 'pictures'}"
+
+
+@pytest.mark.parametrize("source", ["npz", "folder"])
+def test_datasets_of_ones_own(source: str, request: pytest.FixtureRequest) -> None:
+    verdict = check(request.getfixturevalue(source))
+    assert verdict.ok, verdict.failures
+
+
+def test_the_real_mnist(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENBENCH_DATA", str(real_data))
+    verdict = check("mnist")
+    assert verdict.ok, verdict.failures
+    assert {result.check for result in verdict if result.status == "skipped"} <= {"works-on-cuda"}
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
+def test_a_dataset_without_its_files_has_not_been_checked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: object) -> None:
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    (failure,) = check(name).failures
+    assert failure.check == "not-everything-skipped"
+    assert "its files are not here" in failure.reason

@@ -1,0 +1,228 @@
+"""The conformance kit itself: what is sound passes, and every check catches a plugin that breaks it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import broken_plugins
+import pytest
+import torch
+
+from genbench import testing
+from genbench.cli import main
+from genbench.testing.kit import Session, all_checks, judged
+from genbench.testing.outcomes import Result
+from genbench.testing.subject import find
+
+ELSEWHERE = {"registering-is-light"}
+"""Checks that are broken by an installed plugin, in a test of their own."""
+
+
+def performed(session: Session, name: str) -> Result:
+    """Return the result of one check; of the closing one, after all others."""
+    if name != "not-everything-skipped":
+        return session.perform(next(check for check in session.checks if check.name == name))
+    for check in session.checks:
+        session.perform(check)
+    return session.closing()
+
+
+@pytest.mark.parametrize(
+    "cls", [broken_plugins.Steady, broken_plugins.Nearest, broken_plugins.Stripes, broken_plugins.Plain]
+)
+def test_a_sound_plugin_passes_every_check(cls: type) -> None:
+    verdict = testing.check(cls)
+    assert verdict.ok, [f"{result.check}: {result.reason}" for result in verdict.failures]
+    assert {result.check for result in verdict if result.status == "skipped"} <= {
+        "registering-is-light",
+        "works-on-cuda",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "cls", "saying"), broken_plugins.BROKEN, ids=lambda value: getattr(value, "__name__", None)
+)
+def test_a_broken_plugin_is_caught_by_the_check_named_for_it(name: str, cls: type, saying: str) -> None:
+    if name == "works-on-cuda" and not torch.cuda.is_available():
+        pytest.skip("no CUDA device is here")
+    result = performed(Session(find(cls)), name)
+    assert result.status == "failed"
+    assert re.search(saying, result.reason), result.reason
+
+
+def test_every_check_has_a_plugin_that_breaks_it() -> None:
+    names = {check.name for checks in all_checks().values() for check in checks} | {"not-everything-skipped"}
+    assert {name for name, *_ in broken_plugins.BROKEN} | ELSEWHERE == names
+
+
+def test_every_check_says_what_it_asks_for() -> None:
+    for checks in all_checks().values():
+        for check in checks:
+            assert re.fullmatch(r"[A-Zx][^\n]+\.", check.summary) or check.summary[0].islower(), check.name
+
+
+def test_registering_must_be_light(toy: str) -> None:
+    result = performed(Session(find("toy")), "registering-is-light")
+    assert result.status == "failed"
+    assert result.reason.startswith("registering toy imports torch, numpy; expected nothing heavy")
+    assert 'register it by text: "genbench_toy:Toy"' in result.reason
+
+
+# The first door: check()
+
+
+@pytest.mark.parametrize(
+    ("target", "saying"),
+    [
+        ("nothing-of-the-kind", "unknown model 'nothing-of-the-kind'"),
+        ("vaee", r"unknown model 'vaee'. Did you mean vae\?"),
+        ("parzn", r"unknown metric 'parzn'. Did you mean parzen\?"),
+        ("vae[latent=0]", "option latent is 0; expected int > 0"),
+        ("nowhere.at:All", "nowhere.at:All cannot be imported: ModuleNotFoundError"),
+        ("broken_plugins:Missing", "broken_plugins:Missing cannot be imported: AttributeError"),
+        ("broken_plugins:options", "broken_plugins:options is function; expected a class"),
+        ("broken_plugins:Split", "broken_plugins:Split is no plugin; expected a subclass of one of genbench.Model"),
+        (dict, "dict is no plugin"),
+        ("genbench.api:Model", "genbench.api:Model lacks build, fit, sample; expected what genbench.Model asks for"),
+    ],
+)  # fmt: skip
+def test_what_is_no_plugin_is_a_failure_and_raises_nothing(target: str | type, saying: str) -> None:
+    verdict = testing.check(target)
+    assert not verdict.ok
+    (result,) = verdict
+    assert (result.check, result.status) == ("loads", "failed")
+    assert re.search(saying, result.reason), result.reason
+
+
+def test_a_plugin_that_ends_everything_ends_its_check_alone() -> None:
+    class Leaves(broken_plugins.Plain):
+        """Leaves the interpreter."""
+
+        def features(self, images: torch.Tensor) -> torch.Tensor:
+            sys.exit(3)
+
+    results = {result.check: result for result in testing.check(broken_plugins.options(Leaves))}
+    assert results["features"].status == "failed"
+    assert "SystemExit: 3 (at test_testing_kit.py:" in results["features"].reason
+    assert results["digest"].status == "skipped"  # no other process could import it
+
+
+def test_options_are_checked_as_given() -> None:
+    verdict = testing.check("broken_plugins:Nearest")
+    assert verdict.ok
+    assert verdict.target == "broken_plugins:Nearest"
+    assert [result.check for result in testing.check("parzen[grid=paper,samples=100]").failures] == []
+
+
+def test_failures_can_be_expected_strictly() -> None:
+    as_told = testing.check(broken_plugins.Maps, {"features": "maps are meant", "batch-is-irrelevant": "no"})
+    told = {result.check: (result.status, result.ok) for result in as_told}
+    assert told["features"] == ("expected failure", True)
+    assert told["batch-is-irrelevant"] == ("unexpected pass", False)
+    reason = next(result.reason for result in as_told if result.check == "features")
+    assert reason.startswith("maps are meant (features of 64 images are (64, 1, 8, 8)")
+
+
+def test_a_failure_expected_of_no_check_is_wrong() -> None:
+    (failure,) = testing.check(broken_plugins.Plain, {"featurs": "typing"}).failures
+    assert "a failure of 'featurs' is expected, and there is no such check" in failure.reason
+    assert "Did you mean features?" in failure.reason
+
+
+def test_what_is_skipped_is_no_expected_failure() -> None:
+    assert judged(Result("x", "skipped", "why"), {"x": "because"}).status == "skipped"
+
+
+# The second door: pytest
+
+
+PROJECT = """
+import broken_plugins
+from genbench.testing import parametrize_with_checks
+
+@parametrize_with_checks(
+    [broken_plugins.Plain, broken_plugins.Maps, broken_plugins.BatchNormalised, "no-such-name"],
+    expected_failures={{broken_plugins.BatchNormalised: {expected}}},
+)
+def test_conformance(check):
+    check()
+"""
+
+
+def run_pytest(folder: Path, expected: str) -> str:
+    (folder / "test_it.py").write_text(PROJECT.format(expected=expected))
+    (folder / "pytest.ini").write_text(f"[pytest]\npythonpath = {Path(__file__).parent}\n")
+    command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", "."]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
+
+
+def test_checks_are_tests_with_strict_expected_failures(tmp_path: Path) -> None:
+    told = run_pytest(tmp_path, '{"batch-is-irrelevant": "the batch is the point", "features": "no reason"}')
+    for line in (
+        "PASSED test_it.py::test_conformance[Plain-features]",
+        "PASSED test_it.py::test_conformance[Plain-not-everything-skipped]",
+        "FAILED test_it.py::test_conformance[Maps-features]",
+        "XFAIL test_it.py::test_conformance[BatchNormalised-batch-is-irrelevant]",
+        "FAILED test_it.py::test_conformance[BatchNormalised-features]",
+        "FAILED test_it.py::test_conformance[no-such-name-loads]",
+        "[XPASS(strict)] no reason",
+    ):
+        assert line in told, told
+    assert "unknown model 'no-such-name'" in told
+
+
+def test_an_expected_failure_of_no_check_stops_the_collection(tmp_path: Path) -> None:
+    told = run_pytest(tmp_path, '{"featurs": "typing"}')
+    assert "ValueError: no check of BatchNormalised is named featurs. See: genbench check --list" in told
+
+
+# The third door: the command line
+
+
+def test_the_command_prints_each_check(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "pixels"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "pixels:"
+    assert lines[-1].endswith(" passed, 1 skipped")
+    assert [line.split()[:2] for line in lines[-3:-1]] == [["ok", "digest"], ["ok", "not-everything-skipped"]]
+
+
+def test_the_command_fails_where_a_check_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "broken_plugins:Maps", "broken_plugins:Plain"]) == 1
+    printed = capsys.readouterr().out
+    assert "FAILED    features " in printed
+    assert "features of 64 images are (64, 1, 8, 8)" in printed
+
+
+def test_the_command_takes_expected_failures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["check", "broken_plugins:BatchNormalised", "--expect", "batch-is-irrelevant=the batch is the point"]) == 0
+    )
+    assert "expected  batch-is-irrelevant" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "no plugin given; expected a name, MODULE:CLASS or FILE.py:CLASS. See: genbench list"),
+        (["pixels", "--expect", "features"], "--expect 'features': expected CHECK=REASON"),
+        (["pixels", "--device", "abacus"], "--device 'abacus': expected auto, cpu, cuda or cuda:N"),
+    ],
+)
+def test_wrong_use_of_the_command(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_command_lists_the_checks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "--list"]) == 0
+    printed = capsys.readouterr().out
+    for checks in all_checks().values():
+        for check in checks:
+            assert check.name in printed
+
+
+def test_importing_the_kit_is_light() -> None:
+    code = "import sys, genbench.testing; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
