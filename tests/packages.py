@@ -1,5 +1,8 @@
 """What the tests of whole plugin projects share: a project put where Python finds it, as an installation would."""
 
+import os
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -19,3 +22,17 @@ def install(project: Path, site: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.syspath_prepend(project / "src")
     monkeypatch.setenv("GENBENCH_PLUGINS", name)
     return name  # type: ignore[no-any-return]
+
+
+def run_own_tests(project: Path, site: Path) -> None:
+    """Run the tests of an installed project in a process of their own, with its own settings; warnings are errors."""
+    path = os.pathsep.join(map(str, [site, project / "src", *sys.path]))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", "."],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

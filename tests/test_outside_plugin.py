@@ -1,9 +1,6 @@
 """A whole package of somebody else's: listed, run and ranked beside the built-in plugins, and held by its own tests."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import packages
@@ -45,13 +42,4 @@ def test_it_ranks_beside_a_built_in_under_both_metrics(mixture: str, capsys: pyt
 
 @pytest.mark.slow
 def test_its_own_tests_pass(mixture: str, tmp_path: Path) -> None:
-    path = os.pathsep.join(map(str, [tmp_path / "site", PROJECT / "src", *sys.path]))
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
-        cwd=PROJECT,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    packages.run_own_tests(PROJECT, tmp_path / "site")

@@ -130,8 +130,7 @@ def test_the_metric_sees_what_it_says(fresh: str) -> None:
 def test_its_own_tests_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made("swirl", tmp_path)
     packages.install(folder, tmp_path / "site", monkeypatch)
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(map(str, [tmp_path / "site", folder / "src", *sys.path])))
-    tool(folder, "pytest", "-q", "-p", "no:cacheprovider", "-W", "error")
+    packages.run_own_tests(folder, tmp_path / "site")
 
 
 # What is refused -----------------------------------------------------------------------------------------------------
@@ -278,7 +277,7 @@ def test_the_command_says_what_it_made_and_what_to_type_next(tmp_path: Path, cap
         "  cd 'my plugins/swirl'",
         "  python -m pip install -e '.[dev]'",
         "  python -m pytest",
-        "  genbench check swirl",
+        "  genbench check swirl swirl-moments",
         "  genbench run --models swirl,vae --metric swirl-moments,parzen",
     ]
 

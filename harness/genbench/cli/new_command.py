@@ -39,6 +39,6 @@ def _next(project: scaffold.Project, folder: Path) -> list[str]:
         f"cd {printable(shlex.quote(str(folder)))}",
         "python -m pip install -e '.[dev]'",
         "python -m pytest",
-        f"genbench check {project.name}",
+        f"genbench check {project.name} {project.metric}",
         f"genbench run --models {project.name},vae --metric {project.metric},parzen",
     ]
