@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,17 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def aside_folder(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder beside the final one, gone afterwards unless it was renamed."""
+    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
+    aside.mkdir()
+    try:
+        yield aside
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 def is_aside(path: Path) -> bool:

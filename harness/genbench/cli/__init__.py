@@ -22,6 +22,7 @@ COMMANDS = {
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
     "check": "Check a plugin of yours against what the harness relies on.",
+    "new": "Make the project of a new plugin, with its tests.",
     "doctor": "Check the installation and its folders.",
 }
 """Each command with its summary, so that help loads none of the modules `genbench.cli.<command>_command`."""

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from genbench.api import Dataset, Space, Split, Splits
 from genbench.data.folders import cache_folder, data_folder
 from genbench.errors import DataError, GenbenchError, StoreError, printable
-from genbench.files import digest, read_record, sync_folder, write_record
+from genbench.files import aside_folder, digest, read_record, sync_folder, write_record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -260,18 +260,14 @@ def _wait_for(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _aside(folder: Path) -> Iterator[Path]:
-    """Yield an empty folder beside the final one, gone afterwards unless it was renamed."""
+    """Yield an empty folder beside the final one, once those that killed processes left are gone."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     for leftover in folder.parent.glob(f".{folder.name.rpartition('-')[0]}-*"):
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime > LEFTOVER_AGE:
                 shutil.rmtree(leftover, ignore_errors=True)
-    aside = folder.with_name(f".{folder.name}.{secrets.token_hex(8)}")
-    aside.mkdir()
-    try:
+    with aside_folder(folder) as aside:
         yield aside
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,1 @@
+"""A Gaussian mixture, and the distance to the nearest sample, for genbench; registered in `plugin`."""
