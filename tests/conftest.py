@@ -1,15 +1,18 @@
 """What every test gets: one thread per process set before torch is imported, folders of its own, and the real data."""
 
+import itertools
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 collect_ignore = ["outside_plugin"]  # a project of its own, with its own pytest
+COUNTER = itertools.count()
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +39,23 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.syspath_prepend(Path(__file__).parent / "toy_plugin")
     monkeypatch.setenv("GENBENCH_PLUGINS", "genbench-toy")
     return "genbench-toy"
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], str]:
+    """Return a function that installs a distribution of one module beside the built-in one, and returns its name."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    monkeypatch.delenv("GENBENCH_PLUGINS")
+
+    def make(distribution: str, source: str) -> str:
+        module = f"made_{distribution.replace('-', '_')}_{next(COUNTER)}"  # of its own: imported modules outlive a test
+        (site / f"{module}.py").write_text(source)
+        info = site / f"{distribution.replace('-', '_')}-2.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 2.0\n")
+        (info / "entry_points.txt").write_text(f"[genbench]\n{distribution}-point = {module}\n")
+        return module
+
+    return make

@@ -182,7 +182,7 @@ WRONG = [
     ("run --models toy@longer", "Did you mean long?"),
     ("run --models tooy", "Did you mean toy?"),
     ("run --models missing-class", "of genbench-toy is broken"),
-    ("run --models not-a-model", "is no subclass of genbench.Model"),
+    ("run --models not-a-model", "is a subclass of genbench.Metric, not of genbench.Model"),
     ("run --models plain-class", "is no dataclass"),
     ("run --models toy --metric parzn", "Did you mean parzen?"),
     ("run --models toy --metric parzen@papr", "Did you mean paper?"),

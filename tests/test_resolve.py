@@ -1,5 +1,6 @@
 """From a typed text to a plugin with all its options, remembered while its files are unchanged."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -57,7 +58,11 @@ def test_what_was_resolved_is_remembered_without_importing_the_plugin(toy: str, 
     )
     Resolver(load_registry(), tmp_path).resolve("model", "gan")
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={"GENBENCH_PLUGINS": ""}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "GENBENCH_PLUGINS": ""},
     )
     assert done.stdout == "False gan\n"
     assert Resolver(load_registry(), tmp_path).resolve("model", "toy[lr=0.5]") == first

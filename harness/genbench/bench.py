@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
@@ -24,11 +24,12 @@ from genbench.errors import RequestError, StoreError, printable
 from genbench.files import digest, write_text
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
-from genbench.ranking.scores import Collected, collect
+from genbench.ranking.scores import Collected, ScoreRow, collect
 from genbench.registry import names
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
+from genbench.trial.protocol import Protocol
 from genbench.trial.spec import NO_BUDGET, Budget, Target, TrialSpec
 
 if TYPE_CHECKING:
@@ -171,9 +172,12 @@ class _Overrides:
         self._taken: set[str] = set()
 
     def resolve(self, kind: str, texts: Iterable[str]) -> list[Resolved]:
-        """Return the plugins asked for, equal ones once."""
-        found = [self._resolve(kind, text) for text in texts]
-        return list({(r.label, digest(r.identity)): r for r in found}.values())
+        """Return the plugins asked for, equal ones once: of several labels, such as two paths of a file, the first."""
+        found: dict[str, Resolved] = {}
+        for text in texts:
+            resolved = self._resolve(kind, text)
+            found.setdefault(digest(resolved.identity), resolved)
+        return list(found.values())
 
     def _resolve(self, kind: str, text: str) -> Resolved:
         name = names.parse(text).name
@@ -306,13 +310,26 @@ run = _executed(plan)
 def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
     """Return the boards of the trials and protocols that were asked for, in the order asked for."""
     grid = planned.grid
-    trials = {trial.id for trial in grid.trials()}
-    order = [
-        p.id for metric in range(len(grid.metrics)) for p in (grid.protocols(d.digest)[metric] for d in grid.datasets)
+    trials = {trial.id: trial for trial in reversed(grid.trials())}
+    order = {
+        p.id: p
+        for metric in range(len(grid.metrics))
+        for p in (grid.protocols(d.digest)[metric] for d in grid.datasets)
+    }
+    rows = [
+        _as_asked(row, trials[row.trial.id], order[row.protocol_id])
+        for row in collected.rows
+        if row.trial.id in trials and row.protocol_id in order
     ]
-    rows = [row for row in collected.rows if row.trial.id in trials and row.protocol_id in order]
-    rows.sort(key=lambda row: order.index(row.protocol_id))
+    rows.sort(key=lambda row: list(order).index(row.protocol_id))
     return boards(rows, planned.claims, planned=len(grid.seeds))
+
+
+def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
+    """Return a stored row as it was asked for: the same file, or the same data, may have lain elsewhere then."""
+    model = {**row.model, "label": trial.model.label, "target": trial.model.target}
+    record = replace(row.trial, model=model, dataset={**row.trial.dataset, "label": trial.dataset.label})
+    return replace(row, trial=record, metric={**row.metric, "label": protocol.metric.label})
 
 
 def _write_tables(store: Store) -> Collected:

@@ -19,6 +19,10 @@ class PluginError(GenbenchError):
     """A plugin cannot be used; the message names it and its distribution."""
 
 
+class ChangedError(PluginError):
+    """A plugin's file is no longer what a run was planned with. No trial is to blame: none has failed by it."""
+
+
 class DataError(GenbenchError):
     """A dataset, or a file it needs, is missing or cannot be used."""
 

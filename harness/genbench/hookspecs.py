@@ -1,4 +1,9 @@
-"""The hooks a plugin may implement. Each is handed a `register(name, target, *, summary)` callback."""
+"""The hooks a plugin may implement. Each is handed a `register(name, target, *, summary)` callback.
+
+A registering module may say for which plugin API it was written, `GENBENCH_API = 1`, which is what is taken where it
+says nothing. A genbench that offers less (`genbench.API_VERSION`) lists the plugin as broken, with what it needs, and
+calls none of its hooks.
+"""
 
 import pluggy
 

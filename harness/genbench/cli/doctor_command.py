@@ -16,7 +16,7 @@ from genbench.data.folders import cache_folder, data_folder
 from genbench.errors import GenbenchError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
-from genbench.registry.plugins import GROUP
+from genbench.registry import installed
 from genbench.store import locks
 from genbench.store.store import Store
 
@@ -42,7 +42,7 @@ def command(results: Path, verify: bool) -> int:
     folders = {"data folder": data_folder(), "cache folder": cache_folder(), "results folder": results}
     problems = {name: _problem(path) for name, path in folders.items()}
     shipped = all(any(files.shipped(kind).glob("*.toml")) for kind in ("suites", "claims"))
-    points = sorted(point.name for point in metadata.entry_points(group=GROUP))
+    points = [point.name for point in installed.points()]
     rows = [
         ("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"),
         *((package, _version(package)) for package in PACKAGES),

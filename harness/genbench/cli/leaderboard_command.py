@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -81,7 +80,7 @@ def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
 def _wanted(label: str, asked: tuple[str, ...]) -> bool:
     """Return whether a label, or its name alone, is among those asked for; all are where nothing is."""
     wanted = [part for text in asked for part in names.split(text)]
-    return not wanted or label in wanted or re.split(r"[@:\[]", label)[0] in wanted
+    return not wanted or label in wanted or names.plain(label) in wanted
 
 
 def _print(boards: list[Board]) -> None:

@@ -20,8 +20,9 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     parsed: dict[str, dict[str, Any]] = {}
     for setting in settings:
         target, equals, raw = setting.partition("=")
-        plugin, dot, option = target.strip().partition(".")
-        if not (equals and dot and names.NAME.fullmatch(plugin) and names.OPTION.fullmatch(option)):
+        plugin, dot, option = target.strip().rpartition(".")
+        known = names.NAME.fullmatch(plugin) or names.is_file(plugin)
+        if not (equals and dot and known and names.OPTION.fullmatch(option)):
             raise RequestError(f"--set {printable(setting)!r}: expected NAME.OPTION=VALUE, as in gan.lr=0.05")
         parsed.setdefault(plugin, {})[option] = names.value(raw)
     return parsed
@@ -31,7 +32,12 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
 @click.argument("suite", required=False)
 # What is compared
 @click.option(
-    "--models", "--model", "-m", multiple=True, metavar="NAMES", help="Models: gan,vae or gan@paper or vae[latent=50]."
+    "--models",
+    "--model",
+    "-m",
+    multiple=True,
+    metavar="NAMES",
+    help="Models: gan,vae or gan@paper or vae[latent=50] or ./mine.py:MyModel.",
 )
 @click.option(
     "--metrics", "--metric", multiple=True, metavar="NAMES", help="Metrics: parzen or parzen@paper.  [default: parzen]"

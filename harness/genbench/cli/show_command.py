@@ -9,7 +9,7 @@ import click
 
 from genbench import suites
 from genbench.abilities import abilities
-from genbench.errors import RequestError, printable, unknown
+from genbench.errors import RequestError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry import names, options
@@ -20,11 +20,14 @@ from genbench.registry.resolve import Resolver
 @click.command("show")
 @click.argument("name")
 def command(name: str) -> None:
-    """Show what NAME, a plugin's or a suite's, stands for: description, options, presets, abilities."""
+    """Show what NAME stands for: description, options, presets, abilities.
+
+    NAME is a plugin's, a suite's, or that of a class in a file, ./mine.py:MyModel.
+    """
     request = names.parse(name)
     plain = request.name
     registry = load_registry()
-    found = [entry for kind in KINDS for entry in registry.entries(kind) if entry.name == plain]
+    found = registry.named(plain)
     known = suites.available()
     if plain in known and request != names.Request(plain):
         raise RequestError(f"{printable(name)!r}: {plain} is a suite; expected its name alone")
@@ -32,7 +35,7 @@ def command(name: str) -> None:
         click.echo(known[plain].read_text(encoding="utf-8"), nl=False)
     elif not found:
         everything = {e.name for kind in KINDS for e in registry.entries(kind)} | set(known)
-        raise unknown("name", plain, everything, see="genbench list")
+        raise registry.unknown("name", plain, everything, see="genbench list")
     for entry in found:
         _show(_checked(registry, entry, request, name))
 

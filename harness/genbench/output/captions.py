@@ -9,7 +9,8 @@ from genbench.errors import printable
 from genbench.output import numbers
 from genbench.ranking import statistics
 from genbench.ranking.board import Board, BoardRow
-from genbench.registry.resolve import source_digest
+from genbench.registry import names
+from genbench.registry.targets import is_file, source_digest
 
 
 def caption(board: Board, named: bool = False) -> list[str]:
@@ -92,13 +93,13 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
     if better:
         yield (
             f"{', '.join(better)} {'scores' if len(better) == 1 else 'score'} at least as well as real images: "
-            f"mind what this metric rewards. See: genbench show {board.metric['name']}"
+            f"mind what this metric rewards. See: genbench show {names.plain(board.metric['label'])}"
         )
 
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
     if row.scores and _is_older(row.scores[0].model):
-        yield f"{row.model}: trained by older code of the same version; --fresh trains it again"
+        yield f"{row.model}: {_older(row.scores[0].model)}"
     for reason in row.reasons:
         yield printable(f"{row.model} {reason}")
 
@@ -106,3 +107,9 @@ def _row_cautions(row: BoardRow) -> Iterator[str]:
 def _is_older(model: Mapping[str, Any]) -> bool:
     """Return whether a model was trained by other code than is here; of a plugin that is not here, nothing is known."""
     return source_digest(model["target"]) not in ("", model["source"]) and model["source"] != ""
+
+
+def _older(model: Mapping[str, Any]) -> str:
+    if is_file(model["target"]):  # its content is part of what it is: it was not the same model
+        return "trained before its file was changed; a run trains it as it is now"
+    return "trained by older code of the same version; --fresh trains it again"

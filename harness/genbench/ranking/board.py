@@ -14,6 +14,7 @@ from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
 from genbench.ranking.scores import Kind, ScoreRow
 from genbench.ranking.statistics import Summary
+from genbench.registry.targets import is_file
 
 
 @dataclass(frozen=True)
@@ -159,12 +160,15 @@ def _with_rank(row: BoardRow, rank: statistics.RankRange | None) -> BoardRow:
 
 
 def _labelled(rows: Sequence[BoardRow]) -> list[BoardRow]:
-    """Return the rows, with the version behind labels that several versions of a model share."""
+    """Return the rows, those that share a label told apart behind it."""
     shared = {label for label, count in Counter(row.model for row in rows).items() if count > 1}
-    return [
-        replace(row, model=f"{row.model} v{row.scores[0].model['version']}") if row.model in shared else row
-        for row in rows
-    ]
+    return [replace(row, model=f"{row.model} {_edition(row)}") if row.model in shared else row for row in rows]
+
+
+def _edition(row: BoardRow) -> str:
+    """Return which of several models of one label a row is: a file's by the SHA-256 of its content, else by version."""
+    model = row.scores[0].model
+    return model["source"][:8] if is_file(model["target"]) else f"v{model['version']}"
 
 
 def _sorted(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:

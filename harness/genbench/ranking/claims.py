@@ -9,6 +9,7 @@ from typing import Any
 
 from genbench import files, toml
 from genbench.errors import RequestError, unknown
+from genbench.registry.names import plain
 from genbench.registry.resolve import Resolver
 from genbench.trial.protocol import Protocol
 
@@ -44,7 +45,7 @@ class Claim:
     @property
     def metric_name(self) -> str:
         """Return the metric's name without preset and options."""
-        return self.metric.partition("@")[0].partition("[")[0]
+        return plain(self.metric)
 
 
 def available() -> dict[str, Path]:

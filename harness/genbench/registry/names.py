@@ -1,4 +1,4 @@
-"""What a user types to name a plugin, taken apart and put together again: gan, gan@paper, vae[latent=50], npz:PATH."""
+"""What a user types to name a plugin, taken apart and put together: gan, gan@paper, vae[latent=50], ./mine.py:Model."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from genbench.errors import RequestError, printable
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 OPTION = re.compile(r"[a-z][a-z0-9_]*")
 BARE = re.compile(r"[A-Za-z_./~][A-Za-z0-9_./~+-]*")
+FILE = re.compile(r"(?P<path>[^@\[\]:,\"]+\.py):(?P<cls>[^\W\d]\w*)")
 REQUEST = re.compile(
-    r"(?P<name>[^@\[\]:]*)(@(?P<preset>[^\[\]:]*))?(:(?P<colon>\"[^\"]*\"|.*?))?(\[(?P<options>.*)\])?", re.DOTALL
+    r"(?P<name>[^@\[\]:,\"]+\.py:[^@\[\]:]*|[^@\[\]:]*)"  # the colon of a file's class is no positional value's
+    r"(@(?P<preset>[^\[\]:]*))?(:(?P<colon>\"[^\"]*\"|.*?))?(\[(?P<options>.*)\])?",
+    re.DOTALL,
 )
 TOML_WORDS = {"true", "false", "inf", "nan"}
 
@@ -24,7 +27,10 @@ Value = bool | int | float | str | list["Value"]
 
 @dataclass(frozen=True)
 class Request:
-    """A plugin as asked for: its name, a preset of it, its one positional value, and options with raw values."""
+    """A plugin as asked for: its name, a preset of it, its one positional value, and options with raw values.
+
+    The name of a class in a file is its path and the class, as in ./mine.py:MyModel.
+    """
 
     name: str
     preset: str | None = None
@@ -35,11 +41,8 @@ class Request:
 def parse(text: str) -> Request:
     """Return the request that a text stands for. Raises RequestError where it is malformed."""
     match = REQUEST.fullmatch(text.strip())
-    if match is None or not NAME.fullmatch(match["name"]):
-        raise RequestError(
-            f"malformed name {printable(text)!r}: expected a name of small letters, digits and '-', then optionally "
-            "@preset, :path or [option=value,...], as in gan@paper or vae[latent=50,epochs=20]"
-        )
+    if match is None or not (NAME.fullmatch(match["name"]) or is_file(match["name"])):
+        raise _malformed(text)
     preset, colon = match["preset"], match["colon"]
     if preset is not None and not NAME.fullmatch(preset):
         raise RequestError(f"malformed preset {printable(preset)!r} in {printable(text)!r}: expected as in gan@paper")
@@ -49,6 +52,23 @@ def parse(text: str) -> Request:
     if colon is not None and positional is not None:
         raise RequestError(f"two unnamed values in {printable(text)!r}: expected one")
     return Request(match["name"], preset, positional if colon is None else colon.strip('"'), options)
+
+
+def is_file(name: str) -> bool:
+    """Return whether a name is that of a class in a file, ./mine.py:MyModel."""
+    return FILE.fullmatch(name) is not None and name.isprintable()
+
+
+def _malformed(text: str) -> RequestError:
+    if ".py" in text or "/" in plain(text):
+        return RequestError(
+            f"malformed name {printable(text)!r}: expected the path of a Python file and a class in it, as in "
+            "./mine.py:MyModel or ./mine.py:MyModel[lr=0.1]; no comma, colon, @, bracket or quote may be in the path"
+        )
+    return RequestError(
+        f"malformed name {printable(text)!r}: expected a name of small letters, digits and '-', then optionally "
+        "@preset, :path or [option=value,...], as in gan@paper or vae[latent=50,epochs=20]"
+    )
 
 
 def _arguments(text: str, request: str) -> tuple[Value | None, dict[str, Value]]:
@@ -126,3 +146,26 @@ def format_request(request: Request, colon: bool = False) -> str:
     elif request.positional is not None:
         options.insert(0, format_value(request.positional))
     return head + (f"[{','.join(options)}]" if options else "")
+
+
+def plain(label: str) -> str:
+    """Return the name in a request as typed, without what may stand behind it: preset, path and options."""
+    match = REQUEST.match(label)
+    assert match is not None  # every part of it may be empty
+    return match["name"]
+
+
+def slug(name: str) -> str:
+    """Return a name that can be part of others: a registered one as it is, of a file the class, MyModel as my-model."""
+    match = FILE.fullmatch(name)
+    if match is None:
+        return name
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", match["cls"]).lower()
+    made = re.sub(r"[^a-z0-9]+", "-", words).strip("-")[:35]
+    return made if NAME.fullmatch(made) else f"file-{made}".rstrip("-")
+
+
+def short(label: str) -> str:
+    """Return a request as typed with the slug of its name in place of the name."""
+    name = plain(label)
+    return slug(name) + label[len(name) :]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
 from genbench.errors import PluginError, RequestError, did_you_mean, printable
+from genbench.registry import targets
 from genbench.registry.names import format_value
 
 
@@ -30,7 +31,7 @@ class Option:
 
 def declared(cls: type) -> dict[str, Option]:
     """Return a plugin's options by name. Raises PluginError where it is no dataclass or a field has no default."""
-    where = f"{cls.__module__}:{cls.__qualname__}"
+    where = targets.of_class(cls)
     if not dataclasses.is_dataclass(cls) or "__dataclass_fields__" not in vars(cls):
         raise PluginError(f"{where} is no dataclass: decorate it with @dataclass(eq=False)")
     try:

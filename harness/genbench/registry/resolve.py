@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from genbench import api, files
 from genbench.abilities import abilities
-from genbench.errors import GenbenchError, PluginError, RequestError, printable, unknown
-from genbench.registry import names, options
+from genbench.errors import ChangedError, GenbenchError, PluginError, RequestError, printable, unknown
+from genbench.registry import names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
 FORMAT = 2
@@ -26,7 +23,7 @@ class Resolved:
     """A plugin with all its options: plain data, which travels to workers and into records.
 
     label is what can be typed to get it again; options are those that results depend on, settings the others; traits
-    are what the harness must know without importing it; source is the digest of its module's text.
+    are what the harness must know without importing it; source is the digest of its module's or single file's text.
     """
 
     kind: str
@@ -43,16 +40,24 @@ class Resolved:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Return what results depend on."""
-        return {"plugin": self.distribution, "name": self.name, "version": self.version, "options": dict(self.options)}
+        """Return what results depend on: of a class in a single file, the file's content, wherever it lies."""
+        known = {"plugin": self.distribution, "name": self.name, "version": self.version, "options": dict(self.options)}
+        if not targets.is_file(self.target):
+            return known
+        return {**known, "name": targets.parts(self.target)[1], "source": self.source}
+
+    def check(self) -> None:
+        """Raise ChangedError where it is in a single file that is not what it was."""
+        targets.check(self.target, self.source)
 
     def instantiate(self) -> Any:
-        """Import the class and return the plugin. Raises PluginError where that fails."""
-        module, _, name = self.target.partition(":")
+        """Import the class and return the plugin. Raises PluginError where that fails, ChangedError as `check` does."""
         try:
-            cls = getattr(importlib.import_module(module), name)
+            cls = targets.load(self.target, self.source)
             return options.construct(cls, {**self.options, **self.settings})
-        except Exception as error:
+        except ChangedError:
+            raise
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{self.kind} {self.name!r} of {self.distribution} cannot be made: {describe(error)}"
             ) from error
@@ -62,7 +67,7 @@ class Resolved:
 class Resolver:
     """Resolves requests against a registry; `cache` is the folder where resolutions are remembered, or None.
 
-    A remembered resolution counts only while the files of the plugin's package are as they were.
+    A remembered resolution counts only while the files of the plugin's package, or its single file, are as they were.
     """
 
     registry: Registry
@@ -74,7 +79,8 @@ class Resolver:
         request = names.parse(text)
         entry = self.registry.find(kind, request.name)
         asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
-        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, _state(entry.target)], 24)
+        state = entry.digest or targets.package_state(entry.target)
+        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state], 24)
         if key not in self._memory:
             self._memory[key] = self._recall(key) or self._remember(key, _resolve(entry, request, overrides or {}))
         return self._memory[key]
@@ -110,7 +116,7 @@ def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any])
         raise RequestError(f"{request.name} refuses these options: {describe(error)}") from error
     return Resolved(
         kind=entry.kind,
-        name=request.name,
+        name=names.slug(request.name),
         label=_label(cls, request, base, full),
         target=entry.target,
         version=cls.version,
@@ -119,7 +125,7 @@ def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any])
         options={name: value for name, value in full.items() if known[name].identity},
         settings={name: value for name, value in full.items() if not known[name].identity},
         traits=traits,
-        source=source_digest(entry.target),
+        source=entry.digest or targets.source_digest(entry.target),
     )
 
 
@@ -177,38 +183,3 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}
     return {"citation": plugin.citation} if kind == "dataset" else {}
-
-
-def source_digest(target: str) -> str:
-    """Return the first 16 hex digits of the SHA-256 of the text of a target's module, or "" without a file."""
-    file = _module_file(target.partition(":")[0])
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file else ""
-
-
-def _module_file(module: str) -> Path | None:
-    """Return a module's file, or None. Imports neither it nor the packages around it: stored results name targets."""
-    package, *parts = module.split(".")
-    if not all(part.isidentifier() for part in (package, *parts)):
-        return None
-    try:
-        spec = importlib.util.find_spec(package)
-    except ValueError:  # what is run as a script has no spec
-        return None
-    for part in parts:
-        if spec is None or spec.submodule_search_locations is None:
-            return None
-        spec = PathFinder.find_spec(f"{spec.name}.{part}", spec.submodule_search_locations)
-    return Path(spec.origin) if spec and spec.origin and Path(spec.origin).is_file() else None
-
-
-def _state(target: str) -> list[Any]:
-    """Return names, sizes and times of the Python files of a target's package: a changed plugin changes it."""
-    try:
-        spec = importlib.util.find_spec(target.partition(".")[0].partition(":")[0])
-    except (ImportError, ValueError):
-        return []
-    if spec is None:
-        return []
-    roots = [Path(p) for p in spec.submodule_search_locations or []]
-    found = sorted(p for root in roots for p in root.rglob("*.py")) or [Path(spec.origin or "")]
-    return [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in found if p.is_file()]

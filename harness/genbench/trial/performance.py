@@ -17,7 +17,7 @@ from torch import Tensor
 from genbench import files
 from genbench.api import Metric, Model, Score, TrainingData
 from genbench.data.prepare import Prepared
-from genbench.errors import Interrupted, StoreError, printable
+from genbench.errors import ChangedError, Interrupted, StoreError, printable
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
@@ -104,7 +104,7 @@ class Performance:
             if not is_scored(self.record, protocol):
                 try:
                     self._score(protocol)
-                except StoreError:
+                except (StoreError, ChangedError):
                     raise
                 except (Exception, SystemExit) as error:
                     self.keep_traceback()

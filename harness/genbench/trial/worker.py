@@ -12,7 +12,16 @@ from typing import Any
 import torch
 
 from genbench.data.prepare import Prepared, prepare
-from genbench.errors import DamagedError, DataError, Diverged, GenbenchError, Interrupted, StoreError, printable
+from genbench.errors import (
+    ChangedError,
+    DamagedError,
+    DataError,
+    Diverged,
+    GenbenchError,
+    Interrupted,
+    StoreError,
+    printable,
+)
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
@@ -61,10 +70,13 @@ def perform(
     """Perform an assignment (canonical JSON) in its trial's folder; return status, reason if not done, and notes.
 
     A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted, and done
-    again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it.
+    again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
+    ChangedError where a single file is not what the trial was planned with.
     """
     assignment = Assignment.from_json(text)
     trial = assignment.trial
+    for plugin in (trial.model, *assignment.metrics):
+        plugin.check()
     device = surroundings.resolve_device(place.device or assignment.device)
     folder = Store(Path(assignment.results)).folder(trial.id, trial.folder_name)
     notes: list[str] = []
@@ -147,7 +159,7 @@ def _outcome(performance: Performance, place: Place) -> tuple[str, str]:
     with performance.surroundings(place.alone):
         try:
             performance.run()
-        except StoreError:
+        except (StoreError, ChangedError):
             raise
         except Interrupted as error:
             return "interrupted", str(error)
