@@ -69,7 +69,8 @@ class Reader:
             text=True,
             check=False,
         )
-        return Command(line, shown, done.stdout.rstrip("\n").split("\n") if done.stdout else [], done.returncode)
+        printed = [text.rstrip() for text in done.stdout.rstrip().split("\n")] if done.stdout else []
+        return Command(line, shown, printed, done.returncode)
 
     def _variables(self) -> dict[str, str]:
         given = {name: value for name, value in os.environ.items() if not name.startswith("GENBENCH_")}

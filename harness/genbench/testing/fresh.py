@@ -69,7 +69,7 @@ def _subject(asked: Asked) -> Subject:
     from genbench.registry.plugins import KINDS, Entry, Plugin
     from genbench.testing.subject import Subject
 
-    entry = Entry(asked["kind"], "checked", asked["target"], "", Plugin("checked", "checked", ""))
+    entry = Entry(asked["kind"], "checked", asked["target"], "", Plugin("checked", "checked", ""), asked["digest"])
     return Subject("checked", KINDS[asked["kind"]], entry.load(), asked["options"], entry)
 
 

@@ -13,7 +13,7 @@ import torch
 from genbench import api
 from genbench.errors import GenbenchError
 from genbench.files import canonical
-from genbench.registry import names, options
+from genbench.registry import names, options, targets
 from genbench.registry.plugins import describe
 from genbench.testing.exercise import exercise
 from genbench.testing.fingerprint import changed, fingerprints
@@ -138,7 +138,7 @@ def check_version_declared(laboratory: Laboratory) -> None:
 def check_registering_is_light(laboratory: Laboratory) -> None:
     """Registering the name imports no heavy package."""
     entry = laboratory.subject.entry
-    if entry is None or entry.target.partition(":")[0].endswith(".py"):
+    if entry is None or targets.is_file(entry.target):
         raise CheckSkipped("it is registered under no name")
     allowed = "" if laboratory.subject.is_builtin else entry.plugin.name
     heavy = ask(laboratory.subject, "imported-by-registering", plugins=allowed)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench.errors import printable
+from genbench.registry import targets
 from genbench.testing.laboratory import scratch
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
@@ -25,9 +26,10 @@ def ask(subject: Subject, question: str, *, plugins: str | None = None, **detail
     """
     if not subject.is_importable:
         raise CheckSkipped(f"{subject.cls.__qualname__} is made inside a function, so no other process can import it")
-    asked = {"kind": subject.kind.name, "target": subject.target, "options": subject.options, **details}
+    digest = targets.source_digest(subject.target)
+    asked = {"kind": subject.kind.name, "target": subject.target, "digest": digest, "options": subject.options}
     with scratch() as folder:
-        (folder / "asked.json").write_text(json.dumps(asked), encoding="utf-8")
+        (folder / "asked.json").write_text(json.dumps({**asked, **details}), encoding="utf-8")
         command = [sys.executable, "-m", "genbench.testing.fresh", question, str(folder)]
         done = subprocess.run(
             command, env=_environment(plugins), capture_output=True, text=True, timeout=PATIENCE, check=False

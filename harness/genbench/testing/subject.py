@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,8 +13,8 @@ from typing import Any
 
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError, printable
-from genbench.registry import names, options
-from genbench.registry.plugins import BUILTIN, KINDS, Entry, Kind, Registry, describe, load_registry
+from genbench.registry import names, options, targets
+from genbench.registry.plugins import BUILTIN, KINDS, Entry, Kind, Registry, describe, kind_of, load_registry
 from genbench.registry.resolve import Resolver
 
 MODULE_CLASS = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*")
@@ -45,7 +44,7 @@ class Subject:
     @property
     def target(self) -> str:
         """Return where the class is imported from."""
-        return self.entry.target if self.entry else f"{self.cls.__module__}:{self.cls.__qualname__}"
+        return self.entry.target if self.entry else targets.of_class(self.cls)
 
     @property
     def is_importable(self) -> bool:
@@ -60,8 +59,7 @@ class Subject:
     @property
     def file(self) -> Path | None:
         """Return the file that the class is written in."""
-        file = getattr(sys.modules.get(self.cls.__module__), "__file__", None)
-        return Path(file) if file else None
+        return targets.locate(self.target)
 
 
 def find(target: Target, kind: str | None = None) -> Subject:
@@ -69,14 +67,14 @@ def find(target: Target, kind: str | None = None) -> Subject:
     if isinstance(target, type):
         return _of_class(target, target.__name__)
     registry = load_registry()
-    if MODULE_CLASS.fullmatch(target) and not _kinds(registry, target.partition(":")[0]):
+    if MODULE_CLASS.fullmatch(target) and not registry.named(target.partition(":")[0]):
         return _of_class(_imported(target), target)
     return _registered(registry, target, kind)
 
 
 def _registered(registry: Registry, text: str, kind: str | None) -> Subject:
     name = names.parse(text).name
-    kinds = [kind] if kind else _kinds(registry, name)
+    kinds = [kind] if kind else list({entry.kind: entry for entry in registry.named(name)})
     if len(kinds) > 1:
         raise RequestError(f"{printable(name)!r} is a {' and a '.join(kinds)}; say which by --kind")
     chosen = kinds[0] if kinds else _likeliest(registry, name)
@@ -84,10 +82,6 @@ def _registered(registry: Registry, text: str, kind: str | None) -> Subject:
     resolved = Resolver(registry, cache_folder()).resolve(chosen, text)
     given = {**resolved.options, **resolved.settings}
     return Subject(resolved.label, KINDS[chosen], entry.load(), given, entry)
-
-
-def _kinds(registry: Registry, name: str) -> list[str]:
-    return [kind for kind in KINDS if any(entry.name == name for entry in registry.entries(kind))]
 
 
 def _likeliest(registry: Registry, name: str) -> str:
@@ -101,14 +95,14 @@ def _likeliest(registry: Registry, name: str) -> str:
 
 
 def _of_class(cls: type[Any], label: str) -> Subject:
-    for kind in KINDS.values():
-        if issubclass(cls, kind.base):
-            if inspect.isabstract(cls):
-                missing = ", ".join(sorted(vars(cls)["__abstractmethods__"]))
-                raise RequestError(f"{label} lacks {missing}; expected what genbench.{kind.base.__name__} asks for")
-            return Subject(label, kind, cls, {})
-    bases = ", ".join(f"genbench.{kind.base.__name__}" for kind in KINDS.values())
-    raise RequestError(f"{printable(label)} is no plugin; expected a subclass of one of {bases}")
+    kind = kind_of(cls)
+    if kind is None:
+        bases = ", ".join(f"genbench.{kind.base.__name__}" for kind in KINDS.values())
+        raise RequestError(f"{printable(label)} is no plugin; expected a subclass of one of {bases}")
+    if inspect.isabstract(cls):
+        missing = ", ".join(sorted(vars(cls)["__abstractmethods__"]))
+        raise RequestError(f"{label} lacks {missing}; expected what genbench.{kind.base.__name__} asks for")
+    return Subject(label, kind, cls, {})
 
 
 def _imported(target: str) -> type[Any]:

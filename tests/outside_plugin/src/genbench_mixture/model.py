@@ -26,8 +26,8 @@ class Mixture(genbench.Model):
     Gaussians know no bounds: samples are clipped to them, and say so. `log_prob` is the exact log density, in nats, of
     the mixture that is not clipped; a clipped one has none, since a share of its pixels lies on the bounds themselves.
     Where pixels never change it grows without end as `floor` falls, so compare it at one floor.
-    50 components had the greatest density of the validation images of `digits` at the default floor, which is a twentieth
-    of the range of grey values by judgement.
+    50 components had the greatest density of the validation images of `digits` at the default floor, a twentieth
+    of the range by judgement.
     """
 
     version: ClassVar[int] = 1
