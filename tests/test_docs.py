@@ -55,9 +55,11 @@ def test_the_readmes_plugin_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("GENBENCH_PLUGINS", "blur")
     monkeypatch.chdir(tmp_path)
-    report = genbench.run(models="blur,blur[mixed=3]", metrics="parzen", reference="gaussian", seeds=3)
+    models = re.findall(r'--models "(\./blur_plugin.*),vae"', README)
+    report = genbench.run(models=["blur,blur[mixed=3]", *models], metrics="parzen", reference="gaussian", seeds=3)
     frame = report.leaderboard.set_index("model")
     assert frame.loc["blur", "rank_low"] == 1
+    assert frame.loc["./blur_plugin.py:Blur[mixed=3]", "mean"] == frame.loc["blur[mixed=3]", "mean"]
     assert frame.loc["blur", "mean"] > frame.loc["gaussian", "mean"]
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from genbench.errors import RequestError
-from genbench.registry.names import Request, format_request, format_value, parse, split, value
+from genbench.registry.names import Request, format_request, format_value, parse, plain, short, split, value
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,13 @@ from genbench.registry.names import Request, format_request, format_value, parse
         ("npz:C.npz[valid=3]", Request("npz", positional="C.npz", options={"valid": 3})),
         ('npz:"a[1],b.npz"', Request("npz", positional="a[1],b.npz")),
         ('x[a="b,c]"]', Request("x", options={"a": "b,c]"})),
+        ("./mine.py:MyModel", Request("./mine.py:MyModel")),
+        ("mine.py:M@paper[lr=1]", Request("mine.py:M", preset="paper", options={"lr": 1})),
+        ("~/my folder/a.b.py:_M2[3]", Request("~/my folder/a.b.py:_M2", positional=3)),
+        ("../x.py:Ü[path=a.py]", Request("../x.py:Ü", options={"path": "a.py"})),
+        ("npz:mine.py", Request("npz", positional="mine.py")),
+        ("npz:./mine.py:MyModel", Request("npz", positional="./mine.py:MyModel")),
+        ("npz[path=/a.py:B]", Request("npz", options={"path": "/a.py:B"})),
     ],
 )
 def test_parse(text: str, request_: Request) -> None:
@@ -48,6 +55,18 @@ def test_parse(text: str, request_: Request) -> None:
         ("npz:a[b]", "two unnamed values"),
         ("a" * 41, "malformed name"),
         ("gan\x1b[31m", "malformed name"),
+        ("./mine.py", "malformed name './mine.py': expected the path of a Python file"),
+        ("./mine.py:", "malformed name './mine.py:': expected the path of a Python file"),
+        ("./mine.py:2M", "malformed name './mine.py:2M': expected the path of a Python file"),
+        ("./mine.py:M.N", "malformed name './mine.py:M.N': expected the path of a Python file"),
+        ("./mine.pyc:M", "malformed name './mine.pyc:M': expected the path of a Python file"),
+        ("./a@b/mine.py:M", "malformed name './a@b/mine.py:M': expected the path of a Python file"),
+        ("./a:b/mine.py:M", "malformed name './a:b/mine.py:M': expected the path of a Python file"),
+        ('./"a"/mine.py:M', "expected the path of a Python file"),
+        ("./a\nb.py:M", "malformed name './a b.py:M': expected the path of a Python file"),
+        ("./mine.py:M@Paper", "malformed preset 'Paper'"),
+        ("./mine.py:M:", "nothing after ':'"),
+        ("./mine.py:M:a[b]", "two unnamed values"),
     ],
 )
 def test_malformed(text: str, message: str) -> None:
@@ -83,3 +102,17 @@ def test_value(text: str, read: object) -> None:
 
 def test_split_keeps_brackets_and_quotes_whole() -> None:
     assert split('gan,vae[a=1,b=[2,3]], x["a,b"],') == ["gan", "vae[a=1,b=[2,3]]", 'x["a,b"]']
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "folder"),
+    [
+        ("gan", "gan", "gan"),
+        ("gan@paper[lr=0.1]", "gan", "gan@paper[lr=0.1]"),
+        ("npz:/a/mine.py:x", "npz", "npz:/a/mine.py:x"),
+        ("/a/b/mine.py:MyModel@long[lr=0.1]", "/a/b/mine.py:MyModel", "my-model@long[lr=0.1]"),
+        ("what? ever", "what? ever", "what? ever"),
+    ],
+)
+def test_the_name_of_a_label(label: str, name: str, folder: str) -> None:
+    assert (plain(label), short(label)) == (name, folder)

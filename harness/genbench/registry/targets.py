@@ -20,7 +20,7 @@ from genbench import files
 from genbench.errors import ChangedError, PluginError, did_you_mean, printable
 
 MODULE = "genbench_file_"
-"""What the module of a single file is called, with the digest of its content behind it."""
+"""What the module of a single file is called, with the digests of its content and of its path behind it."""
 
 
 # Found ---------------------------------------------------------------------------------------------------------------
@@ -169,7 +169,7 @@ def _unchanged(path: Path, digest: str) -> bytes:
 def _module_of(path: Path, digest: str) -> ModuleType:
     """Return the module of a single file, made once per content: what is executed is what was hashed."""
     content = _unchanged(path, digest)
-    name = MODULE + digest
+    name = f"{MODULE}{digest}_{sha256(os.fsencode(path)).hexdigest()[:8]}"  # a copy may lie beside other data
     if name not in sys.modules:
         loader = SourceFileLoader(name, str(path))
         spec = importlib.util.spec_from_file_location(name, path, loader=loader)
