@@ -154,6 +154,12 @@ class Undecorated(Steady):
     """Inherits, but is no dataclass of its own."""
 
 
+@breaks("options-typed", "Bare lacks evaluate, which its kind of plugin must have")
+@options
+class Bare(genbench.Metric):
+    """Measures nothing."""
+
+
 @breaks("options-survive", r"through JSON: option 'rates' went as \[0.5, 0.1\] and came back as \[0.1, 0.5\]")
 @options
 class Sorting(Steady):

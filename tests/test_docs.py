@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import genbench
+from genbench.testing import check
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -44,23 +45,16 @@ def test_commands_parse(line: str) -> None:
 
 
 def test_the_readmes_plugin_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = next(block for block in blocks("python") if "hookimpl" in block)
+    source = next(block for block in blocks("python") if "genbench.Model" in block)
     assert len([line for line in source.splitlines() if line.strip()]) <= 20
-    (tmp_path / "blur_plugin.py").write_text(source)
-    info = tmp_path / "blur-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: blur\nVersion: 1.0\n")
-    points = next(iter(blocks("toml"))).replace("project.entry-points.genbench", "genbench").replace('"', "")
-    (info / "entry_points.txt").write_text(points)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setenv("GENBENCH_PLUGINS", "blur")
+    (tmp_path / "blur.py").write_text(source)
     monkeypatch.chdir(tmp_path)
-    models = re.findall(r'--models "(\./blur_plugin.*),vae"', README)
-    report = genbench.run(models=["blur,blur[mixed=3]", *models], metrics="parzen", reference="gaussian", seeds=3)
+    assert check("./blur.py:Blur").ok
+    models = "./blur.py:Blur,./blur.py:Blur[mixed=3]"
+    report = genbench.run(models=models, metrics="parzen", reference="gaussian", seeds=3)
     frame = report.leaderboard.set_index("model")
-    assert frame.loc["blur", "rank_low"] == 1
-    assert frame.loc["./blur_plugin.py:Blur[mixed=3]", "mean"] == frame.loc["blur[mixed=3]", "mean"]
-    assert frame.loc["blur", "mean"] > frame.loc["gaussian", "mean"]
+    assert frame.loc["./blur.py:Blur", "rank_low"] == 1
+    assert frame.loc["./blur.py:Blur", "mean"] > frame.loc["gaussian", "mean"]
 
 
 def test_the_readmes_table_is_what_is_published() -> None:

@@ -529,7 +529,7 @@ WRONG: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("no class", prepared("MyModel = 3"), MODEL, f"{MODEL} is no subclass of genbench.Model"),
     ("function", Path.touch, "./mine.py:helper", "./mine.py:helper is no subclass of genbench.Model"),
     ("metric", Path.touch, METRIC, f"{METRIC} is a subclass of genbench.Metric, not of genbench.Model"),
-    ("abstract", prepared(SOURCE.replace("def sample", "def samples")), MODEL, "{path}:MyModel: options cannot be read: TypeError: Can't instantiate abstract class MyModel"),
+    ("abstract", prepared(SOURCE.replace("def sample", "def samples")), MODEL, "{path}:MyModel lacks sample, which its kind of plugin must have"),
     ("no dataclass", prepared(SOURCE.replace("@dataclass(eq=False)", "")), MODEL, "{path}:MyModel is no dataclass"),
     ("syntax", prepared("def ("), MODEL, f"{MODEL} cannot be imported: SyntaxError: invalid syntax (mine.py, line 1)"),
     ("import", prepared("import nowhere_at_all"), MODEL, f"{MODEL} cannot be imported: ModuleNotFoundError: No module named 'nowhere_at_all'"),

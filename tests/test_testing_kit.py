@@ -84,7 +84,6 @@ def test_registering_must_be_light(toy: str) -> None:
         ("broken_plugins:options", "broken_plugins:options is function; expected a class"),
         ("broken_plugins:Split", "broken_plugins:Split is no plugin; expected a subclass of one of genbench.Model"),
         (dict, "dict is no plugin"),
-        ("genbench.api:Model", "genbench.api:Model lacks build, fit, sample; expected what genbench.Model asks for"),
     ],
 )  # fmt: skip
 def test_what_is_no_plugin_is_a_failure_and_raises_nothing(target: str | type, saying: str) -> None:

@@ -34,6 +34,10 @@ def declared(cls: type) -> dict[str, Option]:
     where = targets.of_class(cls)
     if not dataclasses.is_dataclass(cls) or "__dataclass_fields__" not in vars(cls):
         raise PluginError(f"{where} is no dataclass: decorate it with @dataclass(eq=False)")
+    if missing := sorted(getattr(cls, "__abstractmethods__", ())):
+        raise PluginError(
+            f"{where} lacks {', '.join(missing)}, which its kind of plugin must have: see the plugin guide"
+        )
     try:
         hints = typing.get_type_hints(cls, include_extras=True)
     except Exception as error:
