@@ -27,7 +27,7 @@ def command(verify: bool) -> int:
         return 0
     faults = [fault for plugin in registry.plugins for fault in _faults(registry, plugin)]
     console.print()
-    console.print(listing("names that cannot be loaded", faults))
+    console.print(listing("names that cannot be loaded", faults) if faults else "every name can be loaded")
     return 1 if faults or any(plugin.problem for plugin in registry.plugins) else 0
 
 
