@@ -203,11 +203,15 @@ class Model(Plugin, ABC):
     The harness calls `build`, then `fit` once, saves the state, and samples from a fresh build with the state restored
     into it. Modules and optimisers must exist after `build`. What a model can do beyond sampling is found by the
     methods it has: see `genbench.abilities`.
+
+    chains is how many parallel Markov chains one call of `sample` runs, as an option or a property; sample i is then of
+    chain i % chains, and how well they mix is told with every score. None stands for independent samples.
     """
 
     family: ClassVar[Family] = "implicit"
     samples_are: SamplesAre = "draws"
     sample_batch: ClassVar[int] = 1000
+    chains: int | None = None
     role: ClassVar[Literal["model", "reference"]] = "model"
 
     if not TYPE_CHECKING:  # a type checker that saw it would let every misspelt attribute pass

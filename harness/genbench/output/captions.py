@@ -12,6 +12,9 @@ from genbench.ranking.board import Board, BoardRow
 from genbench.registry import names
 from genbench.registry.targets import is_file, source_digest
 
+MIXED = 1.1
+"""The R-hat above which chains are said not to have mixed (Gelman et al. 2013, section 11.5)."""
+
 
 def caption(board: Board, named: bool = False) -> list[str]:
     """Return the lines under a board; `named` puts the dataset before the protocol."""
@@ -19,6 +22,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
         *_errors(board),
         *_ranks(board),
         _protocol(board, named),
+        *_chains(board),
         *_published(board),
         *(f"! {line}" for line in _cautions(board)),
     ]
@@ -58,6 +62,18 @@ def _extra(board: Board, name: str) -> str:
     """Return a number that the metric wants shown for every row, such as a chosen bandwidth."""
     shown = [f"{row.model} {numbers.short(row.extras[name])}" for row in board.rows if name in row.extras]
     return f"; {name}: {', '.join(shown)}" if shown else ""
+
+
+def _chains(board: Board) -> Iterator[str]:
+    """Tell what the samples of Markov chains are worth."""
+    told = [_worth(row) for row in board.rows if "effective_samples" in row.extras]
+    if told:
+        yield f"Chains, in kept steps: {'; '.join(told)}."
+
+
+def _worth(row: BoardRow) -> str:
+    time, effective = row.extras["autocorrelation_time"], row.extras["effective_samples"]
+    return f"{row.model} autocorrelation {numbers.short(time)}, {effective:,.0f} effective samples"
 
 
 def _published(board: Board) -> Iterator[str]:
@@ -100,6 +116,11 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
 def _row_cautions(row: BoardRow) -> Iterator[str]:
     if row.scores and _is_older(row.scores[0].model):
         yield f"{row.model}: {_older(row.scores[0].model)}"
+    if row.extras.get("r_hat", 1.0) > MIXED:
+        yield (
+            f"{row.model}: its chains have not mixed (R-hat {numbers.short(row.extras['r_hat'])}; expected at most "
+            f"{MIXED}): its samples depend on where chains began. Give more burn_in, thin or chains"
+        )
     for reason in row.reasons:
         yield printable(f"{row.model} {reason}")
 

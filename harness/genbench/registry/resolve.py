@@ -15,7 +15,7 @@ from genbench.errors import ChangedError, GenbenchError, PluginError, RequestErr
 from genbench.registry import names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -169,6 +169,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "samples_are": plugin.samples_are,
             "family": plugin.family,
             "role": plugin.role,
+            "chains": plugin.chains,
             "abilities": abilities(plugin),
         }
     if kind == "metric":

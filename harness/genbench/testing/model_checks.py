@@ -175,6 +175,20 @@ def _are_means(laboratory: Laboratory, model: Model) -> bool:
     return torch.equal(model.sample(7, generator), model.decode(z))
 
 
+def check_chains_are_told(laboratory: Laboratory) -> None:
+    """A model whose samples come from Markov chains says how many run in parallel."""
+    model = laboratory.subject.make()
+    chains = model.chains
+    if (chains is None) != (model.family != "chain"):
+        fail(
+            f"family is {model.family!r} and chains is {chains!r}",
+            "a number of chains for the family 'chain', None for the others",
+            "Declare family: ClassVar = 'chain' and an option chains: sample i is of chain i % chains.",
+        )
+    if chains is not None and not (isinstance(chains, int) and chains >= 1):
+        fail(f"chains is {chains!r}", "a whole number from 1", "Declare chains: Annotated[int, Ge(1)] = 100.")
+
+
 CHECKS = (
     check_shapes,
     check_samples,
@@ -183,4 +197,5 @@ CHECKS = (
     check_sampling_changes_nothing,
     check_more_samples_change_none,
     check_samples_are_true,
+    check_chains_are_told,
 )

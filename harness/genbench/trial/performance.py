@@ -24,6 +24,7 @@ from genbench.store.records import TrialRecord
 from genbench.trial import sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation
+from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.spec import Assignment
 from genbench.trial.tensors import save_tensors
@@ -199,6 +200,7 @@ class Performance:
         started = time.perf_counter()
         drawing = sampling.Drawing(self._shared.model, self._data.space, self._trial.seed, self._device)
         x = drawing.draw(range(have, need), self._kept, self._assignment.checkpoint_every, self._stop)
+        told = self._mixing(x, size)
         seconds = time.perf_counter() - started + (before.seconds if before else 0.0)
         self.record = self._folder.commit(
             self.record,
@@ -206,9 +208,14 @@ class Performance:
             {f"samples/{have:05d}-{need - 1:05d}.safetensors": lambda path: sampling.save_shard(path, x)},
             seconds,
             inputs={"model": self._model_digest()},
-            details={"batch": size, "batches": need},
+            details={"batch": size, "batches": need, **({"chains": told} if told else {})},
             keep=before.files if before else {},
         )
+
+    def _mixing(self, samples: Tensor, batch: int) -> dict[str, float]:
+        """Return how the chains mix that samples come from; {} where they are independent."""
+        chains = self._trial.model.traits["chains"]
+        return mixing(samples, chains, batch) if chains else {}
 
     def _model_digest(self) -> str:
         digest: str = self.record.stages["fit"].files[MODEL]["sha256"]
@@ -235,14 +242,17 @@ class Performance:
             raise ValueError(f"{protocol.metric.label} returned {score.value}")
         name = f"metrics/{protocol.stage}"
         inputs = {"model": self._model_digest(), "dataset": self._trial.dataset_digest}
+        extras = dict(score.extras)
         if samples:
-            inputs["samples"] = self.record.stages["samples"].digest
+            drawn = self.record.stages["samples"]
+            inputs["samples"] = drawn.digest
+            extras |= self._mixing(self._samples(samples), drawn.details["batch"])
         content = {
             "protocol_id": protocol.id,
             "protocol": protocol.fields,
             "value": score.value,
             "stderr": score.stderr,
-            "extras": dict(score.extras),
+            "extras": extras,
             "samples": samples,
             "inputs": inputs,
         }
