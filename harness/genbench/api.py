@@ -120,13 +120,17 @@ class Run(Protocol):
         """The number of batches handed out so far, over all loops."""
 
     @overload
-    def batches(self, data: Split[Tensor], size: int, epochs: int) -> Iterator[tuple[Tensor, Tensor | None]]: ...
+    def batches(
+        self, data: Split[Tensor], size: int, epochs: int, *, select: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor | None]]: ...
     @overload
-    def batches(self, data: Tensor, size: int, epochs: int) -> Iterator[Tensor]: ...
-    def batches(self, data: Any, size: int, epochs: int) -> Iterator[Any]:
+    def batches(self, data: Tensor, size: int, epochs: int, *, select: bool = False) -> Iterator[Tensor]: ...
+    def batches(self, data: Any, size: int, epochs: int, *, select: bool = False) -> Iterator[Any]:
         """Yield batches of `size` in a new order each epoch: (images, labels) of a split, rows of a tensor.
 
         The last batch of an epoch may be smaller. The trial's budget may end the loop early. Loops must not be nested.
+        select says that the model can be sampled from after each epoch of this loop: where the run asks for
+        `--select best-valid`, the state is then the best by the validation images once the loop is over.
         """
 
     @overload

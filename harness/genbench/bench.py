@@ -29,6 +29,7 @@ from genbench.registry import names
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
+from genbench.trial import selection
 from genbench.trial.protocol import Protocol
 from genbench.trial.spec import NO_BUDGET, Budget, Target, TrialSpec
 
@@ -71,6 +72,7 @@ def plan(
     samples: int | None = None,
     size: int | None = None,
     budget: str | None = None,
+    select: str | None = None,
     target: Target = "test",
     results: str | os.PathLike[str] = "results",
     device: str = "auto",
@@ -99,12 +101,13 @@ def plan(
     bound = budget if budget is not None else base.budget
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
+    rule = selection.parse(select if select is not None else base.select or selection.LAST)
     compared = claims.load(_texts("against", against, base.against, ()), resolver)
     if device not in ("auto", "cpu"):
         device = _existing(device)
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     pairs = [Dataset(source, prepared.digest) for source, prepared in zip(sources, data, strict=True)]
-    grid = Grid(all_models, pairs, all_metrics, numbered, target, limit)
+    grid = Grid(all_models, pairs, all_metrics, numbered, target, limit, rule)
     store = Store(Path(results))
     store.check_writable()
     mark = (store.fresh_mark() or secrets.token_hex(4)) if fresh else ""

@@ -22,6 +22,7 @@ SUITE: toml.Shape = {
     "seeds": (int, list),
     "samples": (int,),
     "budget": (str,),
+    "select": (str,),
     "options": (dict,),
 }
 DEFAULT_SEEDS = 5
@@ -43,6 +44,7 @@ class Suite:
     seeds: list[int] | None = None
     samples: int | None = None
     budget: str | None = None
+    select: str | None = None
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 

@@ -68,6 +68,11 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     help="Split scored against; tune on valid.",
 )
 @click.option("--budget", metavar="5000steps|60s", help="Bound on the training of every model.")
+@click.option(
+    "--select",
+    metavar="last|best-valid[:EPOCHS]",
+    help="State that is kept: the last, or the best by validation Parzen, looked at every 10 epochs.  [default: last]",
+)
 # How and where
 @click.option("--results", type=path, metavar="FOLDER", default="results", show_default=True, help="Folder of results.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")

@@ -12,6 +12,7 @@ from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol, is_scored
+from genbench.trial.selection import LAST
 from genbench.trial.spec import NO_BUDGET, Assignment, Budget, Target, TrialSpec
 
 SETTLED = ("diverged", "failed", "out-of-memory")
@@ -36,11 +37,12 @@ class Grid:
     seeds: Sequence[int]
     target: Target = "test"
     budget: Budget = NO_BUDGET
+    select: str = LAST
 
     def trials(self) -> list[TrialSpec]:
         """Return the trials, seed by seed, so that an interrupted run has compared all models on some seeds."""
         return [
-            TrialSpec(model, data.resolved, data.digest, seed, self.budget)
+            TrialSpec(model, data.resolved, data.digest, seed, self.budget, self.select)
             for data in self.datasets
             for seed in self.seeds
             for model in self.models

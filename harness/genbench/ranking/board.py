@@ -101,7 +101,7 @@ def _board(rows: Sequence[ScoreRow], claims: Sequence[Claim], planned: int | Non
     first = rows[0]
     by_model: dict[str, list[ScoreRow]] = {}
     for row in rows:
-        by_model.setdefault(files.digest(row.trial.identity["model"]), []).append(row)
+        by_model.setdefault(files.digest([row.trial.identity["model"], row.selection]), []).append(row)
     higher = bool(first.metric["traits"]["higher_is_better"])
     ours = _sorted([_row(several, planned) for several in by_model.values()], higher)
     dataset, digest = first.trial.dataset["label"], first.trial.dataset["digest"]
@@ -126,7 +126,7 @@ def _row(scores: Sequence[ScoreRow], planned: int | None) -> BoardRow:
     statuses["interrupted"] += seeds - len(scores)
     names = dict.fromkeys(name for score in done for name in score.extras or {})
     return BoardRow(
-        model=scores[0].model["label"],
+        model=scores[0].label,
         kind=scores[0].kind,
         summary=statistics.summarise([score.value for score in done if score.value is not None]) if done else None,
         seeds_planned=seeds,

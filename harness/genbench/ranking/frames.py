@@ -20,7 +20,7 @@ def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
 
 def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
-    ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.model["label"], r.trial.seed))
+    ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.label, r.trial.seed))
     return _frame([_trial(row) for row in ordered], TRIALS)
 
 
@@ -36,7 +36,7 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
     return {
         "metric": row.metric["label"],
         "dataset": row.trial.dataset["label"],
-        "model": row.model["label"],
+        "model": row.label,
         "kind": row.kind,
         "seed": row.trial.seed,
         "value": row.value,

@@ -12,6 +12,7 @@ from genbench.ranking.readable import readable, readable_score
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
+from genbench.trial.selection import LAST
 
 Kind = Literal["ours", "reference", "published"]
 
@@ -39,6 +40,17 @@ class ScoreRow:
     def model(self) -> Mapping[str, Any]:
         """Return the model as resolved."""
         return self.trial.model
+
+    @property
+    def selection(self) -> str:
+        """Return the rule that its state was selected by."""
+        return printable(self.trial.identity.get("select", LAST))
+
+    @property
+    def label(self) -> str:
+        """Return what the model is called: as it can be typed, and how its state was selected, if it was."""
+        label: str = self.model["label"]
+        return label if self.selection == LAST else f"{label} ({self.selection})"
 
     @property
     def kind(self) -> Kind:

@@ -46,7 +46,7 @@ class KitRun(TrainingRun):
         self._epochs = epochs
         self._loops = 0
 
-    def batches(self, data: Any, size: int, epochs: int) -> Iterator[Any]:
+    def batches(self, data: Any, size: int, epochs: int, *, select: bool = False) -> Iterator[Any]:
         """Yield batches as the harness's run does, for some epochs at most."""
         self._loops += 1
         if self._loops > LOOPS:
@@ -55,7 +55,8 @@ class KitRun(TrainingRun):
                 "an end of it, also where a budget has run out",
                 "Do not repeat loops until something is reached: run.batches yields nothing once the budget is spent.",
             )
-        for batch in super().batches(data, size, epochs if self._epochs is None else min(epochs, self._epochs)):
+        least = epochs if self._epochs is None else min(epochs, self._epochs)
+        for batch in super().batches(data, size, least, select=select):
             self.inside = True
             try:
                 yield batch

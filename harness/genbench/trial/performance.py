@@ -7,7 +7,7 @@ import dataclasses
 import math
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from torch import Tensor
 from genbench import files
 from genbench.api import Metric, Model, Score, TrainingData
 from genbench.data.prepare import Prepared
-from genbench.errors import ChangedError, Interrupted, StoreError, printable
+from genbench.errors import ChangedError, Interrupted, StoreError, Unsupported, printable
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
@@ -26,6 +26,7 @@ from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
+from genbench.trial.selection import LAST, BestValid, KeepLast, Selector
 from genbench.trial.spec import Assignment
 from genbench.trial.tensors import save_tensors
 from genbench.trial.training import Beat, Stop, TrainingRun
@@ -139,10 +140,16 @@ class Performance:
             part for split in (data.train, data.valid) for part in (split.images, split.labels) if part is not None
         ]
         keeper = Checkpoints(self._kept, model, self._device, self._assignment.checkpoint_every, parts)
-        run = TrainingRun(self._trial.seed, self._device, self._trial.budget, self._beat, keeper, self._stop)
+        selector = self._selector(model, data.valid.images, parts)
+        run = TrainingRun(self._trial.seed, self._device, self._trial.budget, self._beat, keeper, self._stop, selector)
         with seeding.seeded(self._trial.seed, "fit"):
             model.fit(data, run)
         run.end_epoch()
+        if isinstance(selector, BestValid) and not selector.judged:
+            raise Unsupported(
+                f"--select {self._trial.select}: no state of {self._trial.model.label} can be judged while it trains, "
+                "since no loop of its fit says run.batches(..., select=True); use --select last"
+            )
         self.record = self._folder.commit(
             self.record,
             "fit",
@@ -158,6 +165,13 @@ class Performance:
             },
         )
         self._kept.clear()
+
+    def _selector(self, model: Model, valid: Tensor, data: Sequence[Tensor]) -> Selector:
+        """Return what decides which state is kept, by the trial's rule."""
+        if self._trial.select == LAST:
+            return KeepLast()
+        every = int(self._trial.select.partition(":")[2])
+        return BestValid(self._kept, model, valid, self._trial.seed, every, data)
 
     def _built(self) -> Model:
         model: Model = self._trial.model.instantiate()

@@ -1,4 +1,4 @@
-"""What a trial is, and what makes two trials the same: model with options, dataset, seed and budget."""
+"""What a trial is, and what makes two trials the same: model with options, dataset, seed, budget, selection rule."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from genbench import files
 from genbench.errors import RequestError, printable
 from genbench.registry import names
 from genbench.registry.resolve import Resolved
+from genbench.trial.selection import LAST
 
 Target = Literal["test", "valid"]
 """The split that scores are computed against; valid is for tuning, so that test is not looked at."""
@@ -60,6 +61,7 @@ class TrialSpec:
     dataset_digest: str
     seed: int
     budget: Budget = NO_BUDGET
+    select: str = LAST
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -70,7 +72,7 @@ class TrialSpec:
             "dataset": self.dataset_digest,
             "seed": self.seed,
             "budget": self.budget.to_json(),
-            "select": "last",
+            "select": self.select,
         }
 
     @property

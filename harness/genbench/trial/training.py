@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -15,6 +15,7 @@ from genbench.api import Split
 from genbench.errors import Diverged, Interrupted
 from genbench.trial import seeding, surroundings
 from genbench.trial.checkpoints import Keeper, NoCheckpoints
+from genbench.trial.selection import KeepLast, Selector
 from genbench.trial.spec import Budget
 
 Beat = Callable[[Mapping[str, Any]], None]
@@ -25,7 +26,8 @@ class TrainingRun:
     """The harness's side of `genbench.Run`, for one call of fit.
 
     keeper keeps the state between steps, and says where each loop goes on after an interruption; stop is asked after
-    every step whether to save and leave. lines is the log so far; peak the greatest peak memory of earlier attempts.
+    every step whether to save and leave; selector is shown the state after epochs. lines is the log so far; peak the
+    greatest peak memory of earlier attempts.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class TrainingRun:
         beat: Beat = lambda progress: None,
         keeper: Keeper | None = None,
         stop: Stop = lambda: False,
+        selector: Selector | None = None,
     ) -> None:
         self.device = device
         self.generator = seeding.stream(seed, "noise", device=device)
@@ -49,6 +52,7 @@ class TrainingRun:
         self._beat = beat
         self._keeper = keeper or NoCheckpoints()
         self._stop = stop
+        self._selector = selector or KeepLast()
         self._loop = -1
         self._inside = False
         self._epochs_done = 0  # of the present loop
@@ -64,29 +68,43 @@ class TrainingRun:
         """Return how long training has taken, interrupted attempts included up to where they were kept."""
         return self._seconds_before + time.perf_counter() - self._started
 
-    def batches(self, data: Any, size: int, epochs: int) -> Iterator[Any]:
+    def batches(self, data: Any, size: int, epochs: int, *, select: bool = False) -> Iterator[Any]:
         """Yield batches in a new order each epoch; see `genbench.Run.batches`."""
         if self._inside:
             raise RuntimeError("run.batches: loops must not be nested; draw the inner batches with run.draw")
         self._inside = True
         self._begin_loop()
         try:
-            while self._epochs_done < epochs:
-                self.epoch = self._epochs_done + 1
-                batches = torch.split(self._order(len(data)), size)
-                for rows in batches[self._batches_done :]:
-                    if self._spent():
-                        return
-                    self.step += 1
-                    yield _take(data, rows)
-                    self._batches_done += 1
-                    self._between_steps()
-                self.end_epoch(epochs)
-                self._epochs_done, self._batches_done = self.epoch, 0
-            if self._keeper.due(loop_over=True):
+            is_whole = yield from self._steps(data, size, epochs, select)
+            if select:
+                self._selector.settle(self._loop)
+            if is_whole and self._keeper.due(loop_over=True):
                 self._keep()
         finally:
             self._inside = False
+
+    def _steps(self, data: Any, size: int, epochs: int, select: bool) -> Generator[Any, None, bool]:
+        """Yield the batches of a loop; return whether it came to its end before the budget did."""
+        while self._epochs_done < epochs:
+            self.epoch = self._epochs_done + 1
+            batches = torch.split(self._order(len(data)), size)
+            for rows in batches[self._batches_done :]:
+                if self._spent():
+                    self._consider(select, is_last=True)
+                    return False
+                self.step += 1
+                yield _take(data, rows)
+                self._batches_done += 1
+                self._between_steps()
+            self._consider(select, is_last=self.epoch == epochs)
+            self.end_epoch(epochs)
+            self._epochs_done, self._batches_done = self.epoch, 0
+        return True
+
+    def _consider(self, select: bool, is_last: bool) -> None:
+        score = self._selector.consider(self._loop, self.epoch, is_last) if select else None
+        if score is not None and math.isfinite(score):
+            self.log(valid_parzen=score)
 
     def _begin_loop(self) -> None:
         """Begin the next loop, where it was kept last, or at its beginning."""
@@ -95,6 +113,7 @@ class TrainingRun:
         kept = self._keeper.take_up(self._loop, {"generator": self.generator, "draws": self._draws})
         if kept is None:
             return
+        self._selector.take_up(kept["selection"])
         self.epoch, self.step, self.lines, self.peak = kept["epoch"], kept["step"], kept["lines"], kept["peak"]
         self._epochs_done, self._batches_done = kept["epochs_done"], kept["batches_done"]
         self._sums, self._counts = kept["sums"], kept["counts"]
@@ -121,6 +140,7 @@ class TrainingRun:
             "sums": self._sums,
             "counts": self._counts,
             "seconds": self.seconds,
+            "selection": self._selector.kept(),
         }
         self._keeper.keep(self._loop, self.step, run)
 

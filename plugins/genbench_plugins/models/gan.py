@@ -187,7 +187,7 @@ class GAN(genbench.Model):
             set_bias_from_marginals(linears(self.G_)[-1], data.train.images, self.bounds)
         if self.averaged_ is not None:
             self.averaged_.load_state_dict(self.G_.state_dict())
-        for x, _ in run.batches(data.train, self.batch, self.epochs):
+        for x, _ in run.batches(data.train, self.batch, self.epochs, select=True):
             self._schedule(run.epoch, run.step)
             # k steps on D, the last of them with this batch
             for _ in range(self.k - 1):

@@ -57,7 +57,7 @@ class VAE(genbench.Model):
         self.encoder_.train()
         self.decoder_.train()
         steps = self.epochs * math.ceil(len(data.train) / self.batch)
-        for images, _ in run.batches(data.train, self.batch, self.epochs):
+        for images, _ in run.batches(data.train, self.batch, self.epochs, select=True):
             self._set_lr((run.step - 1) / steps)
             x = self._scaled(images)  # (n, D) in [0, 1]
             mu, log_var = self._posterior(x)  # (n, latent) each
