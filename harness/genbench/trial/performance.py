@@ -145,11 +145,12 @@ class Performance:
         with seeding.seeded(self._trial.seed, "fit"):
             model.fit(data, run)
         run.end_epoch()
-        if isinstance(selector, BestValid) and not selector.judged:
-            raise Unsupported(
-                f"--select {self._trial.select}: no state of {self._trial.model.label} can be judged while it trains, "
-                "since no loop of its fit says run.batches(..., select=True); use --select last"
-            )
+        self._check_judged(selector)
+        self._commit_fit(model, run)
+        self._kept.clear()
+
+    def _commit_fit(self, model: Model, run: TrainingRun) -> None:
+        """Store the fitted model and its log, with what training took."""
         self.record = self._folder.commit(
             self.record,
             "fit",
@@ -164,7 +165,6 @@ class Performance:
                 "peak_memory_mib": max(surroundings.peak_memory_mib(self._device) or 0.0, run.peak) or None,
             },
         )
-        self._kept.clear()
 
     def _selector(self, model: Model, valid: Tensor, data: Sequence[Tensor]) -> Selector:
         """Return what decides which state is kept, by the trial's rule."""
@@ -172,6 +172,14 @@ class Performance:
             return KeepLast()
         every = int(self._trial.select.partition(":")[2])
         return BestValid(self._kept, model, valid, self._trial.seed, every, data)
+
+    def _check_judged(self, selector: Selector) -> None:
+        """Raise Unsupported where the best state was asked for, and fit offered none to be judged."""
+        if isinstance(selector, BestValid) and not selector.judged:
+            raise Unsupported(
+                f"--select {self._trial.select}: no state of {self._trial.model.label} can be judged while it trains, "
+                "since no loop of its fit says run.batches(..., select=True); use --select last"
+            )
 
     def _built(self) -> Model:
         model: Model = self._trial.model.instantiate()

@@ -78,7 +78,7 @@ class BestValid:
     """Keeps the state whose samples give validation images the greatest Parzen log-likelihood, in nats.
 
     sigma is the best of the paper's ten for the same images. Samples are drawn from streams of their own, in eval mode:
-    training goes on as if nobody had looked. The best state so far lives in a sealed folder, under its epoch; a training
+    training goes on as if nobody had looked. The best state so far lives in a sealed folder, under its epoch; training
     that is resumed from before that epoch comes to it again, and to the same bits.
     """
 
