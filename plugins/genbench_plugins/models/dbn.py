@@ -54,7 +54,7 @@ class DBN(BoltzmannModel):
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": INFERRED_MNIST}
 
     hidden: Annotated[tuple[Width, ...], MinLen(1)] = (256, 256)  # from the pixels up
-    epochs: Width = 150  # of each machine
+    epochs: Width = 250  # of each machine
     upper_lr: Annotated[float, Gt(0)] = 0.1  # learning rate of the machines above the first, as a multiple of its own
     start: Literal["turned", "marginals"] = "turned"  # upper machines start as the one below turned round, if they can
 
