@@ -1,11 +1,10 @@
 """The deep belief net against its joint distribution enumerated layer by layer."""
 
-import itertools
 from typing import Any
 
 import pytest
 import torch
-from models import CPU, data_of, drawn, fitted
+from models import CPU, binary_states, data_of, drawn, fitted
 from torch import Tensor
 
 from genbench.api import Space, Split
@@ -14,11 +13,6 @@ from genbench_plugins.models.dbn import DBN
 from genbench_plugins.models.rbm import RBM
 
 D, H1, H2 = 4, 3, 4
-
-
-def states(units: int) -> Tensor:
-    """Return all binary states, (2^units, units)."""
-    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=units)))
 
 
 def tiny(**options: Any) -> DBN:
@@ -36,14 +30,14 @@ def tiny(**options: Any) -> DBN:
 
 def bernoulli_table(p: Tensor, units: int) -> Tensor:
     """Return the probability of every binary state of units that are on with probabilities p, (n, 2^units)."""
-    s = states(units)
+    s = binary_states(units)
     return (p[:, None] * s + (1 - p[:, None]) * (1 - s)).prod(2)
 
 
 def exact(model: DBN) -> tuple[Tensor, Tensor]:
     """Return p(h1), (2^H1,), by the top machine summed out, and p(x), (2^D,)."""
     bottom, top = model.layers_
-    h1, h2 = states(H1), states(H2)
+    h1, h2 = binary_states(H1), binary_states(H2)
     log_joint = h1 @ top.b + (h2 @ top.c)[:, None] + h2 @ top.W @ h1.T  # (2^H2, 2^H1)
     p_h1 = log_joint.flatten().softmax(0).view_as(log_joint).sum(0)
     p_x_given_h1 = bernoulli_table((bottom.b + h1 @ bottom.W).sigmoid(), D)
@@ -62,7 +56,7 @@ def test_draws_are_distributed_as_the_enumerated_net() -> None:
 def test_means_are_those_of_the_pixels_given_the_lowest_hidden_layer() -> None:
     """So there are no more of them than states of h1, and each occurs as often as its state."""
     model = tiny(chains=1000, burn_in=200, thin=10)
-    means = (model.layers_[0].b + states(H1) @ model.layers_[0].W).sigmoid().detach()
+    means = (model.layers_[0].b + binary_states(H1) @ model.layers_[0].W).sigmoid().detach()
     x = drawn(model, 50_000).flatten(1)
     distances = torch.cdist(x, means)
     assert distances.min(1).values.max() < 1e-3
@@ -87,8 +81,8 @@ def test_a_machine_turned_round_leaves_the_distribution_as_it_was(upper: int) ->
     bottom, top = model.layers_
     assert top.can_turn(bottom)
     top.start_turned(bottom)
-    p_net = (-top.free_energy(states(H1))).softmax(0) @ bernoulli_table(bottom.down(states(H1)), D)
-    p_machine = (-bottom.free_energy(states(D))).softmax(0)
+    p_net = (-top.free_energy(binary_states(H1))).softmax(0) @ bernoulli_table(bottom.down(binary_states(H1)), D)
+    p_machine = (-bottom.free_energy(binary_states(D))).softmax(0)
     torch.testing.assert_close(p_net, p_machine, atol=2e-6 if upper == D else 0.01, rtol=0)
 
 

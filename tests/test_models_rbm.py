@@ -1,11 +1,10 @@
 """The restricted Boltzmann machine against its joint distribution enumerated, and against integrals."""
 
-import itertools
 import math
 
 import pytest
 import torch
-from models import CPU, data_of, drawn, fitted
+from models import CPU, binary_states, data_of, drawn, fitted
 from torch import Tensor
 
 from genbench.api import Space
@@ -13,11 +12,6 @@ from genbench_plugins.models.boltzmann import Layer, bernoulli
 from genbench_plugins.models.rbm import RBM
 
 D, H = 5, 3
-
-
-def states(units: int) -> Tensor:
-    """Return all binary states, (2^units, units)."""
-    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=units)))
 
 
 def layer_of(units: str = "bernoulli", particles: int = 0, visible: int = D) -> Layer:
@@ -36,7 +30,7 @@ def layer_of(units: str = "bernoulli", particles: int = 0, visible: int = D) -> 
 
 def energies(layer: Layer, v: Tensor) -> Tensor:
     """Return E(v, h) of every row of v and every hidden state, (n, 2^H), term by term."""
-    h = states(H)
+    h = binary_states(H)
     interaction = torch.einsum("nd,jd,mj->nm", v, layer.W, h)
     alone = -(v * layer.b).sum(1) if layer.units == "bernoulli" else ((v - layer.b) ** 2).sum(1) / 2
     return alone[:, None] - (h * layer.c).sum(1) - interaction
@@ -44,13 +38,13 @@ def energies(layer: Layer, v: Tensor) -> Tensor:
 
 def joint(layer: Layer) -> Tensor:
     """Return p(v, h) of a machine of binary units, (2^D, 2^H)."""
-    e = energies(layer, states(D))
+    e = energies(layer, binary_states(D))
     return (-e.flatten()).softmax(0).view_as(e)
 
 
 def gradient_of_likelihood(layer: Layer, v0: Tensor) -> list[Tensor]:
     """Return the gradients of the mean -log p(v0), whose normaliser is a sum over all states, by autograd."""
-    log_z = (-energies(layer, states(D))).flatten().logsumexp(0)
+    log_z = (-energies(layer, binary_states(D))).flatten().logsumexp(0)
     log_p = (-energies(layer, v0)).logsumexp(1) - log_z
     return list(torch.autograd.grad(-log_p.mean(), list(layer.parameters())))
 
@@ -70,7 +64,7 @@ def g() -> torch.Generator:
 @pytest.mark.parametrize("units", ["bernoulli", "gaussian"])
 def test_the_free_energy_and_its_gradients_sum_the_hidden_states_out(units: str) -> None:
     layer = layer_of(units)
-    v = states(D) if units == "bernoulli" else torch.randn(20, D)
+    v = binary_states(D) if units == "bernoulli" else torch.randn(20, D)
     expected = -(-energies(layer, v)).logsumexp(1)
     torch.testing.assert_close(layer.free_energy(v), expected)
     parameters = list(layer.parameters())
@@ -81,8 +75,8 @@ def test_the_free_energy_and_its_gradients_sum_the_hidden_states_out(units: str)
 
 def test_conditionals_are_those_of_the_joint() -> None:
     layer, p = layer_of(), joint(layer_of())
-    torch.testing.assert_close(layer.up(states(D)), p @ states(H) / p.sum(1, keepdim=True))
-    torch.testing.assert_close(layer.down(states(H)), p.T @ states(D) / p.sum(0)[:, None])
+    torch.testing.assert_close(layer.up(binary_states(D)), p @ binary_states(H) / p.sum(1, keepdim=True))
+    torch.testing.assert_close(layer.down(binary_states(H)), p.T @ binary_states(D) / p.sum(0)[:, None])
 
 
 def test_the_gaussian_machine_is_a_mixture_by_quadrature() -> None:
@@ -93,12 +87,14 @@ def test_the_gaussian_machine_is_a_mixture_by_quadrature() -> None:
     cell = (line[1] - line[0]) ** 2
     weights = (-energies(layer, v)).double().exp() * cell  # (N, 2^H)
     log_z = (-layer.free_energy(v).double()).logsumexp(0) + cell.log()
-    means = layer.b + states(H) @ layer.W
-    closed = (states(H) @ layer.c + (means.square() - layer.b.square()).sum(1) / 2).double() + math.log(2 * math.pi)
+    means = layer.b + binary_states(H) @ layer.W
+    closed = (binary_states(H) @ layer.c + (means.square() - layer.b.square()).sum(1) / 2).double() + math.log(
+        2 * math.pi
+    )
     torch.testing.assert_close(weights.sum(0).log(), closed, atol=1e-5, rtol=0)
     torch.testing.assert_close(log_z, closed.logsumexp(0), atol=1e-5, rtol=0)
     centres = (weights / weights.sum(0)).T @ v.double()
-    torch.testing.assert_close(layer.down(states(H)).double(), centres, atol=1e-5, rtol=0)
+    torch.testing.assert_close(layer.down(binary_states(H)).double(), centres, atol=1e-5, rtol=0)
 
 
 def test_energies_of_images_differ_as_log_densities_of_pixels_do() -> None:
@@ -121,8 +117,8 @@ def test_pcd_at_equilibrium_is_the_gradient_of_the_likelihood(g: torch.Generator
     layer = layer_of(particles=100_000)
     p = joint(layer)
     rows = torch.multinomial(p.sum(0), 100_000, replacement=True, generator=g)
-    layer.particles.copy_(states(H)[rows])
-    v0 = states(D)[[3, 7, 7, 20]]
+    layer.particles.copy_(binary_states(H)[rows])
+    v0 = binary_states(D)[[3, 7, 7, 20]]
     expected = gradient_of_likelihood(layer, v0)
     layer.contrast(v0, 1, g)
     for found, exact in zip(gradients(layer), expected, strict=True):
@@ -132,7 +128,7 @@ def test_pcd_at_equilibrium_is_the_gradient_of_the_likelihood(g: torch.Generator
 
 def test_pcd_gets_to_the_equilibrium_by_itself(g: torch.Generator) -> None:
     layer = layer_of(particles=50_000)
-    v0 = states(D)[[3, 7, 7, 20]]
+    v0 = binary_states(D)[[3, 7, 7, 20]]
     for _ in range(60):
         layer.contrast(v0, 1, g)
     for found, exact in zip(gradients(layer), gradient_of_likelihood(layer, v0), strict=True):
@@ -142,7 +138,7 @@ def test_pcd_gets_to_the_equilibrium_by_itself(g: torch.Generator) -> None:
 @pytest.mark.parametrize(("k", "bias"), [(1, (0.03, 1.0)), (100, (0.0, 0.015))])
 def test_cd_is_biased_by_few_steps_and_exact_with_many(k: int, bias: tuple[float, float], g: torch.Generator) -> None:
     layer = layer_of()
-    v0 = states(D)[[3, 7, 7, 20]].repeat(25_000, 1)
+    v0 = binary_states(D)[[3, 7, 7, 20]].repeat(25_000, 1)
     layer.contrast(v0, k, g)
     gaps = [
         (found - exact).abs().max().item()
@@ -154,21 +150,21 @@ def test_cd_is_biased_by_few_steps_and_exact_with_many(k: int, bias: tuple[float
 def test_cd_1_by_enumeration(g: torch.Generator) -> None:
     """The expected visible units after one step from v0, summed over h and v by hand, give CD-1's gradient of b."""
     layer = layer_of()
-    v0 = states(D)[[6]]
+    v0 = binary_states(D)[[6]]
     p = joint(layer)
     h_given_v0 = p[6] / p[6].sum()
     v_given_h = (p / p.sum(0)).T  # (2^H, 2^D)
-    expected = h_given_v0 @ v_given_h @ states(D) - v0[0]
+    expected = h_given_v0 @ v_given_h @ binary_states(D) - v0[0]
     scalars = layer.contrast(v0.repeat(100_000, 1), 1, g)
     torch.testing.assert_close(gradients(layer)[1], expected, atol=0.01, rtol=0)
-    error = ((v_given_h @ states(D) - v0).square().sum(1) * h_given_v0).sum()
+    error = ((v_given_h @ binary_states(D) - v0).square().sum(1) * h_given_v0).sum()
     torch.testing.assert_close(scalars["error"], error, atol=0.01, rtol=0)
 
 
 def test_pcd_goes_on_where_it_was_and_cd_does_not(g: torch.Generator) -> None:
     layer = layer_of(particles=7)
     before = layer.particles.clone()
-    layer.contrast(states(D), 1, g)
+    layer.contrast(binary_states(D), 1, g)
     assert not torch.equal(layer.particles, before)
     assert set(layer.particles.unique().tolist()) <= {0.0, 1.0}
 
@@ -183,7 +179,7 @@ def test_training_raises_the_exact_likelihood(algorithm: str, inputs: str) -> No
     log_p = []
     for epochs in (1, 100):
         model = fitted(RBM(hidden=4, epochs=epochs, algorithm=algorithm, inputs=inputs, batch=20, lr=0.4), data)  # type: ignore[arg-type]
-        log_z = (-model.layer_.free_energy(states(6))).logsumexp(0)
+        log_z = (-model.layer_.free_energy(binary_states(6))).logsumexp(0)
         log_p.append((-model.layer_.free_energy(x) - log_z).mean().item())
     assert log_p[1] > log_p[0] + 0.3
     counts = torch.unique(x, dim=0, return_counts=True)[1] / len(x)

@@ -42,7 +42,8 @@ class DBN(BoltzmannModel):
 
     Trained greedily, without fine-tuning: each machine learns what the one below makes of the data, p(h = 1|v) by mean
     activations all the way up, as they are or drawn anew in each batch (`inputs`). A sample is a Gibbs chain's state in
-    the top machine, and then one draw of each layer below; of the pixels, the means or a draw.
+    the top machine, and then one draw of each layer below; of the pixels, the means or a draw. Gaussian pixels want a
+    far smaller learning rate than the default: see `rbm`.
 
     The defaults were chosen by the validation images of `digits`. The preset `paper` is for the row "DBN" of Goodfellow
     et al. 2014, which is taken from Bengio, Mesnil, Dauphin & Rifai 2013. Its layers are remembered from that paper and

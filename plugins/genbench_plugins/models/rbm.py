@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,6 +12,14 @@ from torch import Tensor
 import genbench
 from genbench_plugins.models.boltzmann import BoltzmannModel, Width
 
+GAUSSIAN_DIGITS: Mapping[str, object] = {
+    "visible": "gaussian",
+    "sigma": 0.25,
+    "hidden": 64,
+    "lr": 0.003,
+    "epochs": 200,
+}
+
 
 @dataclass(eq=False)
 class RBM(BoltzmannModel):
@@ -19,12 +28,13 @@ class RBM(BoltzmannModel):
     p(v, h) is in proportion to exp(-E(v, h)), with E(v, h) = -b'v - c'h - h'Wv for Bernoulli visible units v. Grey
     pixels are taken as probabilities: v is drawn from them anew in each batch, or is (`inputs="means"`, as in the
     tutorials of the LISA lab) the grey values themselves. For Gaussian visible units v are pixels over `sigma`, which
-    is fixed, and E(v, h) = |v - b|²/2 - c'h - h'Wv: so p(v|h) = N(b + W'h, I). They want a far smaller learning rate
-    than the default, which is for Bernoulli units.
+    is fixed, and E(v, h) = |v - b|²/2 - c'h - h'Wv: so p(v|h) = N(b + W'h, I). They want far smaller learning rates: at
+    the default they diverge, so start from the preset `gaussian`.
     The defaults were chosen by the validation images of `digits`.
     """
 
     version: ClassVar[int] = 1
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"gaussian": GAUSSIAN_DIGITS}
 
     hidden: Width = 256
 
