@@ -1,5 +1,6 @@
 """What the tests of models share: data of any shape, a run, and a check of samples."""
 
+import itertools
 from typing import Any
 
 import torch
@@ -20,6 +21,11 @@ def data_of(shape: tuple[int, int, int], n: int = 60, bounds: tuple[float, float
     x = (base[torch.arange(n) % 3] * 0.8 + 0.2 * torch.rand(n, *shape, generator=g)) * (high - low) + low
     split = Split(x, torch.arange(n) % 3)
     return TrainingData(split, Split(x[:20], split.labels[:20]), Space(shape, 3, bounds))  # type: ignore[index]
+
+
+def binary_states(units: int) -> torch.Tensor:
+    """Return all states of binary units, in the order of the numbers they spell, (2^units, units)."""
+    return torch.tensor(list(itertools.product((0.0, 1.0), repeat=units)))
 
 
 def fitted(model: Any, data: TrainingData, seed: int = 0) -> Any:

@@ -5,6 +5,8 @@ import genbench
 MODELS = {
     "gan": ("gan:GAN", "Adversarial nets (Goodfellow et al. 2014)"),
     "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
+    "rbm": ("rbm:RBM", "Restricted Boltzmann machine (Smolensky 1986; Hinton 2002; Tieleman 2008)"),
+    "dbn": ("dbn:DBN", "Deep belief net of greedily stacked machines (Hinton, Osindero & Teh 2006)"),
     "train-data": ("train_data:TrainData", "Reference: real training images"),
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),

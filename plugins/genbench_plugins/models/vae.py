@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 import genbench
 from genbench_plugins.networks import Activation, mlp
+from genbench_plugins.scaling import to_images, to_unit
 
 Width = Annotated[int, Gt(0)]
 
@@ -59,7 +60,7 @@ class VAE(genbench.Model):
         steps = self.epochs * math.ceil(len(data.train) / self.batch)
         for images, _ in run.batches(data.train, self.batch, self.epochs, select=True):
             self._set_lr((run.step - 1) / steps)
-            x = self._scaled(images)  # (n, D) in [0, 1]
+            x = to_unit(images, self.space)  # (n, D) in [0, 1]
             mu, log_var = self._posterior(x)  # (n, latent) each
             eps = torch.randn(mu.shape, generator=run.generator, device=mu.device)
             z = mu + (log_var / 2).exp() * eps
@@ -73,15 +74,6 @@ class VAE(genbench.Model):
     def _set_lr(self, share: float) -> None:
         for group in self.optimiser_.param_groups:
             group["lr"] = self.lr * (1 - (1 - self.lr_end) * share)
-
-    def _scaled(self, images: Tensor) -> Tensor:
-        low, high = self.space.bounds
-        return (images.flatten(1) - low) / (high - low)
-
-    def _images(self, x: Tensor) -> Tensor:
-        """Return images within the bounds of values in [0, 1], (n, D) -> (n, C, H, W)."""
-        low, high = self.space.bounds
-        return (low + (high - low) * x).clamp(low, high).view(len(x), *self.space.shape)
 
     def _posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mu, log_var = self.encoder_(x).chunk(2, 1)
@@ -104,7 +96,7 @@ class VAE(genbench.Model):
             p = torch.bernoulli(p, generator=generator)
         elif self.sample_as == "draws":
             p = p + self.sigma * torch.randn(p.shape, generator=generator, device=p.device)
-        return self._images(p)
+        return to_images(p, self.space)
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
         """Return z from the prior, (n, latent)."""
@@ -113,12 +105,12 @@ class VAE(genbench.Model):
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
         """Return the means of q(z|x), (n, latent)."""
-        return self._posterior(self._scaled(x))[0]
+        return self._posterior(to_unit(x, self.space))[0]
 
     @torch.no_grad()
     def decode(self, z: Tensor) -> Tensor:
         """Return the means of p(x|z), (n, C, H, W)."""
-        return self._images(self.decoder_(z).sigmoid())
+        return to_images(self.decoder_(z).sigmoid(), self.space)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return the mean of p(x|z) at the mean of q(z|x), (n, C, H, W)."""
@@ -130,7 +122,7 @@ class VAE(genbench.Model):
 
         With `importance` samples k: log of the mean of k weights p(x, z) / q(z|x) (Burda et al. 2016, eq. 8).
         """
-        x = self._scaled(x)
+        x = to_unit(x, self.space)
         mu, log_var = self._posterior(x)
         weights = []
         for _ in range(self.importance):
