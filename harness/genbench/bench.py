@@ -25,6 +25,7 @@ from genbench.files import digest, write_text
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, ScoreRow, collect
+from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry import names
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
@@ -232,6 +233,16 @@ class Report:
         return frames.leaderboard(self.boards)
 
     @property
+    def verdicts(self) -> list[Verdict]:
+        """Return what became of each published number that the run was held against."""
+        return verdicts(self.boards, self.plan.claims)
+
+    @property
+    def against(self) -> pd.DataFrame:
+        """Return the verdicts on published numbers as a data frame: one per claim, or per model it is held against."""
+        return frames.verdicts(self.verdicts)
+
+    @property
     def failed(self) -> int:
         """Return how many scores that were asked for are missing, refusals of a metric apart."""
         lacking = Counter[str]()
@@ -361,14 +372,29 @@ def load_results(path: str | os.PathLike[str] = "results") -> Results:
     return Results(frames.leaderboard(boards(collected.rows)), frames.trials(collected.rows))
 
 
+def load_verdicts(
+    against: Sequence[str] | str = "goodfellow2014", path: str | os.PathLike[str] = "results"
+) -> pd.DataFrame:
+    """Return published numbers held against a results folder: a row per claim, or per model it is held against.
+
+    Raises RequestError for unknown claims, StoreError where there are no results.
+    """
+    compared = published(_texts("against", against, None, ()))
+    return frames.verdicts(verdicts(stored_boards([path], compared)[0], compared))
+
+
+def published(wanted: Sequence[str]) -> list[claims.Claim]:
+    """Return the published numbers in claims files by name. Raises RequestError for an unknown one."""
+    return claims.load(wanted, Resolver(load_registry(), cache_folder())) if wanted else []
+
+
 def stored_boards(
-    paths: Sequence[str | os.PathLike[str]], against: Sequence[str] = ()
+    paths: Sequence[str | os.PathLike[str]], compared: Sequence[claims.Claim] = ()
 ) -> tuple[list[Board], list[str]]:
     """Return the boards of all scores in results folders, and what is wrong with folders that could not be read.
 
     A trial that lies in several folders counts once. Raises StoreError where its scores differ.
     """
-    compared = claims.load(against, Resolver(load_registry(), cache_folder())) if against else []
     rows: dict[tuple[str, str], Any] = {}
     damaged: list[str] = []
     for path in paths:

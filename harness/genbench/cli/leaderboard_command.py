@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,6 +15,7 @@ from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console
 from genbench.ranking import frames
 from genbench.ranking.board import Board
+from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry import names
 
 
@@ -26,13 +28,24 @@ from genbench.registry import names
     default="table",
     show_default=True,
 )
+@click.option(
+    "--table",
+    "what",
+    type=click.Choice(["scores", "verdicts"]),
+    default="scores",
+    show_default=True,
+    help="Scores, with what became of published numbers; or that alone.",
+)
 @click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
 @click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
-@click.option("--against", multiple=True, metavar="CLAIMS", help="Published numbers to show: goodfellow2014.")
+@click.option(
+    "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
+)
 def command(
     results: tuple[Path, ...],
     form: str,
+    what: str,
     output: Path | None,
     metrics: tuple[str, ...],
     datasets: tuple[str, ...],
@@ -41,22 +54,23 @@ def command(
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
     if output is not None:
         _check_output(output)
-    found, damaged = bench.stored_boards(
-        results or (Path("results"),), [part for text in against for part in names.split(text)]
-    )
+    if what == "verdicts" and not against:
+        raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
+    claims = bench.published([part for text in against for part in names.split(text)])
+    found, damaged = bench.stored_boards(results or (Path("results"),), claims)
     for problem in damaged:
         stderr_console().print(f"not read: {problem}", soft_wrap=True)
     boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
+    compared = [c for c in claims if _wanted(c.metric, metrics) and _wanted(c.dataset, datasets)]
+    tables = Tables(boards, verdicts(boards, compared), what)
     if form == "table" and output is None:
-        _print(boards)
+        tables.print()
+    elif output is None:
+        click.echo(tables.text(form).encode(), nl=False)
     else:
-        text = _text(boards, form)
-        if output is None:
-            click.echo(text.encode(), nl=False)
-        else:
-            write_text(output, text)
+        write_text(output, tables.text(form))
     return 1 if damaged else 0
 
 
@@ -83,13 +97,31 @@ def _wanted(label: str, asked: tuple[str, ...]) -> bool:
     return not wanted or label in wanted or names.plain(label) in wanted
 
 
-def _print(boards: list[Board]) -> None:
-    from genbench.output.board import print_boards
+@dataclass(frozen=True)
+class Tables:
+    """What was asked for: boards with the verdicts beside them, or one of them alone."""
 
-    print_boards(boards, stdout_console())
+    boards: Sequence[Board]
+    verdicts: Sequence[Verdict]
+    what: str
 
+    def print(self) -> None:
+        """Print tables for a terminal."""
+        from genbench.output.board import print_boards
+        from genbench.output.verdicts import print_verdicts
 
-def _text(boards: list[Board], form: str) -> str:
-    from genbench.output import formats
+        console = stdout_console()
+        if self.what == "scores":
+            print_boards(self.boards, console)
+        print_verdicts(self.verdicts, console)
 
-    return formats.export(frames.leaderboard(boards), form)
+    def text(self, form: str) -> str:
+        """Return the tables in a format: documents show scores and verdicts, csv and json hold what was asked for."""
+        from genbench.output import blocks, formats
+        from genbench.output.verdicts import blocks as verdict_blocks
+
+        shown = verdict_blocks(self.verdicts)
+        if self.what == "verdicts":
+            return formats.export(frames.verdicts(self.verdicts), form, shown)
+        frame = frames.leaderboard(self.boards)
+        return formats.export(frame, form, [*blocks.blocks(frame), *shown])

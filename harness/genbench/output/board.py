@@ -96,7 +96,7 @@ def _width(table: Table, console: Console) -> int:
 
 
 def _table(board: Board, columns: Sequence[Column]) -> Table:
-    table = _empty_table()
+    table = empty_table()
     for column in columns:
         wraps = column.head == "model"
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=not wraps, overflow="fold")
@@ -108,13 +108,14 @@ def _table(board: Board, columns: Sequence[Column]) -> Table:
     return table
 
 
-def _empty_table() -> Table:
+def empty_table() -> Table:
+    """Return a table without columns in the one style of all tables."""
     return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True, pad_edge=False)
 
 
 def _side_by_side(boards: Sequence[Board]) -> Table:
     """Return a table like the paper's Table 1: a row per model, a column per dataset, the rank in brackets."""
-    table = _empty_table()
+    table = empty_table()
     table.add_column("model", overflow="fold")
     for board in boards:
         table.add_column(f"{printable(board.dataset)} (rank)", justify="right", no_wrap=True)

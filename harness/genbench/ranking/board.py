@@ -43,6 +43,11 @@ class BoardRow:
         return self.summary.n if self.summary and not self.claim else 0
 
     @property
+    def values(self) -> list[float]:
+        """Return its score for each training seed that has one."""
+        return [score.value for score in self.scores if score.value is not None]
+
+    @property
     def samples_are(self) -> str:
         """Return what its samples are, or "" for a published row."""
         return self.scores[0].model["traits"]["samples_are"] if self.scores else ""
@@ -146,10 +151,7 @@ def _extra(scores: Sequence[ScoreRow], name: str) -> list[float]:
 def _ranked(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:
     """Return the rows, the ranked ones with their rank ranges. References take no part."""
     ours = [row for row in rows if row.kind == "ours" and row.summary]
-    entries = [
-        statistics.Row([s.value for s in row.scores if s.value is not None], row.seeds_done == row.seeds_planned)
-        for row in ours
-    ]
+    entries = [statistics.Row(row.values, row.seeds_done == row.seeds_planned) for row in ours]
     ranges = statistics.rank_ranges(entries, higher_is_better)
     found = {id(row): rank for row, rank in zip(ours, ranges, strict=True)}
     return [_with_rank(row, found.get(id(row))) for row in rows]

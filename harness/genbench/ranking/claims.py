@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from genbench import files, toml
-from genbench.errors import RequestError, unknown
-from genbench.registry.names import plain
+from genbench.errors import RequestError, printable, unknown
+from genbench.registry import names
 from genbench.registry.resolve import Resolver
 from genbench.trial.protocol import Protocol
 
@@ -24,12 +25,18 @@ CLAIM: toml.Shape = {
     "source": (str,),
     "differs": (str,),
     "dataset_digest": (str,),
+    "ours": (str,),
+    "within": (int, float),
 }
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A published number. protocol_id is "" where its protocol is not known in full; differs then says how."""
+    """A published number. protocol_id is "" where its protocol is not known in full; differs then says how.
+
+    ours names the models of ours that it is held against, with commas; within is the widest interval to a side, in the
+    metric's unit, that can bear it out. claims is the name of the file it stands in, settings the metric's options.
+    """
 
     model: str
     dataset: str
@@ -41,11 +48,19 @@ class Claim:
     differs: str = ""
     dataset_digest: str = ""
     protocol_id: str = ""
+    ours: str = ""
+    within: float = 0.0
+    claims: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def metric_name(self) -> str:
         """Return the metric's name without preset and options."""
-        return plain(self.metric)
+        return names.plain(self.metric)
+
+    def is_about(self, model: str) -> bool:
+        """Return whether a model of ours, by its label, is one that it is held against."""
+        return any(names.is_of(model, asked) for asked in names.split(self.ours))
 
 
 def available() -> dict[str, Path]:
@@ -53,25 +68,36 @@ def available() -> dict[str, Path]:
     return {path.stem: path for path in sorted(files.shipped("claims").glob("*.toml"))}
 
 
-def load(names: Iterable[str], resolver: Resolver) -> list[Claim]:
+def load(wanted: Iterable[str], resolver: Resolver) -> list[Claim]:
     """Return the claims of files by name. Raises RequestError for an unknown name or a malformed file."""
     known = available()
     claims: list[Claim] = []
-    for name in names:
+    for name in wanted:
         if name not in known:
             raise unknown("claims", name, known)
         table = toml.read(known[name])
         toml.check(table, FILE, f"claims {name}")
-        claims += [_claim(entry, resolver, f"claims {name}") for entry in table.get("claim", [])]
+        claims += [_claim(entry, resolver, name) for entry in table.get("claim", [])]
     return claims
 
 
-def _claim(entry: Mapping[str, Any], resolver: Resolver, where: str) -> Claim:
+def _claim(entry: Mapping[str, Any], resolver: Resolver, name: str) -> Claim:
+    where = f"claims {name}"
     toml.check(entry, CLAIM, where)
     missing = {"model", "dataset", "metric", "value"} - set(entry)
     if missing:
         raise RequestError(f"{where}: a claim has no {', '.join(sorted(missing))}")
-    given = {f.name: entry[f.name] for f in fields(Claim) if f.name in entry}
-    digest = entry.get("dataset_digest", "")
-    protocol = Protocol(resolver.resolve("metric", entry["metric"]), digest).id if digest else ""
-    return Claim(**given, protocol_id=protocol)
+    _check_bound(entry, where)
+    if not (digest := entry.get("dataset_digest", "")):
+        return Claim(**entry, claims=name)
+    metric = resolver.resolve("metric", entry["metric"])
+    return Claim(**entry, claims=name, protocol_id=Protocol(metric, digest).id, settings=metric.options)
+
+
+def _check_bound(entry: Mapping[str, Any], where: str) -> None:
+    """Raise RequestError where a claim is held against models of ours without a bound, or within none."""
+    within = entry.get("within")
+    if "ours" in entry and within is None:
+        raise RequestError(f"{where}: the claim of {printable(entry['model'])} has ours but not within; expected both")
+    if within is not None and not 0 < within < math.inf:
+        raise RequestError(f"{where}: within is {within:g}; expected a finite number above 0")

@@ -1,4 +1,4 @@
-"""The columns of leaderboard.csv and trials.csv: their order, what each holds and what it means."""
+"""The columns of each table that genbench writes: their order, what each holds and what it means."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,5 +73,27 @@ TRIALS: Mapping[str, Column] = MappingProxyType(
         "status": Column("text", "what became of the trial"),
         "protocol_id": LEADERBOARD["protocol_id"],
         "trial": Column("text", "id of the trial: its folder in the store"),
+    }
+)
+
+VERDICTS: Mapping[str, Column] = MappingProxyType(
+    {
+        "claims": Column("text", "the file that the published number stands in, as it is typed"),
+        "metric": LEADERBOARD["metric"],
+        "dataset": LEADERBOARD["dataset"],
+        "published_model": Column("text", "the model as its source names it"),
+        "published": Column("number", "the published number, in the unit"),
+        "published_error": Column("number", "its error as printed; published_error_means says what that is"),
+        "published_error_means": Column("text", "what the published error was taken over"),
+        "model": Column("text", "our model that it is held against; missing where none was run"),
+        "verdict": Column("text", "reproduced, better, worse, inconclusive or not run"),
+        "why": Column("text", "the reason for the verdict"),
+        "mean": Column("number", "mean score of our model over training seeds"),
+        "low": Column("number", "lower end of the 95% prediction interval for one run of our model"),
+        "high": Column("number", "upper end of it"),
+        "within": Column("number", "how far it may reach to a side for a reproduction"),
+        "seeds_done": LEADERBOARD["seeds_done"],
+        "seeds_planned": LEADERBOARD["seeds_planned"],
+        "source": Column("text", "where the published number stands"),
     }
 )

@@ -1,4 +1,4 @@
-"""Boards and scores as data frames, in the columns of leaderboard.csv and trials.csv."""
+"""Boards, scores and verdicts as data frames, in the columns that are declared for them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genbench.ranking.board import Board, BoardRow
-from genbench.ranking.columns import DTYPES, LEADERBOARD, TRIALS, Column
+from genbench.ranking.columns import DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
 from genbench.ranking.scores import ScoreRow
+from genbench.ranking.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +23,11 @@ def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
     ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.model["label"], r.trial.seed))
     return _frame([_trial(row) for row in ordered], TRIALS)
+
+
+def verdicts(found: Iterable[Verdict]) -> pd.DataFrame:
+    """Return a row per verdict, in the columns VERDICTS."""
+    return _frame([_verdict(verdict) for verdict in found], VERDICTS)
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -44,6 +50,29 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
         "status": row.status,
         "protocol_id": row.protocol_id,
         "trial": row.trial.id,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    claim, row = verdict.claim, verdict.row
+    return {
+        "claims": claim.claims,
+        "metric": claim.metric,
+        "dataset": claim.dataset,
+        "published_model": claim.model,
+        "published": claim.value,
+        "published_error": claim.error,
+        "published_error_means": claim.error_means or None,
+        "model": verdict.model or None,
+        "verdict": verdict.outcome,
+        "why": verdict.why,
+        "mean": row.summary.mean if row and row.summary else None,
+        "low": verdict.low,
+        "high": verdict.high,
+        "within": claim.within or None,
+        "seeds_done": row.seeds_done if row else None,
+        "seeds_planned": row.seeds_planned if row else None,
+        "source": claim.source,
     }
 
 
