@@ -23,13 +23,17 @@ from genbench.ranking.columns import VERDICTS
 from genbench.ranking.verdicts import Verdict, judge, verdicts
 from genbench.registry import names
 from genbench.registry.plugins import load_registry
-from genbench.registry.resolve import Resolver
+from genbench.registry.resolve import Resolved, Resolver
 
 DIGITS = "6a8d787822a86325b3b3aec8f52c4c0013ebb9ead42d760974f0917401fd7b94"
 CLAIM = Claim(
     "Nets", "digits", "parzen", 5.0, 1.0, "standard error over test images", "A 2014", protocol_id="p1",
     ours="a", within=10.0, claims="a2014", dataset_digest="d1g",
 )  # fmt: skip
+
+
+def resolved(**options: str) -> Resolved:
+    return Resolved("metric", "parzen", "parzen", "", 1, "genbench", "1", options, {}, {"describe": ""}, "")
 
 
 def only(values: Sequence[float | str], model: str = "a", claim: Claim = CLAIM, **row: Any) -> Verdict:
@@ -112,9 +116,12 @@ NOT_RUN = [
     ({"ours": "dbn@paper,rbm"}, "no dbn@paper or rbm in these results"),
     ({"protocol_id": "", "differs": "chain length"}, "another protocol: chain length; a has 5 by parzen"),
     ({"protocol_id": ""}, "another protocol: what it was is not stated; a has 5 by parzen"),
-    ({"protocol_id": "p2"}, "another protocol: in words; a has 5 by parzen"),
-    ({"protocol_id": "p2", "settings": {"grid": "paper"}}, "another protocol: grid None, not paper; a has 5 by parzen"),
-    ({"protocol_id": "p2", "dataset_digest": "other"}, "another protocol: other images under the name digits; a has"),
+    ({"protocol_id": "p2", "resolved": resolved()}, "another protocol: in words; a has 5 by parzen"),
+    ({"protocol_id": "p2", "resolved": resolved(grid="paper")}, "another protocol: grid None, not paper; a has 5 by"),
+    (
+        {"protocol_id": "p2", "resolved": resolved(), "dataset_digest": "other"},
+        "another protocol: other images under the name digits; a has",
+    ),
 ]
 
 

@@ -143,7 +143,7 @@ def score(row: BoardRow) -> str:
         return numbers.as_published(row.claim.value, row.claim.error)
     if row.summary is None:
         return ", ".join(row.statuses) or "-"
-    return numbers.mean_and_error(row.summary.mean, row.summary.stderr)
+    return numbers.mean_and_error(row.summary.mean, row.stderr)
 
 
 def interval(row: BoardRow) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from genbench import files, toml
 from genbench.errors import RequestError, printable, unknown
+from genbench.ranking.folds import protocol_id
 from genbench.registry import names
-from genbench.registry.resolve import Resolver
+from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial.protocol import Protocol
 
 FILE: toml.Shape = {"title": (str,), "source": (str,), "claim": (list,)}
@@ -27,6 +28,7 @@ CLAIM: toml.Shape = {
     "dataset_digest": (str,),
     "ours": (str,),
     "within": (int, float),
+    "folds": (int,),
 }
 
 
@@ -35,7 +37,8 @@ class Claim:
     """A published number. protocol_id is "" where its protocol is not known in full; differs then says how.
 
     ours names the models of ours that it is held against, with commas; within is the widest interval to a side, in the
-    metric's unit, that can bear it out. claims is the name of the file it stands in, settings the metric's options.
+    metric's unit, that can bear it out. claims is the name of the file it stands in. resolved is the metric, where that
+    is known in full; one over folds counts for any dataset of its name that has as many.
     """
 
     model: str
@@ -51,12 +54,23 @@ class Claim:
     ours: str = ""
     within: float = 0.0
     claims: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    folds: int = 1
+    resolved: Resolved | None = None
 
     @property
     def metric_name(self) -> str:
         """Return the metric's name without preset and options."""
         return names.plain(self.metric)
+
+    def is_on(self, metric: str, dataset: str) -> bool:
+        """Return whether it was measured by a metric of this name on this dataset, under whatever protocol."""
+        return (self.metric_name, self.dataset) == (metric, dataset)
+
+    def protocol_on(self, digests: Sequence[str]) -> str:
+        """Return the id of its protocol; one over folds has it on any dataset of its name with as many folds."""
+        if self.resolved is None or self.folds == 1 or len(digests) != self.folds:
+            return self.protocol_id
+        return protocol_id([Protocol(self.resolved, digest).id for digest in digests])
 
     def is_about(self, model: str) -> bool:
         """Return whether a model of ours, by its label, is one that it is held against."""
@@ -88,10 +102,11 @@ def _claim(entry: Mapping[str, Any], resolver: Resolver, name: str) -> Claim:
     if missing:
         raise RequestError(f"{where}: a claim has no {', '.join(sorted(missing))}")
     _check_bound(entry, where)
-    if not (digest := entry.get("dataset_digest", "")):
+    digest, folds = entry.get("dataset_digest", ""), entry.get("folds", 1)
+    if not digest and folds == 1:
         return Claim(**entry, claims=name)
     metric = resolver.resolve("metric", entry["metric"])
-    return Claim(**entry, claims=name, protocol_id=Protocol(metric, digest).id, settings=metric.options)
+    return Claim(**entry, claims=name, resolved=metric, protocol_id=Protocol(metric, digest).id if digest else "")
 
 
 def _check_bound(entry: Mapping[str, Any], where: str) -> None:

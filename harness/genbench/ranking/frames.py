@@ -110,12 +110,12 @@ def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
     summary = row.summary
     return {
         "mean": summary.mean if summary else None,
-        "stderr": summary.stderr if summary else None,
+        "stderr": row.stderr,
         "sd": summary.sd if summary else None,
         "ci_low": summary.low if summary else None,
         "ci_high": summary.high if summary else None,
         "stderr_examples": row.stderr_examples,
-        "error_over": "seeds",
+        "error_over": "folds" if board.folds > 1 else "seeds",
         "seeds_done": row.seeds_done,
         "seeds_planned": row.seeds_planned,
         "rank_low": row.rank_low,

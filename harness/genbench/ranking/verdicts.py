@@ -67,9 +67,9 @@ def verdicts(boards: Sequence[Board], claims: Iterable[Claim]) -> list[Verdict]:
 
 def _on(claim: Claim, boards: Sequence[Board]) -> Iterator[Verdict]:
     here = [board for board in boards if board.dataset == claim.dataset]
-    measured = [board for board in here if board.metric["name"] == claim.metric_name]
+    measured = [board for board in here if claim.is_on(board.metric["name"], board.dataset)]
     found = [(board, row) for board in measured for row in board.rows if _is_about(claim, row)]
-    same = [(board, row) for board, row in found if board.protocol_id == claim.protocol_id]
+    same = [(board, row) for board, row in found if board.protocol_id == claim.protocol_on(board.digests)]
     for board, row in same:
         yield _judged(claim, row, board)
     if not same:
@@ -115,14 +115,14 @@ def _not_there(claim: Claim, boards: Sequence[Board], here: Sequence[Board], mea
 def _other_protocol(claim: Claim, board: Board, row: BoardRow) -> str:
     """Return how the protocol of a row differs from the claim's, as far as that is known, and what the row has."""
     ours = f"; {row.model} has {row.summary.mean:.4g} by {board.metric['label']}" if row.summary else ""
-    if not claim.protocol_id:
+    if claim.resolved is None:
         return printable(f"another protocol: {claim.differs or 'what it was is not stated'}{ours}")
     options = board.metric.get("options", {})
     differing = [
         f"{name} {options.get(name)}, not {value}"
-        for name, value in claim.settings.items()
+        for name, value in claim.resolved.options.items()
         if options.get(name) != value
     ]
-    if board.dataset_digest != claim.dataset_digest:
+    if claim.dataset_digest not in ("", board.dataset_digest):
         differing.append(f"other images under the name {claim.dataset}")
     return printable(f"another protocol: {', '.join(differing) or board.protocol}{ours}")
