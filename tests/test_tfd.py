@@ -250,6 +250,12 @@ def test_the_papers_row_is_held_against_five_folds_of_any_digest() -> None:
     assert {v.why for v in first} == {"on tfd[fold=0], not on tfd"}
 
 
+def test_a_record_whose_dataset_cannot_be_named_has_no_folds() -> None:
+    (row,) = fold_rows("a", [[1.0]])
+    odd = replace(row, trial=replace(row.trial, dataset={**row.trial.dataset, "label": "tfd[fold="}))
+    assert [board.dataset for board in boards([odd])] == ["tfd[fold="]
+
+
 # The whole way
 
 

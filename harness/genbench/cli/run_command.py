@@ -146,7 +146,8 @@ def _print_plan(plan: bench.Plan) -> int:
 def _run(plan: bench.Plan, quiet: bool) -> int:
     from genbench.output.board import print_boards
     from genbench.output.progress import watching
-    from genbench.output.verdicts import print_verdicts
+    from genbench.output.terminal import print_blocks
+    from genbench.output.verdicts import blocks
 
     with watching(
         stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
@@ -154,7 +155,7 @@ def _run(plan: bench.Plan, quiet: bool) -> int:
         report = bench.execute(plan, watcher)
     console = stdout_console()
     print_boards(report.boards, console)
-    print_verdicts(report.verdicts, console)
+    print_blocks(blocks(report.verdicts), console)
     for line in _closing(report):
         console.print(printable(line), soft_wrap=True)
     return 1 if report.failed else 0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,9 +12,8 @@ from rich.text import Text
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.output.captions import caption
+from genbench.output.terminal import empty_table, print_caption
 from genbench.ranking.board import Board, BoardRow
-
-RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,7 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         console.print(table)
         console.print(Text("─" * min(_width(table, console), console.width)))
         for board in several:
-            for line in caption(board, named=len(several) > 1):
-                for part in textwrap.wrap(line, console.width - 1):
-                    console.print(Text(f" {part}"))
+            print_caption(caption(board, named=len(several) > 1), console)
         console.print()
 
 
@@ -106,11 +101,6 @@ def _table(board: Board, columns: Sequence[Column]) -> Table:
     for row in board.alone:
         table.add_row(*(Text(column.cell(row)) for column in columns), style="dim italic")
     return table
-
-
-def empty_table() -> Table:
-    """Return a table without columns in the one style of all tables."""
-    return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True, pad_edge=False)
 
 
 def _side_by_side(boards: Sequence[Board]) -> Table:

@@ -1,37 +1,16 @@
-"""Published numbers held against ours, as a compact table for a terminal and as blocks for documents."""
+"""Published numbers held against ours, as compact tables."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
-
-from rich.console import Console
-from rich.text import Text
 
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.output.blocks import Block, Line
-from genbench.output.board import empty_table
 from genbench.ranking.verdicts import Verdict
 
 HEADS = ("published", "dataset", "score", "ours", "one more run", "verdict")
 RIGHT = (False, False, True, False, True, False)
-
-
-def print_verdicts(verdicts: Sequence[Verdict], console: Console) -> None:
-    """Print a table for each claims file; nothing where there are no verdicts."""
-    for block in blocks(verdicts):
-        console.print(Text(block.title, style="bold"))
-        table = empty_table()
-        for head, right in zip(HEADS, RIGHT, strict=True):
-            table.add_column(head, justify="right" if right else "left", overflow="fold")
-        for line in block.lines:
-            table.add_row(*map(Text, line.cells))
-        console.print(table)
-        for sentence in block.caption:
-            for part in textwrap.wrap(sentence, console.width - 1):
-                console.print(Text(f" {part}"))
-        console.print()
 
 
 def blocks(verdicts: Sequence[Verdict]) -> list[Block]:

@@ -15,7 +15,7 @@ from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial.protocol import Protocol
 
-FILE: toml.Shape = {"title": (str,), "source": (str,), "claim": (list,)}
+FILE: toml.Shape = {"title": (str,), "source": (str,), "claim": (list,), "family": (list,)}
 CLAIM: toml.Shape = {
     "model": (str,),
     "dataset": (str,),
@@ -30,6 +30,28 @@ CLAIM: toml.Shape = {
     "within": (int, float),
     "folds": (int,),
 }
+ASPECTS = ("training", "inference", "sampling", "density", "design")
+"""What a source may say of a family of models in words."""
+
+FAMILY: toml.Shape = dict.fromkeys(("name", "models", *ASPECTS, "source"), (str,))
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a source says in words of a family of models; models names those of ours that belong to it, with commas."""
+
+    name: str
+    models: str
+    training: str
+    inference: str
+    sampling: str
+    density: str
+    design: str
+    source: str
+
+    def has(self, model: str) -> bool:
+        """Return whether a model of ours, by its label, belongs to it."""
+        return _is_one_of(model, self.models)
 
 
 @dataclass(frozen=True)
@@ -74,7 +96,7 @@ class Claim:
 
     def is_about(self, model: str) -> bool:
         """Return whether a model of ours, by its label, is one that it is held against."""
-        return any(names.is_of(model, asked) for asked in names.split(self.ours))
+        return _is_one_of(model, self.ours)
 
 
 def available() -> dict[str, Path]:
@@ -84,15 +106,32 @@ def available() -> dict[str, Path]:
 
 def load(wanted: Iterable[str], resolver: Resolver) -> list[Claim]:
     """Return the claims of files by name. Raises RequestError for an unknown name or a malformed file."""
+    return [_claim(entry, resolver, name) for name in wanted for entry in _read(name).get("claim", [])]
+
+
+def families(wanted: Iterable[str]) -> list[Family]:
+    """Return what claims files by name say in words of families of models. Raises RequestError as `load` does."""
+    return [_family(entry, name) for name in wanted for entry in _read(name).get("family", [])]
+
+
+def _read(name: str) -> dict[str, Any]:
     known = available()
-    claims: list[Claim] = []
-    for name in wanted:
-        if name not in known:
-            raise unknown("claims", name, known)
-        table = toml.read(known[name])
-        toml.check(table, FILE, f"claims {name}")
-        claims += [_claim(entry, resolver, name) for entry in table.get("claim", [])]
-    return claims
+    if name not in known:
+        raise unknown("claims", name, known)
+    table = toml.read(known[name])
+    toml.check(table, FILE, f"claims {name}")
+    return table
+
+
+def _family(entry: Mapping[str, Any], name: str) -> Family:
+    toml.check(entry, FAMILY, f"claims {name}")
+    if missing := sorted(set(FAMILY) - set(entry)):
+        raise RequestError(f"claims {name}: a family has no {', '.join(missing)}")
+    return Family(**entry)
+
+
+def _is_one_of(model: str, asked: str) -> bool:
+    return any(names.is_of(model, one) for one in names.split(asked))
 
 
 def _claim(entry: Mapping[str, Any], resolver: Resolver, name: str) -> Claim:

@@ -97,3 +97,22 @@ VERDICTS: Mapping[str, Column] = MappingProxyType(
         "source": Column("text", "where the published number stands"),
     }
 )
+
+CAPABILITIES: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: LEADERBOARD[name] for name in ("dataset", "model", "kind")},
+        "trials": Column("count", "trials that the figures are means of"),
+        "fit_seconds": LEADERBOARD["fit_seconds"],
+        "samples_per_second": Column("number", "mean samples drawn per second, burn-in of chains included"),
+        "ess": Column("number", "mean effective number of samples, where one is recorded"),
+        "has_inference": Column("flag", "whether it has codes for images: the ability encode"),
+        "has_density": Column("text", "what it evaluates of p(x): log_prob, bound (a lower one) or none"),
+        "is_chain": Column("flag", "whether its samples come from a Markov chain"),
+        "family": Column("text", "the family that the source puts such a model in"),
+        **{
+            aspect: Column("text", f"what the source says of the family's {aspect}")
+            for aspect in ("training", "inference", "sampling", "density", "design")
+        },
+        "source": Column("text", "where that is said"),
+    }
+)

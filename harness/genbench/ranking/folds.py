@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
 from typing import Any
 
 from genbench import files
+from genbench.errors import RequestError
 from genbench.ranking import statistics
 from genbench.ranking.scores import ScoreRow
 from genbench.registry import names
+
+MOST_FOLDS = 1000
+"""More than that is no number of folds that a record can mean."""
 
 
 def grouped(rows: Iterable[ScoreRow]) -> list[list[ScoreRow]]:
@@ -49,6 +54,8 @@ def dataset_name(row: ScoreRow) -> str:
 
 def whole_seeds(scores: Sequence[ScoreRow], folds: int) -> list[list[float]]:
     """Return a model's scores, seed by seed, in the order of folds; seeds that lack one are left out."""
+    if folds == 1:
+        return [[score.value] for score in scores if score.value is not None]
     by_seed: dict[int, list[float]] = {}
     for score in scores:
         if score.value is not None:
@@ -84,8 +91,12 @@ def _folds(row: ScoreRow) -> int:
     """Return how many folds a row's dataset has; a record that was not written by genbench may say anything."""
     traits = row.trial.dataset.get("traits")
     told = traits.get("folds") if isinstance(traits, Mapping) else None
-    sound = isinstance(told, int) and isinstance(_options(row).get("fold"), int)
-    return told if sound and isinstance(told, int) and 1 < told <= 1000 else 1
+    if not isinstance(told, int) or not isinstance(_options(row).get("fold"), int):
+        return 1
+    with contextlib.suppress(RequestError):
+        dataset_name(row)
+        return told if 1 < told <= MOST_FOLDS else 1
+    return 1
 
 
 def _options(row: ScoreRow) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Boards, scores and verdicts as data frames, in the columns that are declared for them."""
+"""Boards, scores, verdicts and capabilities as data frames, in the columns that are declared for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genbench.ranking.board import Board, BoardRow
-from genbench.ranking.columns import DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
+from genbench.ranking.capabilities import Capability
+from genbench.ranking.claims import ASPECTS
+from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
 from genbench.ranking.scores import ScoreRow
 from genbench.ranking.verdicts import Verdict
 
@@ -28,6 +30,11 @@ def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
 def verdicts(found: Iterable[Verdict]) -> pd.DataFrame:
     """Return a row per verdict, in the columns VERDICTS."""
     return _frame([_verdict(verdict) for verdict in found], VERDICTS)
+
+
+def capabilities(found: Iterable[Capability]) -> pd.DataFrame:
+    """Return a row per dataset and model, in the columns CAPABILITIES."""
+    return _frame([_capability(row) for row in found], CAPABILITIES)
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -73,6 +80,20 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "seeds_done": row.seeds_done if row else None,
         "seeds_planned": row.seeds_planned if row else None,
         "source": claim.source,
+    }
+
+
+def _capability(found: Capability) -> dict[str, Any]:
+    told = ("dataset", "model", "kind", "trials", "fit_seconds", "samples_per_second", "ess")
+    family = found.family
+    words = {name: getattr(family, name) for name in (*ASPECTS, "source")} if family else {}
+    return {
+        **{name: getattr(found, name) for name in told},
+        "has_inference": found.inference,
+        "has_density": None if found.density is None else found.density or "none",
+        "is_chain": found.chain,
+        "family": family.name if family else None,
+        **words,
     }
 
 
