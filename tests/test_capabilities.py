@@ -109,7 +109,13 @@ def test_the_papers_words_have_five_rows_and_four_families() -> None:
     assert said.heads == (
         "", "Directed graphical models", "Undirected graphical models", "Generative autoencoders", "Adversarial models",
     )  # fmt: skip
-    assert [line.cells[0] for line in said.lines] == ["Training", "Inference", "Sampling", "Evaluating p(x)", "Model design"]
+    assert [line.cells[0] for line in said.lines] == [
+        "Training",
+        "Inference",
+        "Sampling",
+        "Evaluating p(x)",
+        "Model design",
+    ]
     assert [line.cells[3] for line in said.lines][2] == "needs a Markov chain"
     assert all(len(line.cells) == len(said.heads) == len(said.right) for line in said.lines)
     assert measured.title == "Measured on digits"
@@ -147,7 +153,10 @@ def test_the_table_is_printed_and_exported(
     assert max(map(len, out.splitlines())) <= 80
     assert main([*line, "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))
-    assert [(row["model"], row["kind"], row["trials"]) for row in rows] == [("toy", "ours", "2"), ("gaussian", "reference", "2")]
+    assert [(row["model"], row["kind"], row["trials"]) for row in rows] == [
+        ("toy", "ours", "2"),
+        ("gaussian", "reference", "2"),
+    ]
     assert all(float(row["samples_per_second"]) > 0 for row in rows)
     assert main([*line, "--format", "json"]) == 0
     assert [row["is_chain"] for row in json.loads(capsys.readouterr().out)] == [False, False]

@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
@@ -20,13 +20,14 @@ from genbench.data.prepare import Prepared, prepare
 from genbench.engines.place import place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
-from genbench.errors import RequestError, StoreError, printable
-from genbench.files import digest, write_text
+from genbench.errors import RequestError, StoreError
+from genbench.files import write_text
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, ScoreRow, collect
 from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry import names
+from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
@@ -92,7 +93,7 @@ def plan(
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
     resolver = Resolver(load_registry(), cache_folder())
     chosen = _merge(base.options, options or {})
-    overrides = _Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
+    overrides = Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
     all_models = overrides.resolve("model", _all_models(models, reference, base))
     all_metrics = overrides.resolve("metric", _texts("metrics", metrics, base.metrics, ("parzen",)))
     sources = overrides.resolve("dataset", _texts("datasets", datasets, base.datasets, ("digits",)))
@@ -158,49 +159,6 @@ def _merge(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]
         for plugin, given in layer.items():
             merged.setdefault(plugin, {}).update(given)
     return merged
-
-
-class _Overrides:
-    """Resolves requests with the options that were set by plugin name, and notes which of those were used."""
-
-    def __init__(
-        self, resolver: Resolver, options: Mapping[str, Mapping[str, Any]], samples: int | None, size: int | None
-    ) -> None:
-        self._resolver = resolver
-        self._options = options
-        self._shared = {"metric": {"samples": samples}, "dataset": {"size": size}}
-        self._used: set[str] = set()
-        self._taken: set[str] = set()
-
-    def resolve(self, kind: str, texts: Iterable[str]) -> list[Resolved]:
-        """Return the plugins asked for, equal ones once: of several labels, such as two paths of a file, the first."""
-        found: dict[str, Resolved] = {}
-        for text in texts:
-            resolved = self._resolve(kind, text)
-            found.setdefault(digest(resolved.identity), resolved)
-        return list(found.values())
-
-    def _resolve(self, kind: str, text: str) -> Resolved:
-        name = names.parse(text).name
-        given = dict(self._options.get(name, {}))
-        self._used.add(name)
-        for option, value in self._shared.get(kind, {}).items():
-            if value is not None and option in self._resolver.resolve(kind, text).options:
-                given.setdefault(option, value)
-                self._taken.add(option)
-        return self._resolver.resolve(kind, text, given)
-
-    def check_used(self) -> None:
-        """Raise RequestError where options were set for a plugin that has no part in the run, or a size for none."""
-        size = self._shared["dataset"]["size"]
-        if size is not None and "size" not in self._taken:
-            raise RequestError(f"--size {size}: no dataset of this run takes it; expected folder:PATH among them")
-        for name in self._options:
-            if name not in self._used:
-                raise RequestError(
-                    f"options are set for {printable(name)!r}, which is not in this run; it has: "
-                    f"{', '.join(sorted(self._used))}"
-                )
 
 
 def _existing(device: str) -> str:
