@@ -929,6 +929,16 @@ class Unscaled(Stripes):
         return images, labels
 
 
+@breaks(
+    "folds-can-be-asked-for", "it has 3 folds, and fold=0 is refused: .*; expected an option fold that takes 0 to 2"
+)
+@options
+class FoldsWithoutAFold(Stripes):
+    """Has folds that nobody can ask for."""
+
+    folds = 3
+
+
 @breaks("splits-are-disjoint", "1 different images of valid are in train too; expected splits that share no image")
 @options
 class Overlaps(Stripes):

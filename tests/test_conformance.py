@@ -58,7 +58,7 @@ def test_the_real_mnist(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {result.check for result in verdict if result.status == "skipped"} <= {"works-on-cuda"}
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10"])
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "tfd"])
 def test_a_dataset_without_its_files_has_not_been_checked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise OSError("no network in this test")

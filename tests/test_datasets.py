@@ -33,10 +33,11 @@ from genbench_plugins.datasets import mnist as mnist_module
 from genbench_plugins.datasets.cifar10 import CIFAR10
 from genbench_plugins.datasets.digits import Digits
 from genbench_plugins.datasets.mnist import MNIST, FashionMNIST
+from genbench_plugins.datasets.tfd import TFD
 
 DIGITS_DIGEST = "6a8d787822a86325b3b3aec8f52c4c0013ebb9ead42d760974f0917401fd7b94"
 MNIST_DIGEST = "dd02ba40de689507cd8c9c39d551cd0e4305f33a88d4c023115391c31c688262"
-ALL = [Digits, MNIST, FashionMNIST, CIFAR10]
+ALL = [Digits, MNIST, FashionMNIST, CIFAR10, TFD]
 
 
 def made(dataset: genbench.Dataset, name: str = "dataset") -> Prepared:
@@ -75,7 +76,7 @@ def test_a_dataset_says_what_it_is(kind: type[genbench.Dataset]) -> None:
 
 def test_importing_them_imports_nothing_heavy() -> None:
     program = (
-        "import sys; from genbench_plugins.datasets import cifar10, digits, mnist;"
+        "import sys; from genbench_plugins.datasets import cifar10, digits, mnist, tfd;"
         "from genbench.data import npz, folder, prepare;"
         "print([n for n in ('numpy', 'torch', 'torchvision', 'sklearn', 'PIL', 'scipy') if n in sys.modules])"
     )

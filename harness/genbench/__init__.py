@@ -30,11 +30,11 @@ from genbench.errors import DataError, Diverged, GenbenchError, NotFitted, Unsup
 from genbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
-    from genbench.bench import Report, load_results, run
+    from genbench.bench import Report, load_results, load_verdicts, run
 
 __version__ = "0.1.0"
 
-_LAZY = {"run": "genbench.bench", "load_results": "genbench.bench", "Report": "genbench.bench"}
+_LAZY = dict.fromkeys(("Report", "load_results", "load_verdicts", "run"), "genbench.bench")
 
 __all__ = [
     "API_VERSION",
@@ -62,6 +62,7 @@ __all__ = [
     "__version__",
     "hookimpl",
     "load_results",
+    "load_verdicts",
     "run",
     "setting",
 ]

@@ -273,9 +273,14 @@ class Metric(Plugin, ABC):
 
 
 class Dataset(Plugin, ABC):
-    """Where images come from. The harness prepares what `load` returns once, memory-mapped and digested."""
+    """Where images come from. The harness prepares what `load` returns once, memory-mapped and digested.
+
+    One that is split in several official ways says in how many in `folds`, and has an option `fold`, counted from 0.
+    Where every fold was run, tables show each model once, its score averaged over them.
+    """
 
     citation: ClassVar[str] = ""
+    folds: ClassVar[int] = 1
 
     @abstractmethod
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:

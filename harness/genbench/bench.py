@@ -8,7 +8,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
@@ -20,12 +20,14 @@ from genbench.data.prepare import Prepared, prepare
 from genbench.engines.place import place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
-from genbench.errors import RequestError, StoreError, printable
-from genbench.files import digest, write_text
+from genbench.errors import RequestError, StoreError
+from genbench.files import write_text
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, ScoreRow, collect
+from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry import names
+from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
@@ -93,7 +95,7 @@ def plan(
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
     resolver = Resolver(load_registry(), cache_folder())
     chosen = _merge(base.options, options or {})
-    overrides = _Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
+    overrides = Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
     all_models = overrides.resolve("model", _all_models(models, reference, base))
     all_metrics = overrides.resolve("metric", _texts("metrics", metrics, base.metrics, ("parzen",)))
     sources = overrides.resolve("dataset", _texts("datasets", datasets, base.datasets, ("digits",)))
@@ -162,49 +164,6 @@ def _merge(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]
     return merged
 
 
-class _Overrides:
-    """Resolves requests with the options that were set by plugin name, and notes which of those were used."""
-
-    def __init__(
-        self, resolver: Resolver, options: Mapping[str, Mapping[str, Any]], samples: int | None, size: int | None
-    ) -> None:
-        self._resolver = resolver
-        self._options = options
-        self._shared = {"metric": {"samples": samples}, "dataset": {"size": size}}
-        self._used: set[str] = set()
-        self._taken: set[str] = set()
-
-    def resolve(self, kind: str, texts: Iterable[str]) -> list[Resolved]:
-        """Return the plugins asked for, equal ones once: of several labels, such as two paths of a file, the first."""
-        found: dict[str, Resolved] = {}
-        for text in texts:
-            resolved = self._resolve(kind, text)
-            found.setdefault(digest(resolved.identity), resolved)
-        return list(found.values())
-
-    def _resolve(self, kind: str, text: str) -> Resolved:
-        name = names.parse(text).name
-        given = dict(self._options.get(name, {}))
-        self._used.add(name)
-        for option, value in self._shared.get(kind, {}).items():
-            if value is not None and option in self._resolver.resolve(kind, text).options:
-                given.setdefault(option, value)
-                self._taken.add(option)
-        return self._resolver.resolve(kind, text, given)
-
-    def check_used(self) -> None:
-        """Raise RequestError where options were set for a plugin that has no part in the run, or a size for none."""
-        size = self._shared["dataset"]["size"]
-        if size is not None and "size" not in self._taken:
-            raise RequestError(f"--size {size}: no dataset of this run takes it; expected folder:PATH among them")
-        for name in self._options:
-            if name not in self._used:
-                raise RequestError(
-                    f"options are set for {printable(name)!r}, which is not in this run; it has: "
-                    f"{', '.join(sorted(self._used))}"
-                )
-
-
 def _existing(device: str) -> str:
     """Return a device that this machine has: what auto stands for, or the one named."""
     from genbench.trial.surroundings import resolve_device
@@ -233,6 +192,16 @@ class Report:
     def leaderboard(self) -> pd.DataFrame:
         """Return the boards as a data frame, in the columns of leaderboard.csv."""
         return frames.leaderboard(self.boards)
+
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """Return what became of each published number that the run was held against."""
+        return verdicts(self.boards, self.plan.claims)
+
+    @property
+    def against(self) -> pd.DataFrame:
+        """Return the verdicts on published numbers as a data frame: one per claim, or per model it is held against."""
+        return frames.verdicts(self.verdicts)
 
     @property
     def failed(self) -> int:
@@ -364,14 +333,29 @@ def load_results(path: str | os.PathLike[str] = "results") -> Results:
     return Results(frames.leaderboard(boards(collected.rows)), frames.trials(collected.rows))
 
 
+def load_verdicts(
+    against: Sequence[str] | str = "goodfellow2014", path: str | os.PathLike[str] = "results"
+) -> pd.DataFrame:
+    """Return published numbers held against a results folder: a row per claim, or per model it is held against.
+
+    Raises RequestError for unknown claims, StoreError where there are no results.
+    """
+    compared = published(_texts("against", against, None, ()))
+    return frames.verdicts(verdicts(stored_boards([path], compared)[0], compared))
+
+
+def published(wanted: Sequence[str]) -> list[claims.Claim]:
+    """Return the published numbers in claims files by name. Raises RequestError for an unknown one."""
+    return claims.load(wanted, Resolver(load_registry(), cache_folder())) if wanted else []
+
+
 def stored_boards(
-    paths: Sequence[str | os.PathLike[str]], against: Sequence[str] = ()
+    paths: Sequence[str | os.PathLike[str]], compared: Sequence[claims.Claim] = ()
 ) -> tuple[list[Board], list[str]]:
     """Return the boards of all scores in results folders, and what is wrong with folders that could not be read.
 
     A trial that lies in several folders counts once. Raises StoreError where its scores differ.
     """
-    compared = claims.load(against, Resolver(load_registry(), cache_folder())) if against else []
     rows: dict[tuple[str, str], Any] = {}
     damaged: list[str] = []
     for path in paths:

@@ -20,6 +20,10 @@ DATASETS = {
     "mnist": ("genbench_plugins.datasets.mnist:MNIST", "70,000 digits of 28x28"),
     "fashion-mnist": ("genbench_plugins.datasets.mnist:FashionMNIST", "70,000 articles of clothing of 28x28"),
     "cifar10": ("genbench_plugins.datasets.cifar10:CIFAR10", "60,000 colour images of 32x32"),
+    "tfd": (
+        "genbench_plugins.datasets.tfd:TFD",
+        "100,000 faces of 48x48 in five folds: ask their authors for the file",
+    ),
     "npz": ("genbench.data.npz:NpzDataset", "Your own arrays: npz:PATH"),
     "folder": ("genbench.data.folder:FolderDataset", "Your own images: folder:PATH"),
 }

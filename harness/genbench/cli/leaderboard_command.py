@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +14,20 @@ from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console
-from genbench.ranking import frames
+from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
+from genbench.ranking.capabilities import capabilities
+from genbench.ranking.claims import Claim, Family
+from genbench.ranking.verdicts import verdicts
 from genbench.registry import names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genbench.output.blocks import Block
+
+DEFAULT_SOURCES = ("goodfellow2014",)
+"""Whose words on families of models stand in the table of capabilities, where no others are asked for."""
 
 
 @click.command("leaderboard")
@@ -26,13 +39,24 @@ from genbench.registry import names
     default="table",
     show_default=True,
 )
+@click.option(
+    "--table",
+    "what",
+    type=click.Choice(["scores", "verdicts", "capabilities"]),
+    default="scores",
+    show_default=True,
+    help="Scores; what became of published numbers; what models can do and take.",
+)
 @click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
 @click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
-@click.option("--against", multiple=True, metavar="CLAIMS", help="Published numbers to show: goodfellow2014.")
+@click.option(
+    "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
+)
 def command(
     results: tuple[Path, ...],
     form: str,
+    what: str,
     output: Path | None,
     metrics: tuple[str, ...],
     datasets: tuple[str, ...],
@@ -41,23 +65,27 @@ def command(
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
     if output is not None:
         _check_output(output)
-    found, damaged = bench.stored_boards(
-        results or (Path("results"),), [part for text in against for part in names.split(text)]
-    )
+    if what == "verdicts" and not against:
+        raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
+    sources = [part for text in against for part in names.split(text)]
+    found, damaged = bench.stored_boards(results or (Path("results"),), published := bench.published(sources))
     for problem in damaged:
         stderr_console().print(f"not read: {problem}", soft_wrap=True)
     boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
-    if form == "table" and output is None:
-        _print(boards)
-    else:
-        text = _text(boards, form)
-        if output is None:
-            click.echo(text.encode(), nl=False)
-        else:
-            write_text(output, text)
+    compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
+    _show(Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES)), form, output)
     return 1 if damaged else 0
+
+
+def _show(tables: Tables, form: str, output: Path | None) -> None:
+    if form == "table" and output is None:
+        tables.print()
+    elif output is None:
+        click.echo(tables.text(form).encode(), nl=False)
+    else:
+        write_text(output, tables.text(form))
 
 
 def _check_output(output: Path) -> None:
@@ -83,13 +111,50 @@ def _wanted(label: str, asked: tuple[str, ...]) -> bool:
     return not wanted or label in wanted or names.plain(label) in wanted
 
 
-def _print(boards: list[Board]) -> None:
-    from genbench.output.board import print_boards
+def _named(label: str, asked: tuple[str, ...]) -> bool:
+    """Return whether something of a label's name is among those asked for, with whatever options; or nothing is."""
+    wanted = {names.plain(part) for text in asked for part in names.split(text)}
+    return not wanted or names.plain(label) in wanted
 
-    print_boards(boards, stdout_console())
 
+@dataclass(frozen=True)
+class Tables:
+    """What was asked for: boards with the verdicts on published numbers, these alone, or what models can do."""
 
-def _text(boards: list[Board], form: str) -> str:
-    from genbench.output import formats
+    what: str
+    boards: Sequence[Board]
+    claims: Sequence[Claim]
+    families: Sequence[Family]
 
-    return formats.export(frames.leaderboard(boards), form)
+    def print(self) -> None:
+        """Print tables for a terminal."""
+        from genbench.output.board import print_boards
+        from genbench.output.terminal import print_blocks
+
+        console = stdout_console()
+        if self.what == "scores":
+            print_boards(self.boards, console)
+        print_blocks(self._blocks(), console)
+
+    def text(self, form: str) -> str:
+        """Return the tables in a format: documents show scores and verdicts, csv and json hold what was asked for."""
+        from genbench.output import blocks, formats
+
+        if self.what != "scores":
+            return formats.export(self._frame(), form, self._blocks())
+        frame = frames.leaderboard(self.boards)
+        return formats.export(frame, form, [*blocks.blocks(frame), *self._blocks()])
+
+    def _blocks(self) -> list[Block]:
+        """Return what is shown beside boards, or without them."""
+        from genbench.output import capabilities as can
+        from genbench.output import verdicts as became
+
+        if self.what == "capabilities":
+            return can.blocks(capabilities(self.boards, self.families), self.families)
+        return became.blocks(verdicts(self.boards, self.claims))
+
+    def _frame(self) -> pd.DataFrame:
+        if self.what == "capabilities":
+            return frames.capabilities(capabilities(self.boards, self.families))
+        return frames.verdicts(verdicts(self.boards, self.claims))

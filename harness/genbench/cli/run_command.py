@@ -56,7 +56,9 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="Set an option of a model, metric or dataset."
 )
 @click.option("--reference", multiple=True, metavar="NAMES", help="Reference rows, or none.  [default: all four]")
-@click.option("--against", multiple=True, metavar="CLAIMS", help="Published numbers to show: goodfellow2014.")
+@click.option(
+    "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
+)
 # Under what protocol
 @click.option("--samples", type=click.IntRange(min=1), help="Samples that metrics score.")
 @click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH.")
@@ -149,6 +151,8 @@ def _print_plan(plan: bench.Plan) -> int:
 def _run(plan: bench.Plan, quiet: bool) -> int:
     from genbench.output.board import print_boards
     from genbench.output.progress import watching
+    from genbench.output.terminal import print_blocks
+    from genbench.output.verdicts import blocks
 
     with watching(
         stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
@@ -156,6 +160,7 @@ def _run(plan: bench.Plan, quiet: bool) -> int:
         report = bench.execute(plan, watcher)
     console = stdout_console()
     print_boards(report.boards, console)
+    print_blocks(blocks(report.verdicts), console)
     for line in _closing(report):
         console.print(printable(line), soft_wrap=True)
     return 1 if report.failed else 0

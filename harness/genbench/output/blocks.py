@@ -1,4 +1,4 @@
-"""A leaderboard as blocks of text, one per metric, protocol and dataset: what its exported tables print."""
+"""Tables as blocks of text, and a leaderboard as one per metric, protocol and dataset: what exports print."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True)
 class Line:
-    """A row's cells, in the order of HEADS; best if its rank can only be 1."""
+    """A row's cells, in the order of its block's heads; best if its rank can only be 1."""
 
     cells: tuple[str, ...]
     best: bool = False
@@ -33,11 +33,16 @@ class Line:
 
 @dataclass(frozen=True)
 class Block:
-    """A table of rows that may be compared, its title, and the sentences of its caption."""
+    """A table of rows that may be compared, its title, and the sentences of its caption.
+
+    right says which columns are set flush right.
+    """
 
     title: str
     lines: Sequence[Line]
     caption: Sequence[str]
+    heads: Sequence[str] = HEADS
+    right: Sequence[bool] = RIGHT
 
 
 def blocks(frame: pd.DataFrame) -> list[Block]:

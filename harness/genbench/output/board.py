@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,9 +12,8 @@ from rich.text import Text
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.output.captions import caption
+from genbench.output.terminal import empty_table, print_caption
 from genbench.ranking.board import Board, BoardRow
-
-RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,7 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         console.print(table)
         console.print(Text("─" * min(_width(table, console), console.width)))
         for board in several:
-            for line in caption(board, named=len(several) > 1):
-                for part in textwrap.wrap(line, console.width - 1):
-                    console.print(Text(f" {part}"))
+            print_caption(caption(board, named=len(several) > 1), console)
         console.print()
 
 
@@ -96,7 +91,7 @@ def _width(table: Table, console: Console) -> int:
 
 
 def _table(board: Board, columns: Sequence[Column]) -> Table:
-    table = _empty_table()
+    table = empty_table()
     for column in columns:
         wraps = column.head == "model"
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=not wraps, overflow="fold")
@@ -108,13 +103,9 @@ def _table(board: Board, columns: Sequence[Column]) -> Table:
     return table
 
 
-def _empty_table() -> Table:
-    return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True, pad_edge=False)
-
-
 def _side_by_side(boards: Sequence[Board]) -> Table:
     """Return a table like the paper's Table 1: a row per model, a column per dataset, the rank in brackets."""
-    table = _empty_table()
+    table = empty_table()
     table.add_column("model", overflow="fold")
     for board in boards:
         table.add_column(f"{printable(board.dataset)} (rank)", justify="right", no_wrap=True)
@@ -142,7 +133,7 @@ def score(row: BoardRow) -> str:
         return numbers.as_published(row.claim.value, row.claim.error)
     if row.summary is None:
         return ", ".join(row.statuses) or "-"
-    return numbers.mean_and_error(row.summary.mean, row.summary.stderr)
+    return numbers.mean_and_error(row.summary.mean, row.stderr)
 
 
 def interval(row: BoardRow) -> str:

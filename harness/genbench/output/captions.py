@@ -32,11 +32,19 @@ def _errors(board: Board) -> Iterator[str]:
     counts = sorted({row.seeds_done for row in board.rows if row.seeds_done})
     if not counts:
         return
+    if board.folds > 1:
+        yield f"±: standard error over {board.folds} folds of scores averaged over training seeds."
     if counts[-1] == 1:
-        yield "One seed: no error, no interval, no rank. Give --seeds 3 or more."
+        lacking = "no interval" if board.folds > 1 else "no error, no interval"
+        yield f"One seed: {lacking}, no rank. Give --seeds 3 or more."
     else:
         freedom = ", ".join(str(n - 1) for n in counts if n > 1)
-        yield f"±: standard error over training seeds; interval: t, {freedom} df."
+        what = (
+            "Interval: over training seeds, t"
+            if board.folds > 1
+            else "±: standard error over training seeds; interval: t"
+        )
+        yield f"{what}, {freedom} df."
 
 
 def _ranks(board: Board) -> Iterator[str]:
@@ -81,9 +89,9 @@ def _published(board: Board) -> Iterator[str]:
         if row.claim is None:
             continue
         error = f" ± {row.claim.error_means}." if row.claim.error_means else ""
-        same = "Same protocol." if row.claim.protocol_id == board.protocol_id else "Not our protocol"
-        differs = f": {row.claim.differs}." if row.claim.differs else ("." if not same.endswith(".") else "")
-        yield printable(f"Published {row.model}: {row.claim.source}.{error} {same}{differs}")
+        same = "Same protocol" if row.claim.protocol_id == board.protocol_id else "Not our protocol"
+        differs = f": {row.claim.differs}" if row.claim.differs else ""
+        yield printable(f"Published {row.claim.model}: {row.claim.source}.{error} {same}{differs}.")
 
 
 def _cautions(board: Board) -> Iterator[str]:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.ranking.columns import LEADERBOARD, TRIALS, Holds
+from genbench.ranking.columns import CAPABILITIES, LEADERBOARD, TRIALS, VERDICTS, Holds
 
 Cell = str | int | float | bool | None
 
-HOLDS: dict[str, Holds] = {name: column.holds for name, column in {**LEADERBOARD, **TRIALS}.items()}
+HOLDS: dict[str, Holds] = {
+    name: column.holds for name, column in {**LEADERBOARD, **TRIALS, **VERDICTS, **CAPABILITIES}.items()
+}
 """What each known column holds. Cells of other columns are taken as they are."""
 
 

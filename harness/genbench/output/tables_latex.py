@@ -1,11 +1,11 @@
-"""A leaderboard as LaTeX tables for the package booktabs."""
+"""A leaderboard, or any blocks, as LaTeX tables for the package booktabs."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from genbench.output.blocks import HEADS, RIGHT, Block, Line, blocks
+from genbench.output.blocks import Block, Line, blocks
 from genbench.output.numbers import MISSING
 
 _TEXT = {
@@ -49,7 +49,12 @@ def to_latex(frame: pd.DataFrame) -> str:
     A row whose rank can only be 1 is bold. The document needs booktabs, and for letters that are not Latin an engine
     and a font that have them.
     """
-    tables = [_block(block) for block in blocks(frame)]
+    return in_latex(blocks(frame))
+
+
+def in_latex(several: Sequence[Block]) -> str:
+    """Return a table for each block, as `to_latex` does."""
+    tables = [_block(block) for block in several]
     return "\n".join(["% In the preamble: \\usepackage{booktabs}\n", *tables]) if tables else ""
 
 
@@ -63,11 +68,11 @@ def _block(block: Block) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape('. '.join([block.title, ' '.join(block.caption)]))}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in RIGHT)}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in block.right)}}}",
         r"\toprule",
-        _row(map(escape, HEADS)),
+        _row(map(escape, block.heads)),
         r"\midrule",
-        *map(_line, block.lines),
+        *(_line(line, block.right) for line in block.lines),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
@@ -75,8 +80,8 @@ def _block(block: Block) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(line: Line) -> str:
-    numeric = [right or cell == MISSING for cell, right in zip(line.cells, RIGHT, strict=True)]
+def _line(line: Line, flush_right: Sequence[bool]) -> str:
+    numeric = [right or cell == MISSING for cell, right in zip(line.cells, flush_right, strict=True)]
     cells = [_number(cell) if is_one else escape(cell) for cell, is_one in zip(line.cells, numeric, strict=True)]
     return _row(rf"\textbf{{{cell}}}" for cell in cells) if line.best else _row(cells)
 

@@ -9,7 +9,7 @@ from statistics import fmean
 from typing import Any
 
 from genbench import files
-from genbench.ranking import statistics
+from genbench.ranking import folds, statistics
 from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
 from genbench.ranking.scores import Kind, ScoreRow
@@ -21,7 +21,8 @@ from genbench.registry.targets import is_file
 class BoardRow:
     """A model on a board: its scores over training seeds, its rank range, and what its trials took.
 
-    statuses counts its seeds that have no score by what became of them; reasons says why, seed by seed.
+    statuses counts its trials that have no score by what became of them; reasons says why, seed by seed. values are its
+    scores, seed by seed, averaged over folds where there are any; stderr_folds is then their error over folds.
     """
 
     model: str
@@ -35,12 +36,19 @@ class BoardRow:
     stderr_examples: float | None = None
     extras: Mapping[str, float] = field(default_factory=dict)
     scores: Sequence[ScoreRow] = ()
+    values: Sequence[float] = ()
+    stderr_folds: float | None = None
     claim: Claim | None = None
 
     @property
     def seeds_done(self) -> int:
         """Return how many of its seeds have a score."""
         return self.summary.n if self.summary and not self.claim else 0
+
+    @property
+    def stderr(self) -> float | None:
+        """Return its standard error: over folds where there are any, else over training seeds."""
+        return self.stderr_folds if self.stderr_folds is not None or not self.summary else self.summary.stderr
 
     @property
     def samples_are(self) -> str:
@@ -60,16 +68,27 @@ class BoardRow:
 class Board:
     """Rows that may be compared, since metric, options, dataset, split and budget are the same. Best rows come first.
 
-    metric is as resolved; alone are published rows that were measured under another protocol.
+    metric is as resolved; digests are those of the dataset, or of each of its folds; alone are published rows that were
+    measured under another protocol.
     """
 
     metric: Mapping[str, Any]
     dataset: str
-    dataset_digest: str
+    digests: Sequence[str]
     protocol_id: str
     protocol: str
     rows: Sequence[BoardRow]
     alone: Sequence[BoardRow] = ()
+
+    @property
+    def folds(self) -> int:
+        """Return how many folds its scores are averaged over; 1 where there are none."""
+        return len(self.digests)
+
+    @property
+    def dataset_digest(self) -> str:
+        """Return the digest of the dataset, or of its folds together."""
+        return self.digests[0] if self.folds == 1 else files.digest(list(self.digests))
 
     @property
     def higher_is_better(self) -> bool:
@@ -91,51 +110,57 @@ def boards(rows: Iterable[ScoreRow], claims: Sequence[Claim] = (), planned: int 
 
     planned is how many seeds each model was to have; None takes those there are.
     """
-    by_protocol: dict[str, list[ScoreRow]] = {}
-    for row in rows:
-        by_protocol.setdefault(row.protocol_id, []).append(row)
-    return [_board(several, claims, planned) for several in by_protocol.values()]
+    return [_board(several, claims, planned) for several in folds.grouped(rows)]
 
 
 def _board(rows: Sequence[ScoreRow], claims: Sequence[Claim], planned: int | None) -> Board:
-    first = rows[0]
+    parts = folds.parts(rows)
+    metric, several = parts[0].metric, len(parts) > 1
     by_model: dict[str, list[ScoreRow]] = {}
     for row in rows:
         by_model.setdefault(files.digest([row.trial.identity["model"], row.selection]), []).append(row)
-    higher = bool(first.metric["traits"]["higher_is_better"])
-    ours = _sorted([_row(several, planned) for several in by_model.values()], higher)
-    dataset, digest = first.trial.dataset["label"], first.trial.dataset["digest"]
-    same, other = _published(claims, first, dataset)
-    return Board(
-        metric=first.metric,
-        dataset=dataset,
-        dataset_digest=digest,
-        protocol_id=first.protocol_id,
-        protocol=first.protocol,
-        rows=[*_labelled(_ranked(ours, higher)), *_sorted(same, higher)],
-        alone=_sorted(other, higher),
+    higher = bool(metric["traits"]["higher_is_better"])
+    ours = _sorted([_row(scores, planned, len(parts)) for scores in by_model.values()], higher)
+    board = Board(
+        metric=metric,
+        dataset=folds.dataset_name(parts[0]) if several else parts[0].trial.dataset["label"],
+        digests=[part.trial.dataset["digest"] for part in parts],
+        protocol_id=folds.protocol_id([part.protocol_id for part in parts]),
+        protocol=f"{parts[0].protocol}; mean over {len(parts)} folds" if several else parts[0].protocol,
+        rows=_labelled(_ranked(ours, higher)),
     )
+    same, other = _published(claims, board)
+    return replace(board, rows=[*board.rows, *_sorted(same, higher)], alone=_sorted(other, higher))
 
 
-def _row(scores: Sequence[ScoreRow], planned: int | None) -> BoardRow:
+def _row(scores: Sequence[ScoreRow], planned: int | None, folds_planned: int) -> BoardRow:
     """Return the row of one model's scores. A seed without a score is counted, never averaged away."""
     scores = sorted(scores, key=lambda score: score.trial.seed)
     done = [score for score in scores if score.value is not None]
-    seeds = planned or len(scores)
+    whole = folds.whole_seeds(scores, folds_planned)
+    values = [fmean(seed) for seed in whole]
+    seeds = planned or len({score.trial.seed for score in scores})
     statuses = Counter(score.status for score in scores if score.value is None)
-    statuses["interrupted"] += seeds - len(scores)
+    statuses["interrupted"] += seeds * folds_planned - len(scores)
     names = dict.fromkeys(name for score in done for name in score.extras or {})
     return BoardRow(
         model=scores[0].label,
         kind=scores[0].kind,
-        summary=statistics.summarise([score.value for score in done if score.value is not None]) if done else None,
+        summary=statistics.summarise(values) if values else None,
         seeds_planned=seeds,
         statuses=+statuses,
-        reasons=[f"s{score.trial.seed} {score.status}: {score.reason}" for score in scores if score.reason],
-        stderr_examples=stderr_over_examples([s.per_example for s in done]) if done else None,
+        reasons=[_reason(score, folds_planned) for score in scores if score.reason],
+        stderr_examples=stderr_over_examples([s.per_example for s in done]) if done and folds_planned == 1 else None,
         extras={name: fmean(had) for name in names if (had := _extra(done, name))},
         scores=scores,
+        values=values,
+        stderr_folds=folds.stderr_over_folds(whole) if folds_planned > 1 else None,
     )
+
+
+def _reason(score: ScoreRow, folds_planned: int) -> str:
+    where = f" on {score.trial.dataset['label']}" if folds_planned > 1 else ""
+    return f"s{score.trial.seed}{where} {score.status}: {score.reason}"
 
 
 def _extra(scores: Sequence[ScoreRow], name: str) -> list[float]:
@@ -146,10 +171,7 @@ def _extra(scores: Sequence[ScoreRow], name: str) -> list[float]:
 def _ranked(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:
     """Return the rows, the ranked ones with their rank ranges. References take no part."""
     ours = [row for row in rows if row.kind == "ours" and row.summary]
-    entries = [
-        statistics.Row([s.value for s in row.scores if s.value is not None], row.seeds_done == row.seeds_planned)
-        for row in ours
-    ]
+    entries = [statistics.Row(row.values, row.seeds_done == row.seeds_planned) for row in ours]
     ranges = statistics.rank_ranges(entries, higher_is_better)
     found = {id(row): rank for row, rank in zip(ours, ranges, strict=True)}
     return [_with_rank(row, found.get(id(row))) for row in rows]
@@ -182,11 +204,12 @@ def _sorted(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:
     return sorted(rows, key=key)
 
 
-def _published(claims: Sequence[Claim], first: ScoreRow, dataset: str) -> tuple[list[BoardRow], list[BoardRow]]:
-    """Return published rows for this metric and dataset: those of the same protocol, and the others."""
-    here = [c for c in claims if c.metric_name == first.metric["name"] and c.dataset == dataset]
-    same = [_claimed(claim) for claim in here if claim.protocol_id == first.protocol_id]
-    return same, [_claimed(claim) for claim in here if claim.protocol_id != first.protocol_id]
+def _published(claims: Sequence[Claim], board: Board) -> tuple[list[BoardRow], list[BoardRow]]:
+    """Return published rows for a board's metric and dataset: those of the same protocol, and the others."""
+    here = [claim for claim in claims if claim.is_on(board.metric["name"], board.dataset)]
+    same = [claim for claim in here if claim.protocol_on(board.digests) == board.protocol_id]
+    other = [claim for claim in here if claim not in same]
+    return [_claimed(replace(claim, protocol_id=board.protocol_id)) for claim in same], [*map(_claimed, other)]
 
 
 def _claimed(claim: Claim) -> BoardRow:

@@ -1,4 +1,4 @@
-"""The columns of leaderboard.csv and trials.csv: their order, what each holds and what it means."""
+"""The columns of each table that genbench writes: their order, what each holds and what it means."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,8 +28,8 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "dataset": Column("text", "the dataset, as it is typed"),
         "model": Column("text", "the model with its options, as it is typed"),
         "kind": Column("text", "ours, reference or published; only ours is ranked"),
-        "mean": Column("number", "mean score over training seeds, in the unit; a published row's value"),
-        "stderr": Column("number", "standard error of the mean over what error_over names"),
+        "mean": Column("number", "mean score over training seeds, and folds, in the unit; a published row's value"),
+        "stderr": Column("number", "standard error of the mean over what error_over names, n - 1 degrees of freedom"),
         "sd": Column("number", "standard deviation over training seeds, n - 1 degrees of freedom"),
         "ci_low": Column("number", "lower end of the 95% t interval of the mean"),
         "ci_high": Column("number", "upper end of the 95% t interval of the mean"),
@@ -73,5 +73,46 @@ TRIALS: Mapping[str, Column] = MappingProxyType(
         "status": Column("text", "what became of the trial"),
         "protocol_id": LEADERBOARD["protocol_id"],
         "trial": Column("text", "id of the trial: its folder in the store"),
+    }
+)
+
+VERDICTS: Mapping[str, Column] = MappingProxyType(
+    {
+        "claims": Column("text", "the file that the published number stands in, as it is typed"),
+        "metric": LEADERBOARD["metric"],
+        "dataset": LEADERBOARD["dataset"],
+        "published_model": Column("text", "the model as its source names it"),
+        "published": Column("number", "the published number, in the unit"),
+        "published_error": Column("number", "its error as printed; published_error_means says what that is"),
+        "published_error_means": Column("text", "what the published error was taken over"),
+        "model": Column("text", "our model that it is held against; missing where none was run"),
+        "verdict": Column("text", "reproduced, better, worse, inconclusive or not run"),
+        "why": Column("text", "the reason for the verdict"),
+        "mean": Column("number", "mean score of our model over training seeds"),
+        "low": Column("number", "lower end of the 95% prediction interval for one run of our model"),
+        "high": Column("number", "upper end of it"),
+        "within": Column("number", "how far it may reach to a side for a reproduction"),
+        "seeds_done": LEADERBOARD["seeds_done"],
+        "seeds_planned": LEADERBOARD["seeds_planned"],
+        "source": Column("text", "where the published number stands"),
+    }
+)
+
+CAPABILITIES: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: LEADERBOARD[name] for name in ("dataset", "model", "kind")},
+        "trials": Column("count", "trials that the figures are means of"),
+        "fit_seconds": LEADERBOARD["fit_seconds"],
+        "samples_per_second": Column("number", "mean samples drawn per second, burn-in of chains included"),
+        "ess": Column("number", "mean effective number of samples, where one is recorded"),
+        "has_inference": Column("flag", "whether it has codes for images: the ability encode"),
+        "has_density": Column("text", "what it evaluates of p(x): log_prob, bound (a lower one) or none"),
+        "is_chain": Column("flag", "whether its samples come from a Markov chain"),
+        "family": Column("text", "the family that the source puts such a model in"),
+        **{
+            aspect: Column("text", f"what the source says of the family's {aspect}")
+            for aspect in ("training", "inference", "sampling", "density", "design")
+        },
+        "source": Column("text", "where that is said"),
     }
 )

@@ -1,4 +1,4 @@
-"""Boards and scores as data frames, in the columns of leaderboard.csv and trials.csv."""
+"""Boards, scores, verdicts and capabilities as data frames, in the columns that are declared for them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from genbench.ranking.board import Board, BoardRow
-from genbench.ranking.columns import DTYPES, LEADERBOARD, TRIALS, Column
+from genbench.ranking.capabilities import Capability
+from genbench.ranking.claims import ASPECTS
+from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
 from genbench.ranking.scores import ScoreRow
+from genbench.ranking.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +25,16 @@ def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
     ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.label, r.trial.seed))
     return _frame([_trial(row) for row in ordered], TRIALS)
+
+
+def verdicts(found: Iterable[Verdict]) -> pd.DataFrame:
+    """Return a row per verdict, in the columns VERDICTS."""
+    return _frame([_verdict(verdict) for verdict in found], VERDICTS)
+
+
+def capabilities(found: Iterable[Capability]) -> pd.DataFrame:
+    """Return a row per dataset and model, in the columns CAPABILITIES."""
+    return _frame([_capability(row) for row in found], CAPABILITIES)
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -44,6 +57,43 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
         "status": row.status,
         "protocol_id": row.protocol_id,
         "trial": row.trial.id,
+    }
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    claim, row = verdict.claim, verdict.row
+    return {
+        "claims": claim.claims,
+        "metric": claim.metric,
+        "dataset": claim.dataset,
+        "published_model": claim.model,
+        "published": claim.value,
+        "published_error": claim.error,
+        "published_error_means": claim.error_means or None,
+        "model": verdict.model or None,
+        "verdict": verdict.outcome,
+        "why": verdict.why,
+        "mean": row.summary.mean if row and row.summary else None,
+        "low": verdict.low,
+        "high": verdict.high,
+        "within": claim.within or None,
+        "seeds_done": row.seeds_done if row else None,
+        "seeds_planned": row.seeds_planned if row else None,
+        "source": claim.source,
+    }
+
+
+def _capability(found: Capability) -> dict[str, Any]:
+    told = ("dataset", "model", "kind", "trials", "fit_seconds", "samples_per_second", "ess")
+    family = found.family
+    words = {name: getattr(family, name) for name in (*ASPECTS, "source")} if family else {}
+    return {
+        **{name: getattr(found, name) for name in told},
+        "has_inference": found.inference,
+        "has_density": None if found.density is None else found.density or "none",
+        "is_chain": found.chain,
+        "family": family.name if family else None,
+        **words,
     }
 
 
@@ -81,12 +131,12 @@ def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
     summary = row.summary
     return {
         "mean": summary.mean if summary else None,
-        "stderr": summary.stderr if summary else None,
+        "stderr": row.stderr,
         "sd": summary.sd if summary else None,
         "ci_low": summary.low if summary else None,
         "ci_high": summary.high if summary else None,
         "stderr_examples": row.stderr_examples,
-        "error_over": "seeds",
+        "error_over": "folds" if board.folds > 1 else "seeds",
         "seeds_done": row.seeds_done,
         "seeds_planned": row.seeds_planned,
         "rank_low": row.rank_low,

@@ -42,6 +42,7 @@ WANTED: Mapping[str, type] = {
     "skipped": str,
     "metric.label": str,
     "metric.name": str,
+    "metric.options": dict,
     "metric.traits.title": str,
     "metric.traits.unit": str,
     "metric.traits.higher_is_better": bool,

@@ -155,6 +155,14 @@ def plain(label: str) -> str:
     return match["name"]
 
 
+def is_of(label: str, asked: str) -> bool:
+    """Return whether a label is of what was asked for: vae of vae, gan@paper[epochs=9] of gan and of gan@paper."""
+    mine, theirs = REQUEST.match(label), REQUEST.match(asked)
+    assert mine is not None
+    assert theirs is not None
+    return mine["name"] == theirs["name"] and theirs["preset"] in (None, mine["preset"])
+
+
 def slug(name: str) -> str:
     """Return a name that can be part of others: a registered one as it is, of a file the class, MyModel as my-model."""
     match = FILE.fullmatch(name)

@@ -154,9 +154,13 @@ def _preset(cls: type[api.Plugin], request: names.Request) -> Mapping[str, Any]:
 
 
 def _label(cls: type, request: names.Request, base: Mapping[str, Any], full: Mapping[str, Any]) -> str:
-    """Return the shortest text that resolves to the same: the preset, and what differs from it."""
+    """Return the shortest text that resolves to the same: the preset, and what differs from it.
+
+    A fold is always named: the dataset's name alone is what all of them go by together.
+    """
     positional = getattr(cls, "positional", None)
-    changed = {name: value for name, value in full.items() if value != base[name]}
+    named = {"fold"} if getattr(cls, "folds", 1) > 1 else set()
+    changed = {name: value for name, value in full.items() if value != base[name] or name in named}
     unnamed = changed.pop(positional, None) if positional else None
     colon = isinstance(unnamed, str) and issubclass(cls, api.Dataset)
     return names.format_request(names.Request(request.name, request.preset, unnamed, changed), colon)
@@ -183,4 +187,4 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}
-    return {"citation": plugin.citation} if kind == "dataset" else {}
+    return {"citation": plugin.citation, "folds": plugin.folds} if kind == "dataset" else {}

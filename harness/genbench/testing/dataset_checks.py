@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from genbench.data import content
 from genbench.data.content import Content
 from genbench.data.folders import data_folder
-from genbench.errors import DataError
+from genbench.errors import DataError, GenbenchError
+from genbench.registry import options
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.process import ask
@@ -98,10 +99,27 @@ def check_labels_cover_the_classes(laboratory: Laboratory) -> None:
             )
 
 
+def check_folds_can_be_asked_for(laboratory: Laboratory) -> None:
+    """Where it is split in several ways, an option `fold` says which, and every one of them can be had."""
+    subject = laboratory.subject
+    if subject.cls.folds == 1:
+        return
+    for fold in range(subject.cls.folds):
+        try:
+            options.complete(subject.cls, subject.label, {**subject.given, "fold": fold})
+        except GenbenchError as error:
+            fail(
+                f"it has {subject.cls.folds} folds, and fold={fold} is refused: {error}",
+                f"an option fold that takes 0 to {subject.cls.folds - 1}",
+                "Add the field, as in `fold: Annotated[int, Ge(0), Le(4)] = 0`, or mend `folds`.",
+            )
+
+
 CHECKS = (
     check_content,
     check_splits_are_disjoint,
     check_digest_is_stable,
     check_values_fill_the_range,
     check_labels_cover_the_classes,
+    check_folds_can_be_asked_for,
 )

@@ -1,0 +1,102 @@
+"""What models can do and what they cost, as measured, beside what a source says of their families in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from genbench.ranking.board import Board, BoardRow
+from genbench.ranking.claims import Family
+from genbench.ranking.readable import MOST
+from genbench.ranking.scores import ScoreRow
+from genbench.store.records import TrialRecord
+
+DENSITIES = ("log_prob", "bound")
+"""The abilities that evaluate a density, the exact one first."""
+
+
+@dataclass(frozen=True)
+class Capability:
+    """What the trials of a model on a dataset took, and what it can do; None where nothing of it is recorded.
+
+    inference says whether it has codes for images (`encode`), density by which ability it evaluates p(x), "" by none,
+    chain whether its samples come from a Markov chain. ess is how many independent samples its samples are worth.
+    """
+
+    model: str
+    dataset: str
+    kind: str
+    family: Family | None
+    trials: int
+    fit_seconds: float | None
+    samples_per_second: float | None
+    ess: float | None
+    inference: bool | None
+    density: str | None
+    chain: bool | None
+
+
+def capabilities(boards: Sequence[Board], families: Sequence[Family] = ()) -> list[Capability]:
+    """Return a row per dataset and model, references too, in the order of the boards that they come in first."""
+    rows: dict[tuple[str, str], list[BoardRow]] = {}
+    for board in boards:
+        for row in board.rows:
+            if row.scores:
+                rows.setdefault((board.dataset, row.model), []).append(row)
+    return [_capability(dataset, several, families) for (dataset, _), several in rows.items()]
+
+
+def _capability(dataset: str, rows: Sequence[BoardRow], families: Sequence[Family]) -> Capability:
+    scores = [score for row in rows for score in row.scores]
+    trials = list({score.trial.id: score.trial for score in scores}.values())
+    model = scores[0].model
+    abilities = _texts(model["traits"].get("abilities"))
+    return Capability(
+        model=rows[0].model,
+        dataset=dataset,
+        kind=rows[0].kind,
+        family=next((family for family in families if family.has(model["label"])), None),
+        trials=len(trials),
+        fit_seconds=_mean([t.stages["fit"].seconds for t in trials if "fit" in t.stages]),
+        samples_per_second=_mean([rate for t in trials if (rate := _rate(t)) is not None]),
+        ess=_mean([worth for s in scores if (worth := _ess(s)) is not None]),
+        inference=None if abilities is None else "encode" in abilities,
+        density=None if abilities is None else next((name for name in DENSITIES if name in abilities), ""),
+        chain=_chain(model["traits"].get("family")),
+    )
+
+
+def _rate(trial: TrialRecord) -> float | None:
+    """Return how many samples a trial drew per second, over all that it drew, burn-in included."""
+    stage = trial.stages.get("samples")
+    if stage is None or stage.seconds <= 0:
+        return None
+    batch, batches = (_number(stage.details, name) for name in ("batch", "batches"))
+    rate = (batch or 0.0) * (batches or 0.0) / stage.seconds
+    return rate if 0 < rate < MOST else None
+
+
+def _ess(score: ScoreRow) -> float | None:
+    """Return the effective number of samples that a metric reported or a trial's stages recorded."""
+    details = [score.extras or {}, *(stage.details for stage in score.trial.stages.values())]
+    return next((worth for found in details if (worth := _number(found, "ess")) is not None), None)
+
+
+def _number(found: Mapping[str, Any], name: str) -> float | None:
+    value = found.get(name)
+    plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if plain and abs(value) < MOST else None  # type: ignore[arg-type]
+
+
+def _texts(found: object) -> list[str] | None:
+    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else None
+
+
+def _chain(family: object) -> bool | None:
+    return family == "chain" if isinstance(family, str) else None
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return fmean(values) if values else None
