@@ -50,7 +50,7 @@ def defaults() -> Iterator[None]:
 
 def save(figure: Figure, path: Path) -> None:
     """Write a PNG file whole or not at all; equal figures give equal bytes. Raises StoreError."""
-    with files.replacing(path, sync=False) as aside:
+    with defaults(), files.replacing(path, sync=False) as aside:
         figure.savefig(aside, format="png", metadata={"Software": None})
 
 

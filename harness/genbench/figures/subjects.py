@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,7 +92,7 @@ def find(asked: str, results: Path, datasets: Sequence[str] = ()) -> Found:
     stored, damaged = _read(store)
     if not stored and damaged:
         raise RequestError(f"nothing in {printable(root)} can be read: {damaged[0]}")
-    wanted = [trial for trial in _chosen(name, stored, root) if _is_named(trial.dataset, datasets)]
+    wanted = _on(datasets, _chosen(name, stored, root))
     if not wanted:
         there = ", ".join(sorted({trial.dataset for trial in stored}))
         raise RequestError(f"no trial on {printable(', '.join(datasets))!r}; expected some of: {printable(there)}")
@@ -128,8 +128,7 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
     """Return the trials of a name: a label, else a plugin's name with any options, else a trial's folder or id."""
     if not name:
         return list(stored)
-    found = [trial for trial in stored if _is_same(trial.model, name)]
-    found = found or [trial for trial in stored if names.plain(trial.model) == name]
+    found = _called(name, stored, lambda trial: trial.model)
     found = found or [trial for trial in stored if trial.folder.path.name == name]
     if found:
         return found
@@ -139,11 +138,18 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
         raise RequestError(f"several trials begin with {printable(name)!r}: {printable(several)}; give more digits")
     if not found:
         labels = sorted({trial.model for trial in stored})
+        near = did_you_mean(name, {*labels, *map(names.plain, labels)})
         raise RequestError(
-            f"no model or trial {printable(name)!r} in {printable(root)}.{did_you_mean(name, labels)} Expected a "
+            f"no model or trial {printable(name)!r} in {printable(root)}.{near} Expected a "
             f"trial's id or folder, a results folder, or one of: {printable(', '.join(labels))}"
         )
     return found
+
+
+def _called(name: str, trials: Sequence[Stored], label: Callable[[Stored], str]) -> list[Stored]:
+    """Return the trials whose label is a name, else those whose plugin has this name, with any options."""
+    same = [trial for trial in trials if _is_same(label(trial), name)]
+    return same or [trial for trial in trials if names.plain(label(trial)) == name]
 
 
 def _is_same(label: str, typed: str) -> bool:
@@ -153,8 +159,12 @@ def _is_same(label: str, typed: str) -> bool:
     return False
 
 
-def _is_named(label: str, asked: Sequence[str]) -> bool:
-    return not asked or label in asked or names.plain(label) in asked
+def _on(datasets: Sequence[str], trials: Sequence[Stored]) -> list[Stored]:
+    """Return the trials on one of these datasets, or all where none is given."""
+    if not datasets:
+        return list(trials)
+    found = [trial for name in datasets for trial in _called(name, trials, lambda trial: trial.dataset)]
+    return list({id(trial): trial for trial in found}.values())
 
 
 def _grouped(trials: Iterable[Stored], stems: Counter[str]) -> list[Subject]:
