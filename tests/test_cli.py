@@ -12,7 +12,7 @@ import pytest
 
 from genbench.cli import COMMANDS, main
 
-HEAVY = ("torch", "numpy", "pandas", "scipy", "torchvision", "sklearn", "pydantic", "torch_fidelity")
+HEAVY = ("torch", "numpy", "pandas", "scipy", "torchvision", "sklearn", "pydantic", "torch_fidelity", "matplotlib")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ COMMANDS = {
     "list": "List models, metrics, datasets, suites.",
     "show": "Show what a name stands for: options, presets, abilities.",
     "leaderboard": "Print the ranked tables of stored results, or export them.",
+    "figures": "Draw stored trials: samples, walks in z, learning curves.",
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
     "check": "Check a plugin of yours against what the harness relies on.",

@@ -20,7 +20,18 @@ from genbench.registry import installed
 from genbench.store import locks
 from genbench.store.store import Store
 
-PACKAGES = ("genbench", "torch", "torchvision", "torch-fidelity", "numpy", "scipy", "pandas", "safetensors", "pluggy")
+PACKAGES = (
+    "genbench",
+    "torch",
+    "torchvision",
+    "torch-fidelity",
+    "numpy",
+    "scipy",
+    "pandas",
+    "matplotlib",
+    "safetensors",
+    "pluggy",
+)
 VARIABLES = (
     "GENBENCH_DATA",
     "GENBENCH_CACHE",

@@ -21,7 +21,7 @@ from genbench.errors import ChangedError, Interrupted, StoreError, Unsupported, 
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
-from genbench.trial import sampling, seeding, state, surroundings
+from genbench.trial import restoring, sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation
 from genbench.trial.mixing import mixing
@@ -182,18 +182,10 @@ class Performance:
             )
 
     def _built(self) -> Model:
-        model: Model = self._trial.model.instantiate()
-        with seeding.seeded(self._trial.seed, "init"):
-            model.build(self._data.space, self._device)
-        return model
+        return restoring.built(self._trial.model, self._data.space, self._trial.seed, self._device)
 
     def _restored(self) -> Model:
-        """Return a fresh build with the stored state, in eval mode: what samples are always drawn from."""
-        model = self._built()
-        state.restore(model, self._folder.checked(self.record, "fit", MODEL), self._device)
-        for module in modules(model):
-            module.eval()
-        return model
+        return restoring.restored(self._trial.model, self._data.space, self._folder, self.record, self._device)
 
     # samples
 
@@ -205,7 +197,7 @@ class Performance:
 
     def _stored_or_drawn(self, n: int) -> Tensor:
         stage = self.record.stages.get("samples")
-        if stage and stage.inputs["model"] != self._model_digest():
+        if stage and stage.inputs["model"] != restoring.model_digest(self.record):
             self.record, stage = self.record.without("samples"), None  # of a model that was trained again since
         have = stage.details["batches"] if stage else 0
         size = stage.details["batch"] if stage else self._shared.model.sample_batch
@@ -229,7 +221,7 @@ class Performance:
             "samples",
             {f"samples/{have:05d}-{need - 1:05d}.safetensors": lambda path: sampling.save_shard(path, x)},
             seconds,
-            inputs={"model": self._model_digest()},
+            inputs={"model": restoring.model_digest(self.record)},
             details={"batch": size, "batches": need, **({"chains": told} if told else {})},
             keep=before.files if before else {},
         )
@@ -238,10 +230,6 @@ class Performance:
         """Return how the chains mix that samples come from; {} where they are independent."""
         chains = self._trial.model.traits["chains"]
         return mixing(samples, chains, batch) if chains else {}
-
-    def _model_digest(self) -> str:
-        digest: str = self.record.stages["fit"].files[MODEL]["sha256"]
-        return digest
 
     # scores
 
@@ -263,7 +251,7 @@ class Performance:
         if not math.isfinite(score.value):
             raise ValueError(f"{protocol.metric.label} returned {score.value}")
         name = f"metrics/{protocol.stage}"
-        inputs = {"model": self._model_digest(), "dataset": self._trial.dataset_digest}
+        inputs = {"model": restoring.model_digest(self.record), "dataset": self._trial.dataset_digest}
         extras = dict(score.extras)
         if samples:
             drawn = self.record.stages["samples"]

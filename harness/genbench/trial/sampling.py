@@ -46,7 +46,7 @@ class Drawing:
         parts = list(torch.split(load_shards([path]), self._model.sample_batch)) if path else []
         kept_at = time.perf_counter()
         for batch in batches[len(parts) :]:
-            parts.append(self._draw_batch(batch))
+            parts.append(self.draw_batch(batch))
             stopping = stop()
             if stopping or time.perf_counter() - kept_at > every:
                 kept.put(series, len(parts), lambda path: save_shard(path, torch.cat(parts)))
@@ -56,7 +56,8 @@ class Drawing:
         return torch.cat(parts)
 
     @torch.no_grad()
-    def _draw_batch(self, batch: int) -> Tensor:
+    def draw_batch(self, batch: int) -> Tensor:
+        """Return one batch, (n, C, H, W) on the CPU. Raises Diverged or ValueError for what are no samples."""
         size = self._model.sample_batch
         with seeding.seeded(self._seed, "sample", batch):
             x = self._model.sample(size, seeding.stream(self._seed, "sample", batch, device=self._device))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-STREAMS = ("init", "order", "noise", "draw", "sample", "evaluate")
+STREAMS = ("init", "order", "noise", "draw", "sample", "evaluate", "figure")
 
 
 def derive(seed: int, *names: str | int) -> int:

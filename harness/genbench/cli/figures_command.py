@@ -1,0 +1,44 @@
+"""genbench figures: pictures of stored trials."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from genbench.cli.paths import path
+from genbench.errors import printable
+from genbench.figures.kinds import KINDS
+from genbench.output.console import stderr_console, stdout_console
+from genbench.registry import names
+
+
+@click.command("figures")
+@click.argument("what", required=False, default="", metavar="[MODEL|TRIAL|FOLDER]")
+@click.option("--results", type=path, metavar="FOLDER", default="results", show_default=True, help="Folder of results.")
+@click.option("--output", "-o", type=path, metavar="FOLDER", help="Write there.  [default: RESULTS/figures]")
+@click.option("--kinds", "--kind", multiple=True, metavar="NAMES", help=f"These only: {', '.join(KINDS)}.")
+@click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="Trials on these datasets only.")
+@click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")
+def command(
+    what: str, results: Path, output: Path | None, kinds: tuple[str, ...], datasets: tuple[str, ...], device: str
+) -> int:
+    """Draw PNG files of stored trials: samples, walks, curves and what else a model is able to.
+
+    MODEL is a label as in the tables, of which pictures show the least seed and curves all; TRIAL the id, or the first
+    digits of it, or the folder of a trial; FOLDER a results folder, all of it. Exit code 1 where a figure failed.
+    """
+    from genbench.figures.drawing import draw
+
+    failed = False
+    for outcome in draw(what, results, output, _taken_apart(kinds), _taken_apart(datasets), device):
+        failed |= outcome.failed
+        if outcome.path is None:
+            stderr_console().print(printable(outcome.shows, 600), soft_wrap=True)
+        else:
+            stdout_console().print(printable(f"{outcome.path}: {outcome.shows}", 1000), soft_wrap=True)
+    return 1 if failed else 0
+
+
+def _taken_apart(texts: tuple[str, ...]) -> list[str]:
+    return [part for text in texts for part in names.split(text)]

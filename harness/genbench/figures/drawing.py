@@ -1,0 +1,126 @@
+"""Figures drawn and written: every kind of every subject asked for, each on its own, so that one fault costs one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from genbench.data.folders import cache_folder
+from genbench.errors import GenbenchError, RequestError, printable
+from genbench.figures import canvas
+from genbench.figures.kinds import Kind, Lacking, chosen
+from genbench.figures.subjects import Found, find
+from genbench.figures.trained import Trained
+from genbench.registry.plugins import describe, load_registry
+from genbench.registry.resolve import Resolver
+from genbench.trial.surroundings import resolve_device
+
+FOLDER = "figures"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one figure: its path, or why it was left out (nothing is wrong) or failed."""
+
+    shows: str
+    path: Path | None = None
+    failed: bool = False
+
+
+def draw(
+    asked: str = "",
+    results: Path = Path("results"),
+    output: Path | None = None,
+    kinds: Sequence[str] = (),
+    datasets: Sequence[str] = (),
+    device: str = "cpu",
+) -> Iterator[Outcome]:
+    """Draw what is asked for (see `find`), by default all, and yield what became of each figure when it is done.
+
+    Raises RequestError where nothing is meant, and at the end where nothing was drawn.
+    """
+    wanted, place = chosen(kinds), resolve_device(device)
+    found = find(asked, results, datasets)
+    resolver = Resolver(load_registry(), cache_folder())
+    drawn, why = 0, ""
+    for outcome in _not_to_be_drawn(found):
+        why = why or outcome.shows
+        yield outcome
+    for subject in found.subjects:
+        trained = Trained(subject, resolver, place, {asked, *datasets})
+        for outcome in _draw_all(trained, wanted, output or found.root / FOLDER, named=bool(kinds)):
+            drawn += outcome.path is not None
+            why = why or outcome.shows
+            yield outcome
+    if not drawn:
+        raise RequestError(f"nothing to draw: {why or 'no kind of figure is for these data'}")
+
+
+def _not_to_be_drawn(found: Found) -> Iterator[Outcome]:
+    for problem in found.damaged:
+        yield Outcome(f"not read: {problem}", failed=True)
+    for trial in found.untrained:
+        record = trial.record
+        reason = f": {record.reason}" if record.reason else ""
+        yield Outcome(printable(f"{trial}: it has no trained model ({record.status}{reason})"))
+
+
+def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool) -> Iterator[Outcome]:
+    """Draw the kinds that are for this data, or all where they were named; what the model lacks is told in one line."""
+    subject, lacking = trained.subject, []
+    problem = _problem(trained) if any(kind.data != "log" for kind in kinds) else None
+    if problem:
+        yield problem
+    for kind in kinds if named or problem else [kind for kind in kinds if not _mismatch(kind, trained)]:
+        if problem and kind.data != "log":
+            continue
+        path = output / f"{subject.stem}-{kind.name}.png"
+        try:
+            figure = _drawn(trained, kind)
+        except Lacking as reason:
+            lacking.append(f"{kind.name} ({reason})")
+        except Exception as error:
+            yield Outcome(f"{kind.name} of {subject.first}: {_told(error)}", failed=True)
+        else:
+            canvas.save(figure, path)
+            yield Outcome(kind.shows, path)
+    if lacking:
+        yield Outcome(printable(f"left out of {subject.first}: {', '.join(lacking)}", 500))
+
+
+def _problem(trained: Trained) -> Outcome | None:
+    """Return why a trial's data or model cannot be had, or None."""
+    try:
+        with trained.surroundings("restore"):
+            _ = trained.model
+    except Exception as error:
+        reason = f"no pictures of {trained.subject.first}: {_told(error)}"
+        return Outcome(reason, failed=not isinstance(error, Lacking))
+    return None
+
+
+def _drawn(trained: Trained, kind: Kind) -> Figure:
+    """Return a figure. Raises Lacking where it is not for the data, or the model is not able to do what it needs."""
+    if reason := _mismatch(kind, trained):
+        raise Lacking(reason)
+    missing = [ability for ability in kind.abilities if ability not in trained.able]
+    if missing:
+        raise Lacking(f"no {' and no '.join(missing)}")
+    with trained.surroundings(kind.name), canvas.defaults():
+        return kind.load()(trained)
+
+
+def _mismatch(kind: Kind, trained: Trained) -> str:
+    """Return why a kind is not for the data of a trial, or ""."""
+    if kind.data == "images" and trained.space.dim == 1:
+        return "data of a single value are no images"
+    if kind.data == "values" and trained.space.dim != 1:
+        return f"for data of a single value, not of {trained.space.dim}"
+    return ""
+
+
+def _told(error: Exception) -> str:
+    return printable(error) if isinstance(error, GenbenchError | Lacking) else describe(error)

@@ -1,0 +1,135 @@
+"""A trial ready to be drawn: its model restored, its data prepared, its samples read, each when first asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterator
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from genbench import files
+from genbench.api import Dataset, Model, Space
+from genbench.data.prepare import Prepared, prepare
+from genbench.errors import DamagedError, DataError, PluginError
+from genbench.figures.kinds import Lacking
+from genbench.figures.subjects import Subject
+from genbench.registry import names
+from genbench.registry.plugins import BUILTIN
+from genbench.registry.resolve import Resolved, Resolver
+from genbench.trial import restoring, sampling, seeding, surroundings
+
+LOG = "log.jsonl"
+
+
+class Trained:
+    """What the figures of a subject are drawn from. typed are the names that the user gave."""
+
+    def __init__(self, subject: Subject, resolver: Resolver, device: torch.device, typed: Collection[str]) -> None:
+        self.subject = subject
+        self.device = device
+        self._stored = subject.first
+        self._record = subject.first.record
+        self._resolver = resolver
+        self._typed = typed
+
+    @property
+    def space(self) -> Space:
+        """Return the space of the images."""
+        return self.data.space
+
+    @cached_property
+    def resolved(self) -> Resolved:
+        """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
+        resolved = self._resolve("model", self._stored.model)
+        if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):
+            raise PluginError(
+                f"{self._stored.model} of {resolved.distribution}, version {resolved.version}, is not what was trained "
+                f"(version {self._record.model['version']} of {self._record.model['distribution']}); train it again: "
+                "genbench run"
+            )
+        return resolved
+
+    @property
+    def able(self) -> Collection[str]:
+        """Return the names of the model's abilities."""
+        abilities: list[str] = self.resolved.traits["abilities"]
+        return abilities
+
+    @cached_property
+    def model(self) -> Model:
+        """Return the restored model. Raises DamagedError where what is stored is not what was committed."""
+        return restoring.restored(self.resolved, self.space, self._stored.folder, self._record, self.device)
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """Return the dataset's plugin."""
+        dataset: Dataset = self._resolve("dataset", self._stored.dataset).instantiate()
+        return dataset
+
+    @cached_property
+    def data(self) -> Prepared:
+        """Return the prepared data. Raises DataError where it is no longer what was trained on."""
+        data = prepare(self.dataset, self._resolve("dataset", self._stored.dataset).identity)
+        if data.digest != self._record.dataset["digest"]:
+            raise DataError(
+                f"{self._stored.dataset} is no longer the data that was trained on; expected the same files"
+            )
+        return data
+
+    def _resolve(self, kind: str, label: str) -> Resolved:
+        """Return the plugin of a label. Raises Lacking for code in a file that the user does not name."""
+        name = names.plain(label)
+        if names.is_file(name) and not any(names.plain(typed) == name for typed in self._typed):
+            given = "--dataset " if kind == "dataset" else ""
+            raise Lacking(f"{kind} {label} is code in a file, which is run only where you name it: give {given}{label}")
+        return self._resolver.resolve(kind, label)
+
+    def generator(self, kind: str) -> torch.Generator:
+        """Return the random stream of a kind of figure, on the device."""
+        return seeding.stream(self._record.seed, "figure", kind, device=self.device)
+
+    @contextlib.contextmanager
+    def surroundings(self, kind: str) -> Iterator[None]:
+        """Be in what the trial ran in, so that the same trial gives the same pixels."""
+        surroundings.enter_device(self.device)
+        with (
+            surroundings.unchanged(),
+            surroundings.deterministic(self._record.model["distribution"] == BUILTIN, threads=1),
+            seeding.seeded(self._record.seed, "figure", kind),
+            torch.no_grad(),
+        ):
+            yield
+
+    def samples(self, n: int) -> Tensor:
+        """Return the first n samples on the device: those that are scored, read where stored and else drawn."""
+        stored = self._stored_samples()
+        size = self.model.sample_batch
+        if len(stored) < n:
+            drawing = sampling.Drawing(self.model, self.space, self._record.seed, self.device)
+            missing = range(len(stored) // size, sampling.batches_for(n, size))
+            stored = torch.cat([stored, *(drawing.draw_batch(batch) for batch in missing)])
+        return stored[:n].to(self.device)
+
+    def _stored_samples(self) -> Tensor:
+        """Return the samples of this very model that are stored, (n, C, H, W); n may be 0."""
+        stage = self._record.stages.get("samples")
+        if stage is None or stage.inputs.get("model") != restoring.model_digest(self._record):
+            return torch.zeros(0, *self.space.shape)
+        folder, names = self._stored.folder, sorted(stage.files)
+        samples = sampling.load_shards(folder.checked(self._record, "samples", name) for name in names)
+        if samples.shape[1:] != self.space.shape:
+            raise DamagedError(
+                f"its stored samples have shape {tuple(samples.shape)}; expected (n, C, H, W)", "samples"
+            )
+        return samples
+
+    def logs(self) -> list[Path]:
+        """Return the logs of all seeds. Raises DamagedError where one is not what was committed."""
+        return [
+            trial.folder.checked(trial.record, "fit", LOG)
+            for trial in self.subject.trials
+            if LOG in trial.record.stages["fit"].files
+        ]
