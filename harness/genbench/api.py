@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from genbench.abilities import LogProb
+
 API_VERSION = 1
 """Raised when a plugin written for the number before would no longer work."""
 
@@ -161,6 +163,10 @@ class Evaluation(Protocol):
         """The validation split."""
 
     @property
+    def density(self) -> LogProb | None:
+        """The dataset's true density, or None where it is not known."""
+
+    @property
     def model(self) -> Model:
         """The fitted model, for metrics that use its abilities."""
 
@@ -265,7 +271,11 @@ class Metric(Plugin, ABC):
 
 
 class Dataset(Plugin, ABC):
-    """Where images come from. The harness prepares what `load` returns once, memory-mapped and digested."""
+    """Where images come from. The harness prepares what `load` returns once, memory-mapped and digested.
+
+    One whose true density is known has a method `log_prob(x)`, as models may: log p(x) in nats, (n,), of images
+    (n, C, H, W) float32, a density on the values within the bounds. Metrics find it as `Evaluation.density`.
+    """
 
     citation: ClassVar[str] = ""
 
