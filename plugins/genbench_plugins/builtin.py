@@ -12,12 +12,16 @@ MODELS = {
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
+    "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
+    "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),
     "mnist": ("genbench_plugins.datasets.mnist:MNIST", "70,000 digits of 28x28"),
     "fashion-mnist": ("genbench_plugins.datasets.mnist:FashionMNIST", "70,000 articles of clothing of 28x28"),
     "cifar10": ("genbench_plugins.datasets.cifar10:CIFAR10", "60,000 colour images of 32x32"),
+    "gaussian1d": ("genbench_plugins.datasets.synthetic:Gaussian1D", "Numbers from a Gaussian: known density"),
+    "mixture1d": ("genbench_plugins.datasets.synthetic:Mixture1D", "Numbers from a mixture: known density"),
     "npz": ("genbench.data.npz:NpzDataset", "Your own arrays: npz:PATH"),
     "folder": ("genbench.data.folder:FolderDataset", "Your own images: folder:PATH"),
 }
