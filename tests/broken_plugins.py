@@ -992,6 +992,71 @@ class Absent(Stripes):
         raise genbench.DataError("faces.mat is missing")
 
 
+# Datasets of known density -------------------------------------------------------------------------------------------
+
+
+@options
+class Ramp(genbench.Dataset):
+    """Numbers of the density 2x on [0, 1], or pairs of them."""
+
+    version: ClassVar[int] = 1
+
+    width: Annotated[int, Ge(1)] = 1
+
+    def load(self, folder: Path) -> Splits:
+        x = np.sqrt(np.random.RandomState(0).rand(400, 1, 1, self.width)).astype(np.float32)
+        labels = (x.mean((1, 2, 3)) > 0.5).astype(int)
+        parts = (slice(0, 300), slice(300, 350), slice(350, 400))
+        return Splits(*(Split(x[part], labels[part]) for part in parts), classes=2)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return (2 * x.flatten(1).double()).log().sum(1)
+
+
+@breaks("density-is-finite", r"log_prob of \d+ of 300 train images is not finite; expected nats")
+@options
+class CutShort(Ramp):
+    """Has no density where there are images."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x).masked_fill((x > 0.9).flatten(1).any(1), -torch.inf)
+
+
+@breaks("density-is-finite", r"log_prob returned \(300, 1, 1, 1\); expected \(300,\)")
+@options
+class OfPixels(Ramp):
+    """Gives a density for each pixel."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return (2 * x).log()
+
+
+@breaks("density-integrates-to-one", r"exp\(log_prob\) integrates to 0.500 within the bounds; expected 1")
+@options
+class HalfMass(Ramp):
+    """Forgets the 2."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return x.flatten(1).log().sum(1)
+
+
+@breaks("density-integrates-to-one", r"exp\(log_prob\) integrates to 0.250 within the bounds; expected 1")
+@options
+class QuarterMass(HalfMass):
+    """Forgets both."""
+
+    width: Annotated[int, Ge(1)] = 2
+
+
+@breaks("density-fits-the-images", r"log_prob of the images is .*; expected 0.432, the integral of p log p")
+@options
+class OfAnother(Ramp):
+    """Has the density 3x² instead."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return (3 * x.flatten(1).double().square()).log().sum(1)
+
+
 # Extractors ----------------------------------------------------------------------------------------------------------
 
 

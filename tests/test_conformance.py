@@ -17,11 +17,28 @@ NAMES = [
     for entry in load_registry().entries(kind)
     if entry.plugin.distribution == BUILTIN
 ]  # fmt: skip
+EMBEDDED = ["digits", "gaussian1d", "mixture1d"]
+"""Datasets that need no files."""
+
+OF_KNOWN_DENSITY = ["jsd", "discriminator-gap"]
+"""Metrics that score nothing but a dataset whose true density is known."""
 
 
-@parametrize_with_checks([*NAMES, "digits"])
+@parametrize_with_checks([*(name for name in NAMES if name not in OF_KNOWN_DENSITY), *EMBEDDED])
 def test_built_in(check) -> None:
     check()
+
+
+@parametrize_with_checks(OF_KNOWN_DENSITY, dataset="gaussian1d")
+def test_metric_of_a_known_density(check) -> None:
+    check()
+
+
+@pytest.mark.parametrize("name", OF_KNOWN_DENSITY)
+def test_without_a_known_density_a_metric_has_not_been_checked(name: str) -> None:
+    (failure,) = check(name, dataset="digits").failures
+    assert failure.check == "not-everything-skipped"
+    assert "the dataset's true density is not known" in failure.reason
 
 
 def images(n: int, seed: int) -> np.ndarray:

@@ -6,7 +6,7 @@ from genbench.data.folders import cache_folder
 from genbench.data.prepare import prepare
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
-from genbench.trial.evaluation import Shared, TrialEvaluation
+from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
 
 CPU = torch.device("cpu")
 
@@ -46,6 +46,18 @@ def test_every_protocol_has_a_stream_of_its_own() -> None:
         for seed, p in ((0, "a"), (0, "b"), (1, "a"))
     ]
     assert len({tuple(draw.tolist()) for draw in draws}) == 3
+
+
+def test_the_density_is_the_dataset_itself_where_it_is_known() -> None:
+    known, unknown = (
+        Resolver(load_registry(), cache_folder()).resolve("dataset", name).instantiate()
+        for name in ("gaussian1d", "digits")
+    )
+    assert density_of(known) is known
+    assert density_of(unknown) is None
+    given = Shared(Recording(), CPU, lambda n: torch.zeros(n), lambda: None, known)  # type: ignore[arg-type, return-value]
+    assert TrialEvaluation(given, "test", 0, "a").density is known
+    assert TrialEvaluation(shared(Recording()), "test", 0, "a").density is None
 
 
 def test_features_are_computed_once_and_batch_by_batch() -> None:

@@ -28,9 +28,16 @@ def performed(session: Session, name: str) -> Result:
     return session.closing()
 
 
-@pytest.mark.parametrize(
-    "cls", [broken_plugins.Steady, broken_plugins.Nearest, broken_plugins.Stripes, broken_plugins.Plain]
-)
+SOUND = [
+    broken_plugins.Steady,
+    broken_plugins.Nearest,
+    broken_plugins.Stripes,
+    broken_plugins.Ramp,
+    broken_plugins.Plain,
+]
+
+
+@pytest.mark.parametrize("cls", SOUND)
 def test_a_sound_plugin_passes_every_check(cls: type) -> None:
     verdict = testing.check(cls)
     assert verdict.ok, [f"{result.check}: {result.reason}" for result in verdict.failures]

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from genbench.abilities import LogProb
+
 API_VERSION = 1
 """Raised when a plugin written for the number before would no longer work."""
 
@@ -165,6 +167,10 @@ class Evaluation(Protocol):
         """The validation split."""
 
     @property
+    def density(self) -> LogProb | None:
+        """The dataset's true density, or None where it is not known."""
+
+    @property
     def model(self) -> Model:
         """The fitted model, for metrics that use its abilities."""
 
@@ -277,6 +283,9 @@ class Dataset(Plugin, ABC):
 
     One that is split in several official ways says in how many in `folds`, and has an option `fold`, counted from 0.
     Where every fold was run, tables show each model once, its score averaged over them.
+
+    One whose true density is known has a method `log_prob(x)`, as models may: log p(x) in nats, (n,), of images
+    (n, C, H, W) float32, a density on the values within the bounds. Metrics find it as `Evaluation.density`.
     """
 
     citation: ClassVar[str] = ""

@@ -14,6 +14,8 @@ MODELS = {
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
+    "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
+    "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),
@@ -24,6 +26,8 @@ DATASETS = {
         "genbench_plugins.datasets.tfd:TFD",
         "100,000 faces of 48x48 in five folds: ask their authors for the file",
     ),
+    "gaussian1d": ("genbench_plugins.datasets.synthetic:Gaussian1D", "Numbers from a Gaussian: known density"),
+    "mixture1d": ("genbench_plugins.datasets.synthetic:Mixture1D", "Numbers from a mixture: known density"),
     "npz": ("genbench.data.npz:NpzDataset", "Your own arrays: npz:PATH"),
     "folder": ("genbench.data.folder:FolderDataset", "Your own images: folder:PATH"),
 }

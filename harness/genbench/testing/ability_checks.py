@@ -9,6 +9,7 @@ from torch import Tensor
 
 from genbench.api import Space
 from genbench.errors import Unsupported
+from genbench.testing.grids import cells
 from genbench.testing.images import PLANE, training_data
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped, fail
@@ -39,8 +40,8 @@ def _expect_images(what: str, x: Tensor, n: int, space: Space) -> None:
 
 # Density -------------------------------------------------------------------------------------------------------------
 
-GRID, REACH = 801, 4.0
-"""Points to a side of the grid for integrals, and how far it reaches beyond the bounds, in widths between these."""
+GRID, REACH = 800, 4.0
+"""Cells to a side of the grid for integrals, and how far it reaches beyond the bounds, in widths between these."""
 
 
 def check_log_prob_integrates_to_one(laboratory: Laboratory) -> None:
@@ -50,10 +51,10 @@ def check_log_prob_integrates_to_one(laboratory: Laboratory) -> None:
     except Unsupported as refusal:
         raise CheckSkipped(f"it refuses images of two pixels, so no integral can be taken: {refusal}") from refusal
     low, high = PLANE.bounds
-    line = torch.linspace(low - REACH * (high - low), high + REACH * (high - low), GRID, device=laboratory.device)
-    points = torch.cartesian_prod(line, line).view(-1, *PLANE.shape)  # (GRID², 1, 1, 2)
-    total = torch.cat([_log_prob(laboratory, model, part) for part in torch.split(points, 100_000)]).exp().sum()
-    integral = (total * (line[1] - line[0]) ** 2).item()
+    beyond = REACH * (high - low)
+    points, volume = cells(PLANE.shape, low - beyond, high + beyond, GRID, laboratory.device)  # (GRID², 1, 1, 2)
+    total = torch.cat([log_prob(laboratory, model, part) for part in torch.split(points, 100_000)]).exp().sum()
+    integral = total.item() * volume
     if not abs(integral - 1) < 0.02:
         fail(
             f"exp(log_prob) integrates to {integral:.3f} over a plane of two pixels",
@@ -62,9 +63,10 @@ def check_log_prob_integrates_to_one(laboratory: Laboratory) -> None:
         )
 
 
-def _log_prob(laboratory: Laboratory, model: object, x: Tensor) -> Tensor:
+def log_prob(laboratory: Laboratory, plugin: object, x: Tensor) -> Tensor:
+    """Return log p(x) by a model or a dataset, (n,) float64. Fails where it is not one number for each image."""
     with torch.no_grad(), laboratory.surroundings():
-        log_p: Tensor = model.log_prob(x)  # type: ignore[attr-defined]
+        log_p: Tensor = plugin.log_prob(x)  # type: ignore[attr-defined]
     if tuple(log_p.shape) != (len(x),):
         fail(f"log_prob returned {tuple(log_p.shape)}", f"({len(x)},)", "Return one value for each image, in nats.")
     return log_p.double()
@@ -73,7 +75,7 @@ def _log_prob(laboratory: Laboratory, model: object, x: Tensor) -> Tensor:
 def check_log_prob_shape(laboratory: Laboratory) -> None:
     """log_prob gives one finite number for each image."""
     model = laboratory.trained_briefly(laboratory.home)
-    log_p = _log_prob(laboratory, model, _images(laboratory))
+    log_p = log_prob(laboratory, model, _images(laboratory))
     if not log_p.isfinite().all():
         fail("log_prob of validation images is not finite", "nats", "Floor variances; work with logarithms throughout.")
 

@@ -11,6 +11,7 @@ from genbench.errors import did_you_mean, printable
 from genbench.testing import (
     ability_checks,
     dataset_checks,
+    density_checks,
     extractor_checks,
     metric_checks,
     model_checks,
@@ -33,6 +34,12 @@ OF_KIND: Mapping[str, tuple[Function, ...]] = {
     "engine": (),
 }
 
+
+OF_ABILITY: Mapping[str, Mapping[str, tuple[Function, ...]]] = {
+    "model": ability_checks.CHECKS,
+    "dataset": {"log_prob": density_checks.CHECKS},
+}
+"""Checks of what some plugins of a kind can do, and others cannot."""
 
 FORM: Mapping[str, tuple[Function, ...]] = {"metric": metric_checks.FORM}
 """Checks of a kind that look at its form alone, as those of every plugin do."""
@@ -64,16 +71,17 @@ def checks_of(subject: Subject) -> list[Check]:
 
 def _of_kind(subject: Subject) -> Iterator[Function]:
     yield from OF_KIND[subject.kind.name]
-    if subject.kind.name == "model":
-        for ability in abilities(subject.cls):
-            yield from ability_checks.CHECKS[ability]
+    known = OF_ABILITY.get(subject.kind.name, {})
+    for ability in abilities(subject.cls):
+        yield from known.get(ability, ())
 
 
 def all_checks() -> dict[str, list[Check]]:
     """Return every check there is, by what it is for: plugin, a kind, or an ability."""
     found = {"every plugin": [Check(f) for f in plugin_checks.CHECKS]}
     found |= {kind: [Check(f, True) for f in (*FORM.get(kind, ()), *fs)] for kind, fs in OF_KIND.items()}
-    found |= {f"ability {name}": [Check(f, True) for f in fs] for name, fs in ability_checks.CHECKS.items()}
+    for kind, of_ability in OF_ABILITY.items():
+        found |= {f"{kind} with {name}": [Check(f, True) for f in fs] for name, fs in of_ability.items()}
     return {group: checks for group, checks in found.items() if checks}
 
 

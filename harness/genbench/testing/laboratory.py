@@ -12,18 +12,20 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genbench.abilities import LogProb
 from genbench.api import Model, Space, Split, TrainingData
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
 from genbench.errors import Unsupported
 from genbench.registry.plugins import load_registry
-from genbench.registry.resolve import Resolver
+from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.sealed import SealedFolder
 from genbench.testing.images import SPACES, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
 from genbench.trial import sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Keeper, modules
+from genbench.trial.evaluation import density_of
 from genbench.trial.spec import NO_BUDGET, Budget
 from genbench.trial.training import TrainingRun
 
@@ -79,10 +81,18 @@ class Laboratory:
     # Real images
 
     @cached_property
+    def _source(self) -> Resolved:
+        return Resolver(load_registry(), cache_folder()).resolve("dataset", self.dataset)
+
+    @cached_property
     def data(self) -> Prepared:
         """Return the real images, prepared."""
-        source = Resolver(load_registry(), cache_folder()).resolve("dataset", self.dataset)
-        return prepare(source.instantiate(), source.identity)
+        return prepare(self._source.instantiate(), self._source.identity)
+
+    @property
+    def density(self) -> LogProb | None:
+        """Return the true density of the real images, or None where it is not known."""
+        return density_of(self._source.instantiate())
 
     def split(self, name: Any) -> Split[Tensor]:
         """Return a split of the real images, its tensors private to the caller."""

@@ -36,7 +36,11 @@ class Images:
 
 
 class HandingOut(Model):
-    """Stands in for the model that samples are of, for metrics that look at it: it can do nothing but sample."""
+    """Stands in for the model that samples are of, for metrics that look at it.
+
+    It can sample, and cannot tell: its discriminate says 1/2, which is right where the samples are real images, and
+    the more wrong the less they are like them.
+    """
 
     def __init__(self, images: Tensor) -> None:
         self.images_ = images
@@ -50,6 +54,10 @@ class HandingOut(Model):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return the first n images."""
         return self.images_[:n]
+
+    def discriminate(self, x: Tensor) -> Tensor:
+        """Return 1/2 for each image, (n,)."""
+        return x.new_full((len(x),), 0.5)
 
 
 class Scoring:
@@ -105,7 +113,8 @@ class Scoring:
                 raise DataError(f"{n} samples are asked for, of {len(samples)}")
             return samples[:n]
 
-        shared = Shared(images, self._laboratory.device, first, lambda: HandingOut(samples))
+        laboratory = self._laboratory
+        shared = Shared(images, laboratory.device, first, lambda: HandingOut(samples), laboratory.density)
         return TrialEvaluation(shared, target, seed, "checked")
 
     @contextlib.contextmanager

@@ -9,7 +9,8 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from genbench.api import FeatureExtractor, Model, Space, Split
+from genbench.abilities import LogProb
+from genbench.api import Dataset, FeatureExtractor, Model, Space, Split
 from genbench.trial import seeding
 
 
@@ -24,10 +25,15 @@ class Images(Protocol):
         """Return a split on a device."""
 
 
+def density_of(dataset: Dataset) -> LogProb | None:
+    """Return a dataset's true density, which is the dataset itself, or None where it is not known."""
+    return dataset if isinstance(dataset, LogProb) else None
+
+
 class Shared:
     """What all metrics of a trial share: splits, samples, features, and the fitted model, each loaded when first used.
 
-    samples(n) returns the first n samples; model() the fitted model.
+    samples(n) returns the first n samples; model() the fitted model; density is the data's, where it is known.
     """
 
     def __init__(
@@ -36,10 +42,12 @@ class Shared:
         device: torch.device,
         samples: Callable[[int], Tensor],
         model: Callable[[], Model],
+        density: LogProb | None = None,
     ) -> None:
         self.data = data
         self.device = device
         self.samples = samples
+        self.density = density
         self._model = model
         self._splits: dict[str, Split[Tensor]] = {}
         self._features: dict[tuple[str, str, int], Tensor] = {}
@@ -70,6 +78,7 @@ class TrialEvaluation:
     def __init__(self, shared: Shared, target: Literal["test", "valid"], seed: int, protocol_id: str) -> None:
         self.space: Space = shared.data.space
         self.device = shared.device
+        self.density = shared.density
         self.generator = seeding.stream(seed, "evaluate", protocol_id, device=shared.device)
         self.asked = 0  # the greatest number of samples asked for
         self._shared = shared

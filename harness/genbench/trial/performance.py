@@ -23,7 +23,7 @@ from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.trial import restoring, sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
-from genbench.trial.evaluation import Shared, TrialEvaluation
+from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import LAST, BestValid, KeepLast, Selector
@@ -58,7 +58,8 @@ class Performance:
         key = work_key(assignment, device)
         name = f"{key}-{assignment.fresh}" if assignment.fresh else key
         self._kept = folder.checkpoints(name, fresh=bool(assignment.fresh))
-        self._shared = Shared(data, device, self._samples, self._restored)
+        density = density_of(self._trial.dataset.instantiate())
+        self._shared = Shared(data, device, self._samples, self._restored, density)
         self._drawn: Tensor | None = None
 
     def begin(self) -> None:

@@ -1,0 +1,75 @@
+"""What the log_prob of a dataset must hold, where its true density is known."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from genbench.data import content
+from genbench.testing.ability_checks import log_prob
+from genbench.testing.dataset_checks import loaded
+from genbench.testing.grids import cells
+from genbench.testing.laboratory import Laboratory
+from genbench.testing.outcomes import CheckSkipped, fail
+
+SIDES = {1: 100_000, 2: 1_000}
+"""Cells to a side of the grid for integrals, for images of one and of two values."""
+
+
+def check_density_is_finite(laboratory: Laboratory) -> None:
+    """log_prob of a dataset gives one finite number for each of its own images."""
+    for name in content.SPLITS:
+        log_p = log_prob(laboratory, laboratory.subject.make(), _images(laboratory, name))
+        if bad := int((~log_p.isfinite()).sum()):
+            fail(
+                f"log_prob of {bad} of {len(log_p)} {name} images is not finite",
+                "nats: what was drawn has a density above 0",
+                "Work with logarithms throughout, and leave load and log_prob the same bounds.",
+            )
+
+
+def check_density_integrates_to_one(laboratory: Laboratory) -> None:
+    """exp(log_prob) of a dataset integrates to 1 within its bounds, for images of one or two values."""
+    log_p, volume = _on_grid(laboratory)
+    integral = log_p.exp().sum().item() * volume
+    if not abs(integral - 1) < 0.02:
+        fail(
+            f"exp(log_prob) integrates to {integral:.3f} within the bounds",
+            "1 (within .02)",
+            "Look at the normaliser, and divide by what lies within the bounds where the rest is cut off.",
+        )
+
+
+def check_density_fits_the_images(laboratory: Laboratory) -> None:
+    """The mean of log_prob over a dataset's images is minus its entropy, for images of one or two values."""
+    log_p, volume = _on_grid(laboratory)
+    expected = -torch.special.entr(log_p.exp()).sum().item() * volume
+    images = torch.cat([_images(laboratory, name) for name in content.SPLITS])
+    seen = log_prob(laboratory, laboratory.subject.make(), images)
+    error = seen.std(correction=0).item() / len(seen) ** 0.5
+    if not abs(seen.mean().item() - expected) < 5 * error + 0.02:
+        fail(
+            f"log_prob of the images is {seen.mean().item():.3f} on average (standard error {error:.3f})",
+            f"{expected:.3f}, the integral of p log p",
+            "Let load draw from what log_prob is the density of: look at scales, means and weights in both.",
+        )
+
+
+def _on_grid(laboratory: Laboratory) -> tuple[Tensor, float]:
+    """Return log_prob in the cells of a grid over the bounds, and their volume. Raises CheckSkipped for more values."""
+    found = loaded(laboratory.subject)
+    channels, height, width = found.shape
+    dim = channels * height * width
+    if dim not in SIDES:
+        raise CheckSkipped(f"images have {dim} values, so no integral can be taken; it can for one or two")
+    points, volume = cells(found.shape, *found.bounds, SIDES[dim], laboratory.device)
+    dataset = laboratory.subject.make()
+    return torch.cat([log_prob(laboratory, dataset, part) for part in torch.split(points, 100_000)]), volume
+
+
+def _images(laboratory: Laboratory, name: str) -> Tensor:
+    images = torch.from_numpy(loaded(laboratory.subject).arrays[f"{name}-images"])
+    return (images / 255 if images.dtype == torch.uint8 else images).to(laboratory.device)
+
+
+CHECKS = (check_density_is_finite, check_density_integrates_to_one, check_density_fits_the_images)
