@@ -4,6 +4,8 @@ import genbench
 
 MODELS = {
     "gan": ("gan:GAN", "Adversarial nets (Goodfellow et al. 2014)"),
+    "conditional-gan": ("conditional_gan:ConditionalGAN", "Class-conditional adversarial nets (Mirza & Osindero 2014)"),
+    "gsn": ("gsn:GSN", "Deep generative stochastic network (Bengio et al. 2014)"),
     "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
     "train-data": ("train_data:TrainData", "Reference: real training images"),
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
