@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import torch
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
@@ -64,25 +64,25 @@ class GSN(genbench.Model):
     sample_batch: ClassVar[int] = 10_000  # burn-in is paid for in each
 
     # The network
-    hidden: Annotated[tuple[Width, ...], MinLen(1)] = (256, 256)
+    hidden: Annotated[tuple[Width, ...], MinLen(1)] = (256, 128)
     # Its noise
     corruption: Annotated[float, Ge(0), Le(1)] = 0.4  # of visible units replaced by 0 or 1, at even odds
-    noise: Annotated[float, Ge(0)] = 2.0  # standard deviation of what is added to hidden units, before tanh and after:
+    noise: Annotated[float, Ge(0)] = 0.3  # standard deviation of what is added to hidden units, before tanh and after:
     noisy: Literal["top", "hidden"] = "top"  # to the top layer, or to all hidden layers
     walkback: Width = 4  # steps of the chain, with as many reconstructions in the loss
     # Optimisation
     optimiser: Literal["adam", "momentum"] = "adam"
-    lr: Annotated[float, Gt(0)] = 1e-3
+    lr: Annotated[float, Gt(0)] = 3e-3
     lr_decay: Annotated[float, Gt(0), Le(1)] = 0.99  # lr is multiplied by it after each epoch
-    momentum: Annotated[float, Ge(0), Le(1)] = 0.5  # of momentum: m <- momentum·m + (1 - momentum)·g
+    momentum: Annotated[float, Ge(0), Lt(1)] = 0.5  # of momentum: m <- momentum·m + (1 - momentum)·g
     batch: Width = 100
-    epochs: Width = 200
+    epochs: Width = 180
     # Sampling
     sample_as: Literal["means", "draws"] = "means"
     start: Literal["noise", "training-images"] = "noise"  # of chains; training images are collected as samples too
-    chains: Width = 100
-    burn_in: Annotated[int, Ge(0)] = 200
-    thin: Width = 10
+    chains: Width = 500
+    burn_in: Annotated[int, Ge(0)] = 100
+    thin: Width = 5
 
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
         "paper": BENGIO_2014_MNIST,
