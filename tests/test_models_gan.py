@@ -10,7 +10,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from genbench.api import Space
 from genbench.registry.options import construct
-from genbench_plugins.models.gan import GAN, Momentum, discriminator_loss, generator_loss
+from genbench_plugins.models.adversarial import Momentum, discriminator_loss, generator_loss
+from genbench_plugins.models.gan import GAN
 from genbench_plugins.networks import linears
 
 SMALL = {"g_hidden": (16,), "d_hidden": (8,), "latent": 3, "epochs": 2, "batch": 25}

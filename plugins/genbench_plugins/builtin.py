@@ -4,6 +4,8 @@ import genbench
 
 MODELS = {
     "gan": ("gan:GAN", "Adversarial nets (Goodfellow et al. 2014)"),
+    "conditional-gan": ("conditional_gan:ConditionalGAN", "Class-conditional adversarial nets (Mirza & Osindero 2014)"),
+    "gsn": ("gsn:GSN", "Deep generative stochastic network (Bengio et al. 2014)"),
     "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
     "rbm": ("rbm:RBM", "Restricted Boltzmann machine (Smolensky 1986; Hinton 2002; Tieleman 2008)"),
     "dbn": ("dbn:DBN", "Deep belief net of greedily stacked machines (Hinton, Osindero & Teh 2006)"),
