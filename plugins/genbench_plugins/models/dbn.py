@@ -46,9 +46,10 @@ class DBN(BoltzmannModel):
     far smaller learning rate than the default: see `rbm`.
 
     The defaults were chosen by the validation images of `digits`. The preset `paper` is for the row "DBN" of Goodfellow
-    et al. 2014, which is taken from Bengio, Mesnil, Dauphin & Rifai 2013. Its layers are remembered from that paper and
-    not verified; batch, epochs and first learning rate are those of the LISA lab's tutorial on deep belief nets, PCD,
-    its falling learning rate and the chains are inferred: neither paper states them.
+    et al. 2014, which is taken from Bengio, Mesnil, Dauphin & Rifai 2013, and it is inferred: the layers are that
+    paper's as recalled, not verified; batch, epochs, first learning rate and mean activations are those of the LISA
+    lab's tutorial on deep belief nets; PCD, the falling learning rate, and number and length of the chains were chosen
+    here. It was not trained in full, so whether it comes to that row's 138 nats is not known.
     """
 
     version: ClassVar[int] = 1
