@@ -67,7 +67,7 @@ def test_abilities_are_what_was_recorded(traits: dict[str, Any], expected: tuple
 
 @pytest.mark.parametrize(
     ("details", "extras", "expected"),
-    [({"ess": 12.5}, {}, 12.5), ({}, {"ess": 7}, 7.0), ({"ess": 1.0}, {"ess": 7}, 7.0), ({"ess": "many"}, {}, None), ({}, None, None)],
+    [({"effective_samples": 12.5}, {}, 12.5), ({}, {"effective_samples": 7}, 7.0), ({"effective_samples": 1.0}, {"effective_samples": 7}, 7.0), ({"effective_samples": "many"}, {}, None), ({}, None, None)],
 )  # fmt: skip
 def test_effective_samples_are_taken_from_a_metric_or_a_stage(details: Any, extras: Any, expected: Any) -> None:
     rows = changed(scores("a", [1.0]), samples=replace(DRAWN, details=details))

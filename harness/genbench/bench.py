@@ -31,9 +31,8 @@ from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
-from genbench.trial import selection
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import NO_BUDGET, Budget, Target, TrialSpec
+from genbench.trial.spec import LAST, NO_BUDGET, Budget, Target, TrialSpec, parse_selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +102,7 @@ def plan(
     bound = budget if budget is not None else base.budget
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
-    rule = selection.parse(select if select is not None else base.select or selection.LAST)
+    rule = parse_selection(select if select is not None else base.select or LAST)
     compared = claims.load(_texts("against", against, base.against, ()), resolver)
     if device not in ("auto", "cpu"):
         device = _existing(device)

@@ -12,8 +12,7 @@ from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol, is_scored
-from genbench.trial.selection import LAST
-from genbench.trial.spec import NO_BUDGET, Assignment, Budget, Target, TrialSpec
+from genbench.trial.spec import LAST, NO_BUDGET, Assignment, Budget, Target, TrialSpec
 
 SETTLED = ("diverged", "failed", "out-of-memory")
 """Statuses that a trial keeps until --fresh: doing it again would end the same."""

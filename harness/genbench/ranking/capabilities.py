@@ -81,7 +81,7 @@ def _rate(trial: TrialRecord) -> float | None:
 def _ess(score: ScoreRow) -> float | None:
     """Return the effective number of samples that a metric reported or a trial's stages recorded."""
     details = [score.extras or {}, *(stage.details for stage in score.trial.stages.values())]
-    return next((worth for found in details if (worth := _number(found, "ess")) is not None), None)
+    return next((worth for found in details if (worth := _number(found, "effective_samples")) is not None), None)
 
 
 def _number(found: Mapping[str, Any], name: str) -> float | None:

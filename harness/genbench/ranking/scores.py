@@ -12,7 +12,7 @@ from genbench.ranking.readable import readable, readable_score
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial.selection import LAST
+from genbench.trial.spec import LAST
 
 Kind = Literal["ours", "reference", "published"]
 

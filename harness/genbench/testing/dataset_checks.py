@@ -115,11 +115,12 @@ def check_folds_can_be_asked_for(laboratory: Laboratory) -> None:
             )
 
 
+FORM = (check_folds_can_be_asked_for,)
+
 CHECKS = (
     check_content,
     check_splits_are_disjoint,
     check_digest_is_stable,
     check_values_fill_the_range,
     check_labels_cover_the_classes,
-    check_folds_can_be_asked_for,
 )

@@ -41,7 +41,7 @@ OF_ABILITY: Mapping[str, Mapping[str, tuple[Function, ...]]] = {
 }
 """Checks of what some plugins of a kind can do, and others cannot."""
 
-FORM: Mapping[str, tuple[Function, ...]] = {"metric": metric_checks.FORM}
+FORM: Mapping[str, tuple[Function, ...]] = {"metric": metric_checks.FORM, "dataset": dataset_checks.FORM}
 """Checks of a kind that look at its form alone, as those of every plugin do."""
 
 

@@ -26,8 +26,8 @@ from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
-from genbench.trial.selection import LAST, BestValid, KeepLast, Selector
-from genbench.trial.spec import Assignment
+from genbench.trial.selection import BestValid, KeepLast, Selector
+from genbench.trial.spec import LAST, Assignment
 from genbench.trial.tensors import save_tensors
 from genbench.trial.training import Beat, Stop, TrainingRun
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -11,33 +10,13 @@ import torch
 from torch import Tensor
 
 from genbench.api import Model
-from genbench.errors import RequestError, printable
 from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma
 from genbench.store.sealed import SealedFolder
 from genbench.trial import seeding, state
 from genbench.trial.checkpoints import modules
 
-LAST, BEST_VALID = "last", "best-valid"
-EVERY = 10
-"""Epochs between two looks at the validation images, unless others are asked for."""
-
 SAMPLES, IMAGES = 10_000, 1_000
 """Samples and validation images that a state is judged by, as in the paper's code (`parzen_ll.py`)."""
-
-
-def parse(text: str) -> str:
-    """Return a selection rule in its one form: "last", or "best-valid:10". Raises RequestError for another."""
-    match = re.fullmatch(rf"{LAST}|{BEST_VALID}(?::([1-9][0-9]{{0,5}}))?", text.strip())
-    if match is None:
-        raise RequestError(
-            f"--select {printable(text)!r}: expected {LAST}, {BEST_VALID}, or {BEST_VALID}:25 for every 25 epochs"
-        )
-    return LAST if match[0] == LAST else f"{BEST_VALID}:{match[1] or EVERY}"
-
-
-def in_words(rule: str) -> str:
-    """Return a rule in words, "" for the last state: "best of every 10 epochs by validation Parzen"."""
-    return "" if rule == LAST else f"best of every {rule.partition(':')[2]} epochs by validation Parzen"
 
 
 class Selector(Protocol):

@@ -12,10 +12,15 @@ from genbench import files
 from genbench.errors import RequestError, printable
 from genbench.registry import names
 from genbench.registry.resolve import Resolved
-from genbench.trial.selection import LAST
 
 Target = Literal["test", "valid"]
 """The split that scores are computed against; valid is for tuning, so that test is not looked at."""
+
+LAST, BEST_VALID = "last", "best-valid"
+"""Which state of a training is kept: the one at its end, or the best by the validation images."""
+
+EVERY = 10
+"""Epochs between two looks at the validation images, unless others are asked for."""
 
 IDENTITY = 1
 """Raised only when the meaning of an id changes: every stored trial would be trained again."""
@@ -50,6 +55,16 @@ class Budget:
 
 
 NO_BUDGET = Budget()
+
+
+def parse_selection(text: str) -> str:
+    """Return a selection rule in its one form: "last", or "best-valid:10". Raises RequestError for another."""
+    match = re.fullmatch(rf"{LAST}|{BEST_VALID}(?::([1-9][0-9]{{0,5}}))?", text.strip())
+    if match is None:
+        raise RequestError(
+            f"--select {printable(text)!r}: expected {LAST}, {BEST_VALID}, or {BEST_VALID}:25 for every 25 epochs"
+        )
+    return LAST if match[0] == LAST else f"{BEST_VALID}:{match[1] or EVERY}"
 
 
 @dataclass(frozen=True)
