@@ -201,7 +201,7 @@ def test_samples_come_from_the_chains_stationary_distribution(sample_as: str) ->
         counts = torch.bincount((x @ torch.tensor([4.0, 2.0, 1.0])).long(), minlength=8) / len(x)
         np.testing.assert_allclose(counts.numpy(), distribution, atol=0.006)
     else:
-        assert (torch.cdist(x, torch.from_numpy(means).float()).min(1).values < 1e-5).all()
+        assert (torch.cdist(x.double(), torch.from_numpy(means)).min(1).values < 1e-5).all()
         patterns = np.array(list(itertools.product([0.0, 1.0], repeat=3)))
         np.testing.assert_allclose(x.mean(0).numpy(), distribution @ patterns, atol=0.006)
 

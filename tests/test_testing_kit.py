@@ -4,11 +4,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import broken_plugins
 import pytest
 import torch
 
+import genbench
 from genbench import testing
 from genbench.cli import main
 from genbench.testing.kit import Session, all_checks, judged
@@ -91,6 +93,8 @@ def test_registering_must_be_light(toy: str) -> None:
         ("broken_plugins:options", "broken_plugins:options is function; expected a class"),
         ("broken_plugins:Split", "broken_plugins:Split is no plugin; expected a subclass of one of genbench.Model"),
         (dict, "dict is no plugin"),
+        (None, "None is no plugin; expected a name, a path or a class"),
+        (3, "3 is no plugin"),
     ],
 )  # fmt: skip
 def test_what_is_no_plugin_is_a_failure_and_raises_nothing(target: str | type, saying: str) -> None:
@@ -132,7 +136,7 @@ def test_failures_can_be_expected_strictly() -> None:
 
 def test_a_failure_expected_of_no_check_is_wrong() -> None:
     (failure,) = testing.check(broken_plugins.Plain, {"featurs": "typing"}).failures
-    assert "a failure of 'featurs' is expected, and there is no such check" in failure.reason
+    assert "a failure of 'featurs' is expected, and Plain has no such check." in failure.reason
     assert "Did you mean features?" in failure.reason
 
 
@@ -180,7 +184,7 @@ def test_checks_are_tests_with_strict_expected_failures(tmp_path: Path) -> None:
 
 def test_an_expected_failure_of_no_check_stops_the_collection(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, '{"featurs": "typing"}')
-    assert "ValueError: no check of BatchNormalised is named featurs. See: genbench check --list" in told
+    assert "a failure of 'featurs' is expected, and BatchNormalised has no such check. Did you mean features?" in told
 
 
 # The third door: the command line
@@ -232,3 +236,91 @@ def test_the_command_lists_the_checks(capsys: pytest.CaptureFixture[str]) -> Non
 def test_importing_the_kit_is_light() -> None:
     code = "import sys, genbench.testing; sys.exit('torch' in sys.modules or 'numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_failures_expected_of_a_stranger_stop_the_collection() -> None:
+    with pytest.raises(ValueError, match="failures are expected of pixls, which is not among the targets"):
+        testing.parametrize_with_checks(["pixels"], expected_failures={"pixls": {"features": "typing"}})
+
+
+def test_what_is_no_exception_ends_its_check_alone() -> None:
+    class Panic(BaseException):
+        """As compiled code raises it."""
+
+    class Panics(broken_plugins.Plain):
+        """Panics."""
+
+        def features(self, images: torch.Tensor) -> torch.Tensor:
+            raise Panic("out of luck")
+
+    results = {result.check: result for result in testing.check(broken_plugins.options(Panics))}
+    assert results["features"].status == "failed"
+    assert "Panic: out of luck" in results["features"].reason
+
+
+def test_the_closing_check_performs_what_was_not() -> None:
+    assert Session(find(broken_plugins.Plain)).closing().status == "passed"
+    assert Session(find(broken_plugins.Absent)).closing().status == "failed"
+    assert Session(find("inline")).closing().status == "skipped"
+
+
+class Likelihood(broken_plugins.Nearest):
+    """Mean log-likelihood of target images by the model itself."""
+
+    higher_is_better = True
+
+    def evaluate(self, evaluation: Any) -> Any:
+        if not evaluation.samples(self.samples).isfinite().all():
+            raise ValueError("samples are not finite")
+        values = evaluation.model.log_prob(evaluation.target.images).double()
+        return genbench.Score(values.mean().item(), values.std(correction=0).item() / len(values) ** 0.5)
+
+
+class Subsets(broken_plugins.Nearest):
+    """Nearest, on a few subsets of samples that the generator draws."""
+
+    def score_subsets(self, evaluation: Any) -> float:
+        x = evaluation.samples(1000)  # whatever the option says
+        if not x.isfinite().all():
+            raise ValueError("samples are not finite")
+        rows = [torch.randint(len(x), (100,), generator=evaluation.generator) for _ in range(5)]
+        return sum(self.score(x[r], evaluation.target.images).value for r in rows) / 5
+
+    def evaluate(self, evaluation: Any) -> Any:
+        return genbench.Score(self.score_subsets(evaluation))
+
+
+class Many(broken_plugins.Nearest):
+    """Nearest, for no fewer than 800 samples."""
+
+    def score(self, samples: torch.Tensor, target: torch.Tensor) -> Any:
+        if len(samples) < 800:
+            raise ValueError(f"{len(samples)} samples; expected at least 800")
+        return super().score(samples, target)
+
+
+@pytest.mark.parametrize("cls", [Likelihood, Subsets, Many])
+def test_metrics_of_other_kinds_pass_too(cls: type) -> None:
+    verdict = testing.check(broken_plugins.options(cls))
+    assert verdict.ok, [f"{result.check}: {result.reason}" for result in verdict.failures]
+
+
+def test_a_slow_running_mean_learns_too() -> None:
+    class Slow(broken_plugins.Steady):
+        """Moves a hundredth of the way in each step."""
+
+    slow = broken_plugins.options(Slow)
+    assert performed(Session(find(slow)), "learns").status == "passed"
+
+
+def test_grey_that_learns_nothing_is_caught() -> None:
+    class Grey(broken_plugins.Steady):
+        """Is grey, whatever it is shown; and not before fit."""
+
+        def fit(self, data: Any, run: Any) -> None:
+            self.shown_ = torch.ones(1)
+
+        def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
+            return (0.2 * self.shown_ + 0.1 * torch.rand(n, *self.space.shape, generator=generator)).clamp(0, 1)
+
+    assert performed(Session(find(broken_plugins.options(Grey))), "learns").status == "failed"

@@ -46,6 +46,8 @@ def command(
     if not targets:
         raise RequestError("no plugin given; expected a name, MODULE:CLASS or FILE.py:CLASS. See: genbench list")
     expected = dict(_expected(text) for text in expect)
+    if expected and len(targets) > 1:
+        raise RequestError(f"--expect is given with {len(targets)} plugins; expected one, whose check it is")
     return max(_check(console, target, expected, dataset, device, kind) for target in targets)
 
 

@@ -61,16 +61,22 @@ def check_images_untouched(laboratory: Laboratory) -> None:
 
 
 def check_digest(laboratory: Laboratory) -> None:
-    """The digest is a text that is the same in a new process."""
+    """The digest is a text that is the same in a new process, and so are features."""
     here = laboratory.subject.make().digest
     if not isinstance(here, str) or not here:
         fail(f"digest is {here!r}", "a text that names weights and preprocessing", "Return one, such as a SHA-256.")
-    there = ask(laboratory.subject, "digest")
+    there, features = ask(laboratory.subject, "features", dataset=laboratory.dataset, n=IMAGES)
     if here != there:
         fail(
             f"digest is {here} here and {there} in a new process",
             "the same: scores are compared by it",
             "Use no hash() and no id() in it: hashlib.sha256 of the weights' file is stable.",
+        )
+    if not torch.allclose(torch.tensor(features), _features(laboratory, _images(laboratory)).cpu(), 1e-4, 1e-5):
+        fail(
+            "in a new process the same images have other features",
+            "the same, since the digest is",
+            "Draw weights from a generator of a constant seed, or read them from a file whose digest is told.",
         )
 
 

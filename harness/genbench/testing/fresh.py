@@ -49,20 +49,37 @@ def samples(asked: Asked) -> None:
     sampling.save_shard(Path(asked["drawn"]), drawn)
 
 
-def exercise(asked: Asked) -> None:
-    """Use the plugin once, in the simplest way."""
+def exercise(asked: Asked) -> str:
+    """Use the plugin once, in the simplest way; return why it could not be used, or ""."""
     from genbench.testing.exercise import exercise as use
     from genbench.testing.laboratory import Laboratory
+    from genbench.testing.outcomes import CheckSkipped
 
-    use(Laboratory(_subject(asked)))
+    try:
+        use(Laboratory(_subject(asked), asked["dataset"]))
+    except CheckSkipped as skipped:
+        return str(skipped)
+    return ""
 
 
 def digest(asked: Asked) -> str:
-    """Return the digest of a dataset's content, or of an extractor."""
+    """Return the digest of a dataset's content."""
     from genbench.testing.dataset_checks import loaded_digest
 
-    subject = _subject(asked)
-    return loaded_digest(subject) if subject.kind.name == "dataset" else str(subject.make().digest)
+    return loaded_digest(_subject(asked))
+
+
+def features(asked: Asked) -> tuple[str, list[list[float]]]:
+    """Return an extractor's digest, and its features of the first test images of a dataset."""
+    import torch
+
+    from genbench.testing.laboratory import Laboratory
+
+    laboratory = Laboratory(_subject(asked), asked["dataset"])
+    extractor = laboratory.subject.make()
+    with torch.no_grad(), laboratory.surroundings():
+        found = extractor.features(laboratory.split("test").images[: asked["n"]])
+    return str(extractor.digest), found.tolist()
 
 
 def _subject(asked: Asked) -> Subject:
@@ -78,6 +95,7 @@ QUESTIONS: dict[str, Callable[[Asked], Any]] = {
     "samples": samples,
     "exercise": exercise,
     "digest": digest,
+    "features": features,
 }
 
 

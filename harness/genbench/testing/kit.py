@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from genbench.abilities import abilities
-from genbench.errors import did_you_mean, printable
+from genbench.errors import Unsupported, did_you_mean, printable
 from genbench.testing import (
     ability_checks,
     dataset_checks,
@@ -20,7 +20,7 @@ from genbench.testing import (
 )
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped, Result, Status, Verdict, reason_of
-from genbench.testing.subject import Subject, Target, find
+from genbench.testing.subject import Subject, Target, find, label_of
 
 Function = Callable[[Laboratory], None]
 
@@ -107,24 +107,43 @@ class Session:
             check.function(self._laboratory)
         except CheckSkipped as skipped:
             status, reason = "skipped", reason_of(skipped, None)
-        except (Exception, SystemExit) as error:
+        except Unsupported as refusal:
+            status, reason = "skipped", f"it refuses what it is tried on: {printable(refusal)}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # compiled code has exceptions of its own, which are no Exception
             status, reason = "failed", reason_of(error, self.subject.file)
         self.results.append(Result(check.name, status, reason, time.perf_counter() - started))
         return self.results[-1]
 
     def closing(self) -> Result:
-        """Return whether anything was looked at that this kind of plugin is for."""
-        own = {check.name for check in self.checks if check.of_kind}
-        looked_at = [result for result in self.results if result.check in own]
-        if looked_at and all(result.status == "skipped" for result in looked_at):
-            why = looked_at[0].reason
-            return Result(
-                SKIPPED_ALL,
-                "failed",
-                f"every check of a {self.subject.kind.name} was skipped, so nothing is known of it: {why}; expected "
-                "some that look at it. Provide what they lack (files, options, another dataset)",
-            )
-        return Result(SKIPPED_ALL, "passed")
+        """Return whether anything was looked at that this kind of plugin is for.
+
+        Checks that were not performed here, in another process or by nobody, are until one of them is not skipped.
+        """
+        kind, own = self.subject.kind.name, [check for check in self.checks if check.of_kind]
+        if not own:
+            return Result(SKIPPED_ALL, "skipped", f"no check looks at what an {kind} is for: its form alone is known")
+        known = {result.check: result for result in self.results}
+        for check in own:
+            result = known[check.name] if check.name in known else self.perform(check)
+            if result.status != "skipped":
+                return Result(SKIPPED_ALL, "passed")
+        return Result(
+            SKIPPED_ALL,
+            "failed",
+            f"every check of a {kind} was skipped, so nothing is known of it: {result.reason}; expected some that look "
+            "at it. Provide what they lack (files, options, another dataset)",
+        )
+
+    def unknown(self, expected: Iterable[str]) -> str:
+        """Return what is wrong with failures that are expected of checks there are none of, or ""."""
+        known = [*(check.name for check in self.checks), SKIPPED_ALL]
+        wrong = [name for name in expected if name not in known]
+        if not wrong:
+            return ""
+        told = f"a failure of {printable(wrong[0])!r} is expected, and {self.subject.label} has no such check."
+        return f"{told}{did_you_mean(wrong[0], known)} See: genbench check --list"
 
 
 def perform_all(
@@ -139,15 +158,17 @@ def perform_all(
     started = time.perf_counter()
     try:
         session = Session(find(target, kind), dataset, device)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # compiled code has exceptions of its own, which are no Exception
         yield Result(LOADS, "failed", printable(error, 1000), time.perf_counter() - started)
         return
     yield Result(LOADS, "passed", seconds=time.perf_counter() - started)
+    if wrong := session.unknown(expected):
+        yield Result("expected-failures", "failed", wrong)
     for check in session.checks:
         yield judged(session.perform(check), expected)
     yield judged(session.closing(), expected)
-    if unknown := _unknown(expected, [check.name for check in session.checks]):
-        yield unknown
 
 
 def judged(result: Result, expected: Mapping[str, str]) -> Result:
@@ -163,17 +184,6 @@ def judged(result: Result, expected: Mapping[str, str]) -> Result:
         f"expected to fail ({why}), and it passed; expected failures are strict. Take it out of expected_failures.",
         result.seconds,
     )
-
-
-def _unknown(expected: Mapping[str, str], known: list[str]) -> Result | None:
-    """Return the result for failures that were expected of checks there are none of."""
-    for name in expected:
-        if name not in (*known, SKIPPED_ALL):
-            reason = f"a failure of {printable(name)!r} is expected, and there is no such check for this target."
-            return Result(
-                "expected-failures", "failed", f"{reason}{did_you_mean(name, known)} See: genbench check --list"
-            )
-    return None
 
 
 def check(
@@ -193,5 +203,4 @@ def check(
         device: what to train and score on.
         kind: the kind that is meant where a name has several: model, metric, dataset, extractor or engine.
     """
-    label = target if isinstance(target, str) else target.__name__
-    return Verdict(label, tuple(perform_all(target, expected_failures, dataset, device, kind)))
+    return Verdict(label_of(target), tuple(perform_all(target, expected_failures, dataset, device, kind)))

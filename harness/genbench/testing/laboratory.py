@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 from collections.abc import Iterator
 from functools import cached_property
@@ -20,7 +21,7 @@ from genbench.errors import Unsupported
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.sealed import SealedFolder
-from genbench.testing.images import SPACES, training_data
+from genbench.testing.images import PLANE, SPACES, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
 from genbench.trial import sampling, seeding, state, surroundings
@@ -35,21 +36,27 @@ EPOCHS = 3
 LOOPS = 1_000
 """Loops of one fit after which it is taken to go on for ever."""
 
-LONG = Budget(steps=600)
-"""The bound on the one training that has to learn something."""
+LONG = 600
+"""Steps of each loop of the one training that has to learn something."""
 
 
 class KitRun(TrainingRun):
-    """What fit is handed here: a run whose loops end early, and which knows whether it is inside one."""
+    """What fit is handed here: a run whose loops end early, and which knows whether it is inside one.
 
-    def __init__(self, seed: int, device: torch.device, epochs: int | None = EPOCHS, **more: Any) -> None:
+    Each loop ends after `epochs` epochs, or after `steps` steps; None is no bound.
+    """
+
+    def __init__(
+        self, seed: int, device: torch.device, epochs: int | None = EPOCHS, steps: int | None = None, **more: Any
+    ) -> None:
         super().__init__(seed, device, **more)
         self.inside = False
         self._epochs = epochs
+        self._steps_each = steps
         self._loops = 0
 
     def batches(self, data: Any, size: int, epochs: int, *, select: bool = False) -> Iterator[Any]:
-        """Yield batches as the harness's run does, for some epochs at most."""
+        """Yield batches as the harness's run does, for some epochs or steps at most."""
         self._loops += 1
         if self._loops > LOOPS:
             fail(
@@ -58,7 +65,8 @@ class KitRun(TrainingRun):
                 "Do not repeat loops until something is reached: run.batches yields nothing once the budget is spent.",
             )
         least = epochs if self._epochs is None else min(epochs, self._epochs)
-        for batch in super().batches(data, size, least, select=select):
+        batches = super().batches(data, size, least, select=select)
+        for batch in itertools.islice(batches, self._steps_each):
             self.inside = True
             try:
                 yield batch
@@ -134,9 +142,9 @@ class Laboratory:
 
     @cached_property
     def home(self) -> Space:
-        """Return the first space that the model does not refuse. Raises CheckSkipped where it refuses all."""
+        """Return the first space that the model does not refuse, its dataset's own last. Raises CheckSkipped."""
         refusals = []
-        for space in SPACES:
+        for space in (*SPACES, PLANE, self.data.space):
             try:
                 self.trained_briefly(space)
             except Unsupported as refusal:
@@ -147,13 +155,13 @@ class Laboratory:
 
     @cached_property
     def trained(self) -> Model:
-        """Return a model trained on real images, for 600 steps at most. Raises CheckSkipped where it refuses them."""
+        """Return a model trained on real images, for 600 steps a loop. Raises CheckSkipped where it refuses them."""
         try:
             model = self.built(self.data.space)
         except Unsupported as refusal:
             raise CheckSkipped(f"it refuses {self.dataset}: {refusal}") from refusal
         data = TrainingData(self.split("train"), self.split("valid"), self.data.space)
-        self.fit(model, data, self.run(epochs=None, budget=LONG))
+        self.fit(model, data, self.run(epochs=None, steps=LONG))
         return self.evaluating(model)
 
     def on_device(self, data: TrainingData) -> TrainingData:

@@ -150,6 +150,12 @@ def check_samples_are_true(laboratory: Laboratory) -> None:
     low, high = laboratory.data.space.bounds
     if declared == "clipped" and not ((x == low) | (x == high)).any():
         fail("samples_are is 'clipped', and no value lies at a bound", "some that do", "Declare 'draws' or 'means'.")
+    if declared == "draws" and (cut := _share_cut(laboratory)):
+        fail(
+            f"samples_are is 'draws', and {cut:.1%} of their values lie on a bound, where no training image has any",
+            "'clipped'",
+            "Declare samples_are = 'clipped': a density that is cut off puts mass on the bounds.",
+        )
     if declared == "draws" and _are_means(laboratory, model):
         fail(
             "samples_are is 'draws', and samples are decode(latents): means of p(x|z), in a model that has a density",
@@ -162,6 +168,14 @@ def _share_copied(x: Tensor, training: Tensor) -> float:
     """Return the share of samples that are training images to the bit."""
     known = {image.numpy().tobytes() for image in training.cpu()}
     return sum(image.numpy().tobytes() in known for image in x.cpu()) / len(x)
+
+
+def _share_cut(laboratory: Laboratory) -> float:
+    """Return the share of values on a bound, of a model of images that have none there; 0 for two-valued samples."""
+    x = laboratory.sample(laboratory.trained_briefly(laboratory.home), 200)
+    low, high = laboratory.home.bounds
+    share = ((x == low) | (x == high)).double().mean().item()
+    return share if 0.001 < share < 1 else 0.0
 
 
 @torch.no_grad()

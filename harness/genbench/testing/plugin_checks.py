@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 
 from genbench import api
@@ -117,7 +118,7 @@ def check_constructor_only_stores(laboratory: Laboratory) -> None:
 
 
 def _is_heavy(value: object) -> bool:
-    return isinstance(value, (torch.Tensor, torch.nn.Module, torch.Generator, *state.OPTIMISERS))
+    return isinstance(value, (torch.Tensor, np.ndarray, torch.nn.Module, torch.Generator, *state.OPTIMISERS))
 
 
 def check_version_declared(laboratory: Laboratory) -> None:
@@ -153,7 +154,8 @@ def check_registering_is_light(laboratory: Laboratory) -> None:
 def check_works_without_cuda(laboratory: Laboratory) -> None:
     """It works where no GPU is to be seen."""
     if torch.cuda.is_available():
-        ask(laboratory.subject, "exercise")
+        if skipped := ask(laboratory.subject, "exercise", dataset=laboratory.dataset):
+            raise CheckSkipped(skipped)
         return
     try:
         exercise(laboratory)

@@ -31,13 +31,18 @@ def ask(subject: Subject, question: str, *, plugins: str | None = None, **detail
     with scratch() as folder:
         (folder / "asked.json").write_text(json.dumps({**asked, **details}), encoding="utf-8")
         command = [sys.executable, "-m", "genbench.testing.fresh", question, str(folder)]
-        done = subprocess.run(
-            command, env=_environment(plugins), capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        done = _run(command, _environment(plugins))
         answer = folder / "answer.json"
         if done.returncode or not answer.exists():
             _complain(done)
         return json.loads(answer.read_text(encoding="utf-8"))
+
+
+def _run(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        fail(f"a new process did not answer in {PATIENCE:g} s", "an answer", "Look for what waits or hangs in it.")
 
 
 def _environment(plugins: str | None) -> dict[str, str]:

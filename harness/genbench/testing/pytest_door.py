@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from genbench.testing.kit import Check, Session
+from genbench.testing.kit import SKIPPED_ALL, Check, Session
 from genbench.testing.outcomes import CheckFailed, Result
-from genbench.testing.subject import Target, find
+from genbench.testing.subject import Target, find, label_of
 
 if TYPE_CHECKING:
     import pytest
@@ -21,6 +21,7 @@ def parametrize_with_checks(
     expected_failures: Expected | None = None,
     dataset: str = "digits",
     device: str = "cpu",
+    kind: str | None = None,
 ) -> pytest.MarkDecorator:
     """Return a decorator that makes a test of every check of every target: `def test_conformance(check): check()`.
 
@@ -29,30 +30,29 @@ def parametrize_with_checks(
     """
     import pytest
 
-    cases = [
-        case
-        for target in targets
-        for case in _cases(target, (expected_failures or {}).get(target, {}), dataset, device)
-    ]
+    expected = expected_failures or {}
+    if strangers := [label_of(target) for target in expected if target not in targets]:
+        raise ValueError(f"failures are expected of {', '.join(strangers)}, which is not among the targets")
+    cases = [case for t in targets for case in _cases(t, expected.get(t, {}), dataset, device, kind)]
     return pytest.mark.parametrize("check", cases)
 
 
-def _cases(target: Target, expected: Mapping[str, str], dataset: str, device: str) -> Iterator[Any]:
+def _cases(target: Target, expected: Mapping[str, str], dataset: str, device: str, kind: str | None) -> Iterator[Any]:
     import pytest
 
-    label = target if isinstance(target, str) else target.__name__
+    label = label_of(target)
     try:
-        session = Session(find(target), dataset, device)
+        session = Session(find(target, kind), dataset, device)
     except Exception as error:
         yield pytest.param(_raiser(str(error)), id=f"{label}-loads")
         return
-    unknown = set(expected) - {check.name for check in session.checks}
-    if unknown:
-        raise ValueError(f"no check of {label} is named {', '.join(sorted(unknown))}. See: genbench check --list")
-    for check in session.checks:
-        marks = [pytest.mark.xfail(strict=True, reason=expected[check.name])] if check.name in expected else []
-        yield pytest.param(_performer(session, check), id=f"{label}-{check.name}", marks=marks)
-    yield pytest.param(_closer(session), id=f"{label}-not-everything-skipped")
+    if wrong := session.unknown(expected):
+        raise ValueError(wrong)
+    tests = [*(_performer(session, check) for check in session.checks), _closer(session)]
+    for test in tests:
+        name = test.__name__
+        marks = [pytest.mark.xfail(strict=True, reason=expected[name])] if name in expected else []
+        yield pytest.param(test, id=f"{label}-{name}", marks=marks)
 
 
 class _Test:
@@ -81,7 +81,7 @@ def _performer(session: Session, check: Check) -> _Test:
 
 
 def _closer(session: Session) -> _Test:
-    return _Test("not-everything-skipped", session.closing)
+    return _Test(SKIPPED_ALL, session.closing)
 
 
 def _raiser(reason: str) -> _Test:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Literal
@@ -11,14 +12,14 @@ import torch
 from torch import Tensor
 
 from genbench.api import Metric, Model, Score, Space, Split, TrainingData
-from genbench.errors import DataError
+from genbench.errors import GenbenchError
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped
 from genbench.trial import seeding
 from genbench.trial.evaluation import Shared, TrialEvaluation
 
 COUNT = 400
-"""Samples that a metric is given, and images of the target split."""
+"""Samples that a metric is given, unless it needs more."""
 
 
 class Images:
@@ -36,14 +37,15 @@ class Images:
 
 
 class HandingOut(Model):
-    """Stands in for the model that samples are of, for metrics that look at it.
+    """Stands in for the model that samples are of, for metrics that look at it: it hands the samples out.
 
-    It can sample, and cannot tell: its discriminate says 1/2, which is right where the samples are real images, and
-    the more wrong the less they are like them.
+    It knows independent Gaussian pixels with the samples' moments, and codes that are the pixels. Its discriminate says
+    1/2, which is right where the samples are real images, and the more wrong the less they are like them.
     """
 
     def __init__(self, images: Tensor) -> None:
         self.images_ = images
+        self._pixels = torch.distributions.Normal(images.mean(0), images.std(0, correction=0).clamp_min(0.05))
 
     def build(self, space: Space, device: torch.device) -> None:
         """Have the images already."""
@@ -55,31 +57,73 @@ class HandingOut(Model):
         """Return the first n images."""
         return self.images_[:n]
 
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return the log density of independent Gaussian pixels, (n,)."""
+        log_p: Tensor = self._pixels.log_prob(x).flatten(1).sum(1)  # type: ignore[no-untyped-call]
+        return log_p
+
+    def bound(self, x: Tensor) -> Tensor:
+        """Return the log density, which is its own tightest bound, (n,)."""
+        return self.log_prob(x)
+
+    def energy(self, x: Tensor) -> Tensor:
+        """Return minus the log density, (n,)."""
+        return -self.log_prob(x)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Return the pixels, (n, D)."""
+        return x.flatten(1)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return images halfway to the mean of the samples."""
+        return (x + self.images_.mean(0)) / 2
+
     def discriminate(self, x: Tensor) -> Tensor:
         """Return 1/2 for each image, (n,)."""
         return x.new_full((len(x),), 0.5)
 
 
 class Scoring:
-    """Scores made samples with the subject's metric, `count` of them, against as many target images."""
+    """Scores made samples with the subject's metric, `count` of them.
 
-    def __init__(self, laboratory: Laboratory, count: int = COUNT) -> None:
+    The test split is parted: the first half, or a share of it, is the target; samples come from the second half, so
+    that none of them is a target image. Where fewer than `count` samples are refused, there are as many as the metric
+    asks for by default.
+    """
+
+    def __init__(self, laboratory: Laboratory, count: int | None = None, share: float = 1.0) -> None:
         self._laboratory = laboratory
-        options = laboratory.subject.options
-        changed = {"samples": count} if "samples" in options else {}
-        self.metric: Metric = laboratory.subject.make(**changed)
+        self._share = share
+        self._begin(COUNT if count is None else count)
+        if count is None and "samples" in laboratory.subject.options and not self.can_score():
+            self._begin(laboratory.subject.options["samples"])
+
+    def _begin(self, count: int) -> None:
+        subject = self._laboratory.subject
+        self.metric: Metric = subject.make(**({"samples": count} if "samples" in subject.options else {}))
         self.count = count
 
+    def can_score(self) -> bool:
+        """Return whether so many samples are not refused."""
+        try:
+            self.score(self.real)
+        except (GenbenchError, ValueError):
+            return False
+        except Exception:
+            return True  # no refusal: a check will tell
+        return True
+
     def images(self) -> Images:
-        """Return the real images, the splits scored against cut to `count`."""
+        """Return the real images: train, valid, and the half of test that is scored against, or a share of it."""
         splits = {name: self._laboratory.split(name) for name in ("train", "valid", "test")}
-        cut = {name: _first(split, self.count) if name != "train" else split for name, split in splits.items()}
-        return Images(self._laboratory.data.space, cut)
+        splits["test"] = _first(splits["test"], round(self._share * (len(splits["test"]) // 2)))
+        return Images(self._laboratory.data.space, splits)
 
     @property
     def real(self) -> Tensor:
-        """Return real images that no split scored against by default but test holds, (count, C, H, W)."""
-        return _repeated(self._laboratory.split("test").images, self.count)
+        """Return real images that are neither target nor training images, (count, C, H, W)."""
+        test = self._laboratory.split("test").images
+        return _repeated(test[len(test) // 2 :], self.count)
 
     def noise(self, seed: int = 0) -> Tensor:
         """Return uniform noise within the bounds, (count, C, H, W)."""
@@ -108,12 +152,8 @@ class Scoring:
     def evaluation(self, samples: Tensor, images: Images, target: Any, seed: int) -> TrialEvaluation:
         """Return what the metric is handed."""
 
-        def first(n: int) -> Tensor:
-            if n > len(samples):
-                raise DataError(f"{n} samples are asked for, of {len(samples)}")
-            return samples[:n]
-
         laboratory = self._laboratory
+        first = functools.partial(_repeated, samples)
         shared = Shared(images, laboratory.device, first, lambda: HandingOut(samples), laboratory.density)
         return TrialEvaluation(shared, target, seed, "checked")
 
@@ -129,5 +169,5 @@ def _first(split: Split[Tensor], n: int) -> Split[Tensor]:
 
 
 def _repeated(images: Tensor, n: int) -> Tensor:
-    """Return n images, whole passes of them where there are fewer."""
-    return images.repeat(-(-n // len(images)), 1, 1, 1)[:n]
+    """Return the first n images, themselves; whole passes of them where there are fewer."""
+    return images[:n] if n <= len(images) else images.repeat(-(-n // len(images)), 1, 1, 1)[:n]

@@ -61,10 +61,17 @@ class Subject:
         return targets.locate(self.target)
 
 
+def label_of(target: object) -> str:
+    """Return what a target is called, whatever it is."""
+    return target if isinstance(target, str) else str(getattr(target, "__name__", repr(target)))
+
+
 def find(target: Target, kind: str | None = None) -> Subject:
     """Return the subject of a target. Raises GenbenchError where it is none, or where its name has several kinds."""
     if isinstance(target, type):
         return _of_class(target, target.__name__)
+    if not isinstance(target, str):
+        raise RequestError(f"{printable(repr(target), 60)} is no plugin; expected a name, a path or a class")
     registry = load_registry()
     if MODULE_CLASS.fullmatch(target) and not registry.named(target.partition(":")[0]):
         return _of_class(_imported(target), target)

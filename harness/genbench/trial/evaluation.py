@@ -50,7 +50,7 @@ class Shared:
         self.density = density
         self._model = model
         self._splits: dict[str, Split[Tensor]] = {}
-        self._features: dict[tuple[str, str, int], Tensor] = {}
+        self._features: dict[tuple[object, str, int], Tensor] = {}
 
     @cached_property
     def model(self) -> Model:
@@ -66,7 +66,7 @@ class Shared:
     @torch.no_grad()
     def features(self, extractor: FeatureExtractor, of: str, images: Tensor) -> Tensor:
         """Return the extractor's features of images, (n, d), computed in batches; `of` names the images."""
-        key = (extractor.digest, of, len(images))
+        key = (_named(extractor), of, len(images))
         if key not in self._features:
             self._features[key] = torch.cat([extractor.features(batch) for batch in torch.split(images, 1000)])
         return self._features[key]
@@ -112,6 +112,15 @@ class TrialEvaluation:
     def features(self, extractor: FeatureExtractor, of: Literal["target", "train", "samples"], n: int = 0) -> Tensor:
         """Return features of a split, or of the first n samples, (n, d)."""
         if of == "samples":
+            if n < 1:
+                raise ValueError(
+                    "features of samples: expected n, how many samples; as in features(e, 'samples', 1000)"
+                )
             return self._shared.features(extractor, of, self.samples(n))
         name = self._target if of == "target" else of
         return self._shared.features(extractor, name, self._shared.split(name).images)
+
+
+def _named(extractor: FeatureExtractor) -> tuple[object, ...]:
+    """Return what tells extractors apart: class, options and digest, should a digest forget an option."""
+    return type(extractor), repr(sorted(vars(extractor).items(), key=lambda item: item[0])), extractor.digest

@@ -43,7 +43,8 @@ class VAE(genbench.Model):
     importance: Annotated[int, Ge(1)] = genbench.setting(1)  # samples of z per image in `bound`: 1 is the ELBO
 
     def __post_init__(self) -> None:
-        self.samples_are = self.sample_as
+        is_cut = self.sample_as == "draws" and self.decoder == "gaussian"
+        self.samples_are: genbench.api.SamplesAre = "clipped" if is_cut else self.sample_as
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Make encoder and decoder, (n, D) -> (n, 2·latent) and (n, latent) -> (n, D), and their optimiser."""
