@@ -5,6 +5,12 @@ import genbench
 MODELS = {
     "gan": ("gan:GAN", "Adversarial nets (Goodfellow et al. 2014)"),
     "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
+    "autoencoder": ("autoencoder:Autoencoder", "Autoencoder, its codes from a mixture of Gaussians"),
+    "denoising-autoencoder": (
+        "denoising_autoencoder:DenoisingAutoencoder",
+        "Generalised denoising autoencoder (Bengio et al. 2013)",
+    ),
+    "stacked-cae": ("stacked_cae:StackedCAE", "Stacked contractive autoencoders (Rifai et al. 2011, 2012)"),
     "train-data": ("train_data:TrainData", "Reference: real training images"),
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
