@@ -9,6 +9,12 @@ MODELS = {
     "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
     "rbm": ("rbm:RBM", "Restricted Boltzmann machine (Smolensky 1986; Hinton 2002; Tieleman 2008)"),
     "dbn": ("dbn:DBN", "Deep belief net of greedily stacked machines (Hinton, Osindero & Teh 2006)"),
+    "autoencoder": ("autoencoder:Autoencoder", "Autoencoder, its codes from a mixture of Gaussians"),
+    "denoising-autoencoder": (
+        "denoising_autoencoder:DenoisingAutoencoder",
+        "Generalised denoising autoencoder (Bengio et al. 2013)",
+    ),
+    "stacked-cae": ("stacked_cae:StackedCAE", "Stacked contractive autoencoders (Rifai et al. 2011, 2012)"),
     "train-data": ("train_data:TrainData", "Reference: real training images"),
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),

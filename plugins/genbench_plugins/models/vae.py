@@ -44,7 +44,7 @@ class VAE(genbench.Model):
 
     def __post_init__(self) -> None:
         is_cut = self.sample_as == "draws" and self.decoder == "gaussian"
-        self.samples_are: genbench.api.SamplesAre = "clipped" if is_cut else self.sample_as
+        self.samples_are = "clipped" if is_cut else self.sample_as
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Make encoder and decoder, (n, D) -> (n, 2·latent) and (n, latent) -> (n, D), and their optimiser."""
