@@ -20,6 +20,9 @@ from genbench.testing.scoring import Scoring
 NOISE = (0.0, 0.3, 0.6, 1.0)
 """Shares of noise in the samples that a metric must find worse and worse."""
 
+CHANCE = 0.1
+"""Share of the way from real images to noise that a step may go back: samples are few."""
+
 
 def check_finite(laboratory: Laboratory) -> None:
     """Real images get a genbench.Score of finite numbers."""
@@ -66,8 +69,9 @@ def check_direction(laboratory: Laboratory) -> None:
             "Turn higher_is_better, or the sign of the value; where noise is good by the metric's nature, expect this "
             "failure and say why: expected_failures.",
         )
+    chance = CHANCE * abs(values[0] - values[-1])
     for cleaner, noisier in itertools.pairwise(values):
-        if sign * noisier > sign * cleaner + 1e-6 * abs(cleaner):
+        if sign * noisier > sign * cleaner + chance:
             fail(
                 f"with noise of {', '.join(f'{share:.0%}' for share in NOISE)} real images score {told}",
                 "worse with each step",
