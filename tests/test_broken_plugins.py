@@ -84,7 +84,7 @@ def test_a_broken_plugin_is_listed_with_distribution_and_reason(name, source, re
     assert rows[f"{name}-point"].startswith(f"{name} 2.0 BROKEN: ")
     assert reason in rows[f"{name}-point"]
     assert rows["healthy-point"] == "healthy 2.0 ok healthy-name"
-    assert rows["builtin"].startswith(f"genbench {VERSION} ok gan, ")
+    assert rows["builtin"].startswith(f"genbench {VERSION} ok autoencoder, ")
     assert "\x1b" not in out
     assert {"gan", "healthy-name"} <= set(cli("list models")[1].split())
 
@@ -117,7 +117,7 @@ def test_the_most_alike_are_told_first_and_few_in_full(install, cli) -> None:
         install(name, f"import nowhere_for_{name.replace('-', '_')}")
     code, _, err = cli("run --models blur")
     assert code == 2
-    assert one_line(err).startswith("genbench: unknown model 'blur'. Known: gan, ")
+    assert one_line(err).startswith("genbench: unknown model 'blur'. See: genbench list models")
     told = err.partition("Broken: ")[2]
     assert told == (
         "blurry-point of blurry (ModuleNotFoundError: No module named 'nowhere_for_blurry'); "

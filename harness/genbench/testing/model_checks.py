@@ -150,17 +150,17 @@ def check_samples_are_true(laboratory: Laboratory) -> None:
     low, high = laboratory.data.space.bounds
     if declared == "clipped" and not ((x == low) | (x == high)).any():
         fail("samples_are is 'clipped', and no value lies at a bound", "some that do", "Declare 'draws' or 'means'.")
-    if declared == "draws" and (cut := _share_cut(laboratory)):
-        fail(
-            f"samples_are is 'draws', and {cut:.1%} of their values lie on a bound, where no training image has any",
-            "'clipped'",
-            "Declare samples_are = 'clipped': a density that is cut off puts mass on the bounds.",
-        )
     if declared == "draws" and _are_means(laboratory, model):
         fail(
             "samples_are is 'draws', and samples are decode(latents): means of p(x|z), in a model that has a density",
             "'means'",
             "Declare samples_are = 'means', or draw from p(x|z).",
+        )
+    if declared == "draws" and (cut := _share_cut(laboratory)):
+        fail(
+            f"samples_are is 'draws', and {cut:.1%} of their values lie on a bound, where no training image has any",
+            "'clipped'",
+            "Declare samples_are = 'clipped': a density that is cut off puts mass on the bounds.",
         )
 
 
