@@ -23,7 +23,7 @@ from genbench.trial.training import TrainingRun
 
 DATA = data_of((1, 8, 8), n=700)
 STEPS_OF_LAYERED = 3 * 3 + 3 + 3 * 3
-BUILTIN = ("gan[epochs=2]", "gan@paper[epochs=2,g_hidden=[8],d_hidden=[6]]", "vae[epochs=2]", "kmeans", "pca", "gaussian", "train-data")  # fmt: skip
+BUILTIN = ("gan[epochs=2]", "gan@paper[epochs=2,g_hidden=[8],d_hidden=[6]]", "gan@paper-tfd[epochs=1,below_from=1,g_hidden=[8],g_below=[6,100],d_hidden=[6]]", "vae[epochs=2]", "kmeans", "pca", "gaussian", "train-data")  # fmt: skip
 
 
 def attempt(text: str, folder: Path, stop_after: int | None = None, data: TrainingData = DATA) -> Any:

@@ -57,6 +57,6 @@ def test_the_bias_from_marginals_gives_the_marginals() -> None:
     images = torch.rand(500, 1, 2, 2) * 2 - 1
     layer = torch.nn.Linear(3, 4)
     torch.nn.init.zeros_(layer.weight)
-    set_bias_from_marginals(layer, images, (-1.0, 1.0))
+    set_bias_from_marginals(layer.bias, images, (-1.0, 1.0))
     out = Images((1, 2, 2), (-1.0, 1.0))(layer(torch.zeros(1, 3)))
     torch.testing.assert_close(out[0], images.mean(0), atol=1e-6, rtol=0)

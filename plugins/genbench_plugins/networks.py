@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 Activation = Literal["relu", "leaky-relu", "tanh", "sigmoid", "softplus", "silu"]
+
+Linear: TypeAlias = nn.Linear | nn.Conv2d | nn.ConvTranspose2d
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
@@ -99,17 +101,32 @@ def mlp(inputs: int, hidden: Sequence[int], outputs: int, activations: Sequence[
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
-def linears(*networks: nn.Module) -> list[nn.Linear]:
-    """Return the linear maps inside networks, from input to output."""
-    return [layer for network in networks for layer in network.modules() if isinstance(layer, nn.Linear)]
+def linears(*networks: nn.Module) -> list[Linear]:
+    """Return the linear maps inside networks, convolutions among them, from input to output."""
+    return [layer for network in networks for layer in network.modules() if isinstance(layer, Linear)]
 
 
 @torch.no_grad()
-def init_uniform(layers: Iterable[nn.Linear], irange: float) -> None:
+def init_uniform(layers: Iterable[Linear], irange: float) -> None:
     """Draw weights from U(-irange, irange) and set biases to 0."""
     for layer in layers:
         layer.weight.uniform_(-irange, irange)
-        layer.bias.zero_()
+        if layer.bias is not None:
+            layer.bias.zero_()
+
+
+@torch.no_grad()
+def init_sparse(weight: Tensor, inputs: int) -> None:
+    """Draw so many of each unit's weights (units, all inputs) from N(0, 1), and set the others to 0."""
+    nn.init.sparse_(weight.T, max(0.0, 1 - inputs / weight.shape[1]), std=1.0)
+
+
+@torch.no_grad()
+def limit_norms(layers: Iterable[Linear], greatest: float) -> None:
+    """Shorten the incoming weights of each unit to this Euclidean length, where they are longer."""
+    for layer in layers:
+        units = 1 if isinstance(layer, nn.ConvTranspose2d) else 0  # the axis of weight
+        layer.weight.copy_(layer.weight.renorm(2, units, greatest))
 
 
 @torch.no_grad()
@@ -121,8 +138,8 @@ def init_normal(layers: Iterable[nn.Linear], std: float) -> None:
 
 
 @torch.no_grad()
-def set_bias_from_marginals(layer: nn.Linear, images: Tensor, bounds: tuple[float, float], clip: float = 1e-7) -> None:
-    """Set biases to the logit of each pixel's mean, so that an untrained sigmoid output has the data's marginals."""
+def set_bias_from_marginals(bias: Tensor, images: Tensor, bounds: tuple[float, float], clip: float = 1e-7) -> None:
+    """Set an output's biases (C·H·W,) to the logit of each pixel's mean: untrained, it has the data's marginals."""
     low, high = bounds
     p = (images.flatten(1).double().mean(0) - low) / (high - low)  # (C·H·W,)
-    layer.bias.copy_(p.clamp(clip, 1 - clip).logit())
+    bias.copy_(p.clamp(clip, 1 - clip).logit())

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import genbench
-from genbench_plugins.networks import init_uniform, linears, set_bias_from_marginals
+from genbench_plugins.networks import init_uniform, limit_norms, linears, set_bias_from_marginals
 
 Width = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -51,10 +51,8 @@ class Momentum(torch.optim.Optimizer):
                 p.add_(v)
 
 
-def _descend(optimiser: torch.optim.Optimizer, network: nn.Module, gradients: Sequence[Tensor]) -> None:
-    for p, gradient in zip(network.parameters(), gradients, strict=True):
-        p.grad = gradient
-    optimiser.step()
+def _trained(network: nn.Module) -> list[nn.Parameter]:
+    return [p for p in network.parameters() if p.requires_grad]
 
 
 # The game ------------------------------------------------------------------------------------------------------------
@@ -87,6 +85,7 @@ class AdversarialNets(genbench.Model):
     momentum: Share = 0.5  # in the first epoch, going linearly to
     momentum_final: Share = 0.5  # from
     momentum_epochs: Width = 1  # on
+    max_norm: Annotated[float, Ge(0)] = 0.0  # of each unit's incoming weights, kept after each update; 0: none
     average: Share = 0.999  # decay of the running mean of G's weights that samples come from; 0: G itself
     batch: Width = 100
     epochs: Width = 300
@@ -95,12 +94,17 @@ class AdversarialNets(genbench.Model):
         """Take the networks, and make what else changes in training."""
         self.bounds = space.bounds
         self.G_, self.D_ = G, D
-        for network, irange in ((G, self.g_irange), (D, self.d_irange)):
-            if irange:
-                init_uniform(linears(network), irange)
+        if self.g_irange:
+            init_uniform(linears(G), self.g_irange)
         self.averaged_ = copy.deepcopy(G) if self.average else None
-        self.optimise_G_ = self._optimiser(G, self.lr)
-        self.optimise_D_ = self._optimiser(D, self.lr * self.d_lr_ratio)
+        self._begin_discriminator()
+
+    def _begin_discriminator(self) -> None:
+        """Draw D's first weights, where they are not torch's own, and make both optimisers."""
+        if self.d_irange:
+            init_uniform(linears(self.D_), self.d_irange)
+        self.optimise_G_ = self._optimiser(self.G_, self.lr)
+        self.optimise_D_ = self._optimiser(self.D_, self.lr * self.d_lr_ratio)
 
     def _optimiser(self, network: nn.Module, lr: float) -> torch.optim.Optimizer:
         if self.optimiser == "momentum":
@@ -109,14 +113,28 @@ class AdversarialNets(genbench.Model):
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
         """Play the game: Algorithm 1, or simultaneous updates."""
+        self._start(data.train.images)
+        self._play(data, run, self.epochs, select=True)
+
+    def _start(self, images: Tensor) -> None:
+        """Take from the training images what training starts from."""
+        if self.marginals:
+            set_bias_from_marginals(self._output_bias(), images, self.bounds)
+
+    def _output_bias(self) -> Tensor:
+        """Return the biases of G's output, (C·H·W,)."""
+        bias = linears(self.G_)[-1].bias
+        assert bias is not None
+        return bias
+
+    def _play(self, data: genbench.TrainingData, run: genbench.Run, epochs: int, select: bool) -> None:
         self.G_.train()
         self.D_.train()
-        if self.marginals:
-            set_bias_from_marginals(linears(self.G_)[-1], data.train.images, self.bounds)
         if self.averaged_ is not None:
             self.averaged_.load_state_dict(self.G_.state_dict())
-        for x, labels in run.batches(data.train, self.batch, self.epochs, select=True):
-            self._schedule(run.epoch, run.step)
+        before = run.step
+        for x, labels in run.batches(data.train, self.batch, epochs, select=select):
+            self._schedule(run.epoch, run.step - before)
             given = self._given(labels)
             # k steps on D, the last of them with this batch
             for _ in range(self.k - 1):
@@ -128,7 +146,7 @@ class AdversarialNets(genbench.Model):
             else:
                 d = self._update_D(x, self._z(len(x), run.generator), given)
                 g = self._update_G(self._z(len(x), run.generator), given)
-            self._average(run.step)
+            self._average(run.step - before)
             run.log(d=d, g=g)
 
     def _given(self, labels: Tensor | None) -> tuple[Tensor, ...]:
@@ -160,11 +178,11 @@ class AdversarialNets(genbench.Model):
             d_real = -(-s[:m]).sigmoid() / (2 * m)  # dL_D/ds
             d_fake = (p / (2 * m)).clamp_min(1e-20)  # dL_D/ds; the floor is far below rounding, and keeps 0/0 away
             g_fake = -((-s[m:]).sigmoid() if self.loss == "non-saturating" else p) / m  # dL_G/ds
-        *d_gradients, sent = torch.autograd.grad(s, [*self.D_.parameters(), image], torch.cat([d_real, d_fake]))
+        *d_gradients, sent = torch.autograd.grad(s, [*_trained(self.D_), image], torch.cat([d_real, d_fake]))
         sent = sent * (g_fake / d_fake).view(m, 1, 1, 1)
-        g_gradients = torch.autograd.grad(fake, list(self.G_.parameters()), sent)
-        _descend(self.optimise_D_, self.D_, d_gradients)
-        _descend(self.optimise_G_, self.G_, g_gradients)
+        g_gradients = torch.autograd.grad(fake, _trained(self.G_), sent)
+        self._descend(self.optimise_D_, self.D_, d_gradients)
+        self._descend(self.optimise_G_, self.G_, g_gradients)
         return d, g
 
     def _judge_both(self, x: Tensor, fake: Tensor, given: tuple[Tensor, ...]) -> Tensor:
@@ -177,13 +195,20 @@ class AdversarialNets(genbench.Model):
             fake = self.G_(z, *given)
         s = self._judge_both(x, fake, given)
         d = discriminator_loss(s[: len(x)], s[len(x) :])
-        _descend(self.optimise_D_, self.D_, torch.autograd.grad(d, list(self.D_.parameters())))
+        self._descend(self.optimise_D_, self.D_, torch.autograd.grad(d, _trained(self.D_)))
         return d
 
     def _update_G(self, z: Tensor, given: tuple[Tensor, ...]) -> Tensor:
         g = generator_loss(self.D_(self.G_(z, *given), *given), self.loss)
-        _descend(self.optimise_G_, self.G_, torch.autograd.grad(g, list(self.G_.parameters())))
+        self._descend(self.optimise_G_, self.G_, torch.autograd.grad(g, _trained(self.G_)))
         return g
+
+    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, gradients: Sequence[Tensor]) -> None:
+        for p, gradient in zip(_trained(network), gradients, strict=True):
+            p.grad = gradient
+        optimiser.step()
+        if self.max_norm:
+            limit_norms(linears(network), self.max_norm)
 
     def _schedule(self, epoch: int, step: int) -> None:
         """Set the learning rates of this batch and the momentum of this epoch."""
