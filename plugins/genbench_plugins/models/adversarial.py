@@ -33,22 +33,26 @@ def generator_loss(fake: Tensor, loss: Literal["non-saturating", "minimax"]) -> 
     return softplus(-fake).mean() if loss == "non-saturating" else -softplus(fake).mean()
 
 
-class Momentum(torch.optim.Optimizer):
-    """Classical momentum: v <- m v - lr g, θ <- θ + v. (torch's SGD keeps lr out of v: that differs once lr decays.)"""
+class Momentum(torch.optim.SGD):
+    """Classical momentum: v <- m v - lr g, θ <- θ + v, in one pass over the weights by torch's fused SGD.
+
+    SGD keeps lr out of its buffer, b <- m b + g, θ <- θ - lr b. It is the same with b = -v/lr, as long as b is scaled
+    when lr changes.
+    """
 
     def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum})
+        super().__init__(params, lr, momentum, fused=True)
+        for group in self.param_groups:
+            group["lr_before"] = lr
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Update every parameter that has a gradient."""
         for group in self.param_groups:
-            for p in filter(lambda p: p.grad is not None, group["params"]):
-                if not self.state[p]:
-                    self.state[p]["v"] = torch.zeros_like(p)
-                v = self.state[p]["v"]
-                v.mul_(group["momentum"]).sub_(p.grad, alpha=group["lr"])
-                p.add_(v)
+            group["m"], group["momentum"] = group["momentum"], group["momentum"] * group["lr_before"] / group["lr"]
+        super().step()
+        for group in self.param_groups:
+            group["momentum"], group["lr_before"] = group.pop("m"), group["lr"]
 
 
 def _trained(network: nn.Module) -> list[nn.Parameter]:
