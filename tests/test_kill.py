@@ -20,7 +20,12 @@ from genbench.engines.plan import task
 from genbench.store.store import Store
 from genbench.trial.worker import perform
 
-BUILTIN = "gan[epochs=20],gan@paper[epochs=4],vae[epochs=12],kmeans,pca,gaussian,train-data"
+SHORT = "burn_in=20,thin=2"
+BUILTIN = (
+    *("gan[epochs=20]", "gan@paper[epochs=4]", "vae[epochs=12]", "conditional-gan[epochs=6]", "autoencoder[epochs=12]"),
+    *(f"denoising-autoencoder[epochs=6,{SHORT}]", f"stacked-cae[epochs=[4],{SHORT}]", f"rbm[epochs=6,{SHORT}]"),
+    *(f"dbn[epochs=4,{SHORT}]", f"gsn[epochs=2,hidden=[32,32],{SHORT}]", "kmeans", "pca", "gaussian", "train-data"),
+)
 KILLS = 32
 
 
@@ -81,7 +86,7 @@ def command(toy: str, tmp_path: Path) -> Iterator[Callable[[str], dict[str, Any]
     environment.pop("GENBENCH_ENGINE")
 
     def make(results: str) -> dict[str, Any]:
-        arguments = ["--models", f"layered,{BUILTIN}", "--reference", "none", "--seeds", "2", "--jobs", "2"]
+        arguments = ["--models", ",".join(["layered", *BUILTIN]), "--reference", "none", "--seeds", "2", "--jobs", "2"]
         metrics = ["--metric", "brightness,parzen[samples=2000]", "--checkpoint-every", "0", "--results", results]
         return {
             "args": [sys.executable, "-m", "genbench", "run", *arguments, *metrics],
@@ -148,4 +153,4 @@ def stage(results: Path) -> str:
 
 def is_done(results: Path) -> bool:
     records = [record for _, record in Store(results).all()]
-    return len(records) == 16 and all(getattr(record, "status", "") == "done" for record in records)
+    return len(records) == 2 * (len(BUILTIN) + 1) and all(getattr(record, "status", "") == "done" for record in records)

@@ -76,6 +76,14 @@ def test_the_training_images_are_the_same_in_every_fold() -> None:
     assert len({image.tobytes() for image in tested}) == LABELLED
 
 
+def test_with_labelled_images_each_fold_has_its_own_to_train_on() -> None:
+    lay()
+    images, folds = contents()["images"], contents()["folds"]
+    for fold in (0, 3):
+        train = TFD(fold=fold, labelled=True).load(data_folder()).train.images[:, 0]
+        np.testing.assert_array_equal(train, images[(folds[:, fold] == 0) | (folds[:, fold] == 1)])
+
+
 def test_it_holds_what_the_kit_asks() -> None:
     lay()
     verdict = check("tfd[fold=2]")

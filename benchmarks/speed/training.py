@@ -3,8 +3,8 @@
 Both train the same networks with the same optimiser and batch, on the same images of MNIST's size, in turn in one
 process. The tutorial's loop takes shuffled batches from a DataLoader on torchvision's MNIST, one after another, and
 does what a reader would write from the paper: for the GAN torch's own dropout, a step of D on a real and a generated
-batch, then a step of G through the new D. Ours is the model as it comes, run by the harness: all images on the device. The VAE
-has the sizes of torch's own example.
+batch, then a step of G through the new D. Ours is the model as it comes, run by the harness: all images on the device.
+The VAE has the sizes of torch's own example.
 """
 
 import argparse

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 48
-CODES = {"train": 0, "valid": 2, "test": 3}
-"""What `folds` holds of each split that is used; 1 marks the labelled images to train on."""
+CODES = {"train": (0,), "valid": (2,), "test": (3,)}
+"""What `folds` holds of each split."""
+
+LABELLED = 1
+"""What it holds of the labelled images to train on."""
 
 
 @dataclass(eq=False)
@@ -28,13 +31,15 @@ class TFD(Dataset):
     Goodfellow et al. 2014 trained on the unlabelled images, which are the same in every fold, and took sigma from each
     fold's validation images. Where all five folds were run, a model has one row over them, its error over folds. Each
     fold trains a model of its own, on the same images and with the same randomness: where a model does not look at
-    valid, that is one generator and five evaluations. Expression labels are left out, since train has none.
+    valid, that is one generator and five evaluations; with `labelled`, each fold has a generator of its own. Expression
+    labels are left out, since most of train has none.
     """
 
     version: ClassVar[int] = 1
     folds: ClassVar[int] = 5
 
     fold: Annotated[int, Ge(0), Le(4)] = 0
+    labelled: bool = False  # train on the fold's labelled training images too
     file: str = setting("TFD/TFD_48x48.mat")  # in the data folder
 
     citation: ClassVar[str] = (
@@ -44,8 +49,11 @@ class TFD(Dataset):
 
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
         """Return the images of the file in `folder`, in the file's order."""
+        import numpy as np
+
         images, codes = self._read(folder / self.file)
-        parts = {split: images[codes == code][:, None] for split, code in CODES.items()}
+        wanted = {**CODES, "train": (*CODES["train"], LABELLED)} if self.labelled else CODES
+        parts = {split: images[np.isin(codes, values)][:, None] for split, values in wanted.items()}
         if empty := [split for split, part in parts.items() if not len(part)]:
             self._refuse(folder / self.file, f"fold {self.fold} has no images for {' and '.join(empty)}")
         return Splits(Split(parts["train"]), Split(parts["valid"]), Split(parts["test"]))
