@@ -1,9 +1,12 @@
 """What a metric is handed: computed once, shared, and never the test split while tuning."""
 
+import pytest
 import torch
 
+from genbench.api import FeatureExtractor
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import prepare
+from genbench.errors import Unsupported
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
@@ -61,21 +64,24 @@ def test_the_density_is_the_dataset_itself_where_it_is_known() -> None:
 
 
 def test_features_are_computed_once_and_batch_by_batch() -> None:
-    pixels = Resolver(load_registry()).resolve("extractor", "pixels").instantiate()
     seen = []
 
-    class Counting:
-        digest = pixels.digest
+    class Counting(FeatureExtractor):
+        digest = "counting"
 
         def features(self, images: torch.Tensor) -> torch.Tensor:
             seen.append(len(images))
-            return pixels.features(images)
+            return images.flatten(1)
 
     both = shared(Recording())
     evaluation = TrialEvaluation(both, "test", 0, "a")
-    found = evaluation.features(Counting(), "samples", n=2500)  # type: ignore[arg-type]
+    found = evaluation.features(Counting(), "samples", n=2500)
     assert found.shape == (2500, 64)
     assert evaluation.asked == 2500
-    TrialEvaluation(both, "test", 0, "b").features(Counting(), "target")  # type: ignore[arg-type]
-    TrialEvaluation(both, "test", 0, "c").features(Counting(), "target")  # type: ignore[arg-type]
-    assert seen == [1000, 1000, 500, 500]
+    TrialEvaluation(both, "test", 0, "b").features(Counting(), "target")
+    TrialEvaluation(both, "test", 0, "c").features(Counting(), "target")
+    assert seen == [500] * 6
+    with pytest.raises(Unsupported, match="Counting classifies nothing: choose an extractor that does, as domain"):
+        evaluation.logits(Counting(), "target")
+    with pytest.raises(ValueError, match="features of samples: expected n, how many samples"):
+        evaluation.features(Counting(), "samples")

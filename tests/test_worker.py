@@ -215,7 +215,7 @@ def test_a_flipped_bit_in_any_stored_file_costs_its_stage_alone(name: str, assig
     before, folder = contents(folder_of(assignment)), folder_of(assignment)
     path = sorted(folder.glob(name))[0]
     flip(path)
-    grid = Grid([assignment.trial.model], [Dataset(assignment.trial.dataset, assignment.trial.dataset_digest)], assignment.metrics, [0])  # fmt: skip
+    grid = Grid([assignment.trial.model], [Dataset(assignment.trial.dataset, assignment.trial.dataset_digest, assignment.metrics)], [0])  # fmt: skip
     assert missing(grid, Store(Path(assignment.results)), fresh="") == [assignment.trial]
     told = perform(assignment.to_json())
     assert told["status"] == "done"

@@ -22,6 +22,10 @@ API_VERSION = 1
 """Raised when a plugin written for the number before would no longer work."""
 
 Array = TypeVar("Array")
+Shared = TypeVar("Shared")
+
+Of = Literal["target", "train", "valid", "samples"]
+"""What features are of: a split, target being the one scored against, or the trial's samples."""
 
 SamplesAre = Literal["draws", "means", "clipped", "reconstructions", "real images"]
 """What a sample is. It decides a score (means score far above draws), so it stands in every table."""
@@ -182,11 +186,24 @@ class Evaluation(Protocol):
     def device(self) -> torch.device:
         """The device that all tensors are on."""
 
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """The feature extractor that the metric's option `extractor` names, ready for use."""
+
     def samples(self, n: int) -> Tensor:
         """Return the first n samples of the trial, (n, C, H, W) float32."""
 
-    def features(self, extractor: FeatureExtractor, of: Literal["target", "train", "samples"], n: int = 0) -> Tensor:
+    def features(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
         """Return the extractor's features, (n, d) float32, of a split or of the first n samples."""
+
+    def logits(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
+        """Return the extractor's logits, (n, classes) float32, of a split or of the first n samples.
+
+        Raises Unsupported where it classifies nothing.
+        """
+
+    def once(self, key: str, compute: Callable[[], Shared]) -> Shared:
+        """Return what compute returns: computed once for all metrics of a trial that ask by this key."""
 
 
 # What plugins offer --------------------------------------------------------------------------------------------------
@@ -257,7 +274,10 @@ class Model(Plugin, ABC):
 class Metric(Plugin, ABC):
     """A measure of samples, or of a model. Fields are its protocol: values under different ones are never compared.
 
-    A field `samples`, where there is one, says how many samples it asks for; `--samples` sets it.
+    A field `samples`, where there is one, says how many samples it asks for; `--samples` sets it. A field `extractor`
+    names a feature extractor, with its options as it is typed, or is "auto": the data then choose (inception for colour
+    images, else domain, or random without labels). What it was stands in the metric's printed name, and its digest is
+    part of the protocol.
     """
 
     title: ClassVar[str]
@@ -304,12 +324,44 @@ class Dataset(Plugin, ABC):
 
 
 class FeatureExtractor(Plugin, ABC):
-    """A map from images to features. digest names its weights and preprocessing: it is part of a protocol."""
+    """A map from images to features, perhaps to classes.
+
+    The harness calls `bind`, which costs little, and reads `digest`, which becomes part of a protocol; before any
+    features are asked for it calls `prepare`, in one process at a time. An extractor that classifies also has a method
+    logits(images) -> (n, classes). Features of real splits are computed once and kept on disk, unless is_cheap.
+    """
+
+    is_cheap: ClassVar[bool] = False
+
+    def bind(self, space: Space, dataset: str) -> None:
+        """Take the space of the images, and the digest of the dataset they come from or are compared with.
+
+        Raises Unsupported, saying what is needed, for images that it has no features of.
+        """
+        self.space, self.dataset = space, dataset
 
     @property
     @abstractmethod
     def digest(self) -> str:
-        """What the features depend on beside the images."""
+        """What the features depend on beside the images and the options: weights, preprocessing. Known once bound."""
+
+    @property
+    def weights(self) -> str:
+        """What tells the very weights apart where those of one digest may differ, as trained ones do. Known once
+        prepared; kept beside each score."""
+        return ""
+
+    def describe(self) -> str:
+        """Return in words what the caption under a table is to say of it; "" where its name says all."""
+        return ""
+
+    def prepare(self, data: TrainingData, originals: Path, cache: Path) -> None:
+        """Load, download or train what features need.
+
+        originals is the data folder, for files that are downloaded or given; cache holds what can be made again.
+        Raises DataError naming the exact address and path where a file cannot be had.
+        """
+        return None
 
     @abstractmethod
     def features(self, images: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
@@ -27,6 +28,7 @@ from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, ScoreRow, collect
 from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry import names
+from genbench.registry.extraction import with_extractor
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
@@ -107,8 +109,8 @@ def plan(
     if device not in ("auto", "cpu"):
         device = _existing(device)
     data = [prepare(source.instantiate(), source.identity) for source in sources]
-    pairs = [Dataset(source, prepared.digest) for source, prepared in zip(sources, data, strict=True)]
-    grid = Grid(all_models, pairs, all_metrics, numbered, target, limit, rule)
+    pairs = [_with_metrics(resolver, all_metrics, *each) for each in zip(sources, data, strict=True)]
+    grid = Grid(all_models, pairs, numbered, target, limit, rule)
     store = Store(Path(results))
     store.check_writable()
     mark = (store.fresh_mark() or secrets.token_hex(4)) if fresh else ""
@@ -118,6 +120,12 @@ def plan(
     conditions = Conditions(device, threads, checkpoint_every, mark)
     where = place(resolver, engine, jobs, conditions, len(todo), timeout)
     return Plan(grid, data, compared, todo, store, where, conditions, timeout)
+
+
+def _with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
+    """Return a dataset of the grid, with the metrics as they are on it; two that come to the same are one."""
+    found = [with_extractor(resolver, metric, data.space, data.digest) for metric in metrics]
+    return Dataset(source, data.digest, list({metric.label: metric for metric in found}.values()))
 
 
 def _texts(
@@ -282,11 +290,8 @@ def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
     """Return the boards of the trials and protocols that were asked for, in the order asked for."""
     grid = planned.grid
     trials = {trial.id: trial for trial in reversed(grid.trials())}
-    order = {
-        p.id: p
-        for metric in range(len(grid.metrics))
-        for p in (grid.protocols(d.digest)[metric] for d in grid.datasets)
-    }
+    by_metric = zip_longest(*(grid.protocols(data.digest) for data in grid.datasets))
+    order = {protocol.id: protocol for several in by_metric for protocol in several if protocol}
     rows = [
         _as_asked(row, trials[row.trial.id], order[row.protocol_id])
         for row in collected.rows

@@ -124,7 +124,7 @@ def prepare(dataset: Dataset, key: dict[str, Any], fresh: bool = False) -> Prepa
     """
     if not fresh and (found := _stored(dataset, key, _fingerprint(dataset, key))):
         return found
-    with _lock(cache_folder() / "prepared" / f".{_file_name(key)}.lock"):
+    with saving_work(cache_folder() / "prepared" / f".{_file_name(key)}.lock"):
         # another process may have prepared it while this one waited
         if not fresh and (found := _stored(dataset, key, _fingerprint(dataset, key))):
             return found
@@ -282,7 +282,7 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _lock(path: Path) -> Iterator[None]:
+def saving_work(path: Path) -> Iterator[None]:
     """Hold a lock that saves work and carries no correctness: where it cannot be had, go on without it."""
     from filelock import FileLock, Timeout
 

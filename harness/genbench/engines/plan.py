@@ -20,10 +20,11 @@ SETTLED = ("diverged", "failed", "out-of-memory")
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset of the grid: as resolved, and the digest of its content."""
+    """A dataset of the grid: as resolved, the digest of its content, and the metrics as they are on it."""
 
     resolved: Resolved
     digest: str
+    metrics: Sequence[Resolved]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,6 @@ class Grid:
 
     models: Sequence[Resolved]
     datasets: Sequence[Dataset]
-    metrics: Sequence[Resolved]
     seeds: Sequence[int]
     target: Target = "test"
     budget: Budget = NO_BUDGET
@@ -49,7 +49,11 @@ class Grid:
 
     def protocols(self, dataset_digest: str) -> list[Protocol]:
         """Return the protocols that trials on a dataset are scored under."""
-        return [Protocol(metric, dataset_digest, self.target, self.budget) for metric in self.metrics]
+        return [Protocol(metric, dataset_digest, self.target, self.budget) for metric in self.metrics(dataset_digest)]
+
+    def metrics(self, dataset_digest: str) -> Sequence[Resolved]:
+        """Return the metrics of a dataset, each with the extractor that it uses there."""
+        return next(data.metrics for data in self.datasets if data.digest == dataset_digest)
 
 
 def missing(grid: Grid, store: Store, fresh: str = "") -> list[TrialSpec]:
@@ -89,7 +93,7 @@ def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions) ->
     """Return the task that performs a trial."""
     assignment = Assignment(
         trial=trial,
-        metrics=tuple(grid.metrics),
+        metrics=tuple(grid.metrics(trial.dataset_digest)),
         results=str(results.resolve()),
         target=grid.target,
         **dataclasses.asdict(conditions),

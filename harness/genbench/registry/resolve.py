@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,20 @@ class Resolver:
         key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state], 24)
         if key not in self._memory:
             self._memory[key] = self._recall(key) or self._remember(key, _resolve(entry, request, overrides or {}))
+        return self._memory[key]
+
+    def remembered(self, kind: str, text: str, of: Sequence[Any], complete: Callable[[Resolved], Resolved]) -> Resolved:
+        """Return a resolution completed by what costs an import: remembered by what it is `of`.
+
+        A file that an option names counts as it is now.
+        """
+        resolved = self.resolve(kind, text)
+        values = [*resolved.options.values(), *resolved.settings.values()]
+        stamps = [files.stamp(Path(value)) for value in values if isinstance(value, str) and Path(value).is_file()]
+        state = targets.package_state(resolved.target)
+        key = files.digest([FORMAT, kind, dataclasses.asdict(resolved), list(of), stamps, state], 24)
+        if key not in self._memory:
+            self._memory[key] = self._recall(key) or self._remember(key, complete(resolved))
         return self._memory[key]
 
     def _recall(self, key: str) -> Resolved | None:

@@ -33,7 +33,7 @@ def _dataset(laboratory: Laboratory) -> None:
 
 def _extractor(laboratory: Laboratory) -> None:
     with torch.no_grad():
-        laboratory.subject.make().features(laboratory.split("test").images[:2])
+        laboratory.extractor().features(laboratory.split("test").images[:2])
 
 
 def _engine(laboratory: Laboratory) -> None:

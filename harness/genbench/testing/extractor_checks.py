@@ -15,9 +15,9 @@ IMAGES = 64
 
 @torch.no_grad()
 def _features(laboratory: Laboratory, images: Tensor) -> Tensor:
+    extractor = laboratory.extractor()
     with laboratory.surroundings():
-        found: Tensor = laboratory.subject.make().features(images)
-    return found
+        return extractor.features(images)
 
 
 def _images(laboratory: Laboratory) -> Tensor:
@@ -62,7 +62,7 @@ def check_images_untouched(laboratory: Laboratory) -> None:
 
 def check_digest(laboratory: Laboratory) -> None:
     """The digest is a text that is the same in a new process, and so are features."""
-    here = laboratory.subject.make().digest
+    here = laboratory.extractor().digest
     if not isinstance(here, str) or not here:
         fail(f"digest is {here!r}", "a text that names weights and preprocessing", "Return one, such as a SHA-256.")
     there, features = ask(laboratory.subject, "features", dataset=laboratory.dataset, n=IMAGES)

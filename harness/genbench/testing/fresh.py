@@ -76,7 +76,7 @@ def features(asked: Asked) -> tuple[str, list[list[float]]]:
     from genbench.testing.laboratory import Laboratory
 
     laboratory = Laboratory(_subject(asked), asked["dataset"])
-    extractor = laboratory.subject.make()
+    extractor = laboratory.extractor()
     with torch.no_grad(), laboratory.surroundings():
         found = extractor.features(laboratory.split("test").images[: asked["n"]])
     return str(extractor.digest), found.tolist()

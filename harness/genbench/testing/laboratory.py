@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from genbench.abilities import LogProb
-from genbench.api import Model, Space, Split, TrainingData
+from genbench.api import FeatureExtractor, Metric, Model, Space, Split, TrainingData
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
 from genbench.errors import Unsupported
+from genbench.registry.extraction import AUTO, suited
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.sealed import SealedFolder
@@ -27,6 +28,7 @@ from genbench.testing.subject import Subject
 from genbench.trial import sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Keeper, modules
 from genbench.trial.evaluation import density_of
+from genbench.trial.extraction import make_ready
 from genbench.trial.spec import NO_BUDGET, Budget
 from genbench.trial.training import TrainingRun
 
@@ -106,6 +108,24 @@ class Laboratory:
         """Return a split of the real images, its tensors private to the caller."""
         return self.data.split(name, self.device)
 
+    # Extraction
+
+    def extractor(self) -> FeatureExtractor:
+        """Return the subject, an extractor, or the one that the subject, a metric, names; ready for use here."""
+        made = self.subject.make()
+        if isinstance(made, Metric):
+            resolver = Resolver(load_registry(), cache_folder())
+            named = self.subject.options["extractor"]
+            made = resolver.resolve("extractor", suited(self.data.space) if named == AUTO else named).instantiate()
+        with self.surroundings():
+            make_ready(made, self.data.space, self.data.digest, self.training_data)
+        ready: FeatureExtractor = made
+        return ready
+
+    def training_data(self) -> TrainingData:
+        """Return what may be learned from, on the device."""
+        return TrainingData(self.split("train"), self.split("valid"), self.data.space)
+
     # Training
 
     @contextlib.contextmanager
@@ -160,8 +180,7 @@ class Laboratory:
             model = self.built(self.data.space)
         except Unsupported as refusal:
             raise CheckSkipped(f"it refuses {self.dataset}: {refusal}") from refusal
-        data = TrainingData(self.split("train"), self.split("valid"), self.data.space)
-        self.fit(model, data, self.run(epochs=None, steps=LONG))
+        self.fit(model, self.training_data(), self.run(epochs=None, steps=LONG))
         return self.evaluating(model)
 
     def on_device(self, data: TrainingData) -> TrainingData:

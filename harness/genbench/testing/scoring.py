@@ -155,7 +155,8 @@ class Scoring:
         laboratory = self._laboratory
         first = functools.partial(_repeated, samples)
         shared = Shared(images, laboratory.device, first, lambda: HandingOut(samples), laboratory.density)
-        return TrialEvaluation(shared, target, seed, "checked")
+        extractor = laboratory.extractor if "extractor" in laboratory.subject.options else None
+        return TrialEvaluation(shared, target, seed, "checked", extractor)
 
     @contextlib.contextmanager
     def in_trial(self, seed: int) -> Iterator[None]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
+from genbench import files
 from genbench.abilities import LogProb
-from genbench.api import Dataset, FeatureExtractor, Model, Space, Split
-from genbench.trial import seeding
+from genbench.api import Dataset, FeatureExtractor, Model, Of, Space, Split, TrainingData
+from genbench.data.prepare import SplitName
+from genbench.registry.resolve import Resolved
+from genbench.trial import extraction, seeding
+from genbench.trial.extraction import Features, What
+
+T = TypeVar("T")
 
 
 class Images(Protocol):
@@ -21,7 +27,7 @@ class Images(Protocol):
     def space(self) -> Space:
         """The space of the images."""
 
-    def split(self, name: Literal["train", "valid", "test"], device: torch.device | str = "cpu") -> Split[Tensor]:
+    def split(self, name: SplitName, device: torch.device | str = "cpu") -> Split[Tensor]:
         """Return a split on a device."""
 
 
@@ -33,7 +39,8 @@ def density_of(dataset: Dataset) -> LogProb | None:
 class Shared:
     """What all metrics of a trial share: splits, samples, features, and the fitted model, each loaded when first used.
 
-    samples(n) returns the first n samples; model() the fitted model; density is the data's, where it is known.
+    samples(n) returns the first n samples; model() the fitted model; density is the data's, where it is known;
+    features keeps those of real splits, where there is a place for them.
     """
 
     def __init__(
@@ -43,46 +50,89 @@ class Shared:
         samples: Callable[[int], Tensor],
         model: Callable[[], Model],
         density: LogProb | None = None,
+        features: Features | None = None,
     ) -> None:
         self.data = data
         self.device = device
         self.samples = samples
         self.density = density
         self._model = model
-        self._splits: dict[str, Split[Tensor]] = {}
-        self._features: dict[tuple[object, str, int], Tensor] = {}
+        self._features = features
+        self._computed: dict[str, Any] = {}
 
     @cached_property
     def model(self) -> Model:
         """Return the fitted model."""
         return self._model()
 
-    def split(self, name: Literal["train", "valid", "test"]) -> Split[Tensor]:
-        """Return a split on the device."""
-        if name not in self._splits:
-            self._splits[name] = self.data.split(name, self.device)
-        return self._splits[name]
+    def once(self, key: str, compute: Callable[[], T]) -> T:
+        """Return what compute returns the first time that this key is asked for."""
+        if key not in self._computed:
+            self._computed[key] = compute()
+        found: T = self._computed[key]
+        return found
 
-    @torch.no_grad()
-    def features(self, extractor: FeatureExtractor, of: str, images: Tensor) -> Tensor:
-        """Return the extractor's features of images, (n, d), computed in batches; `of` names the images."""
-        key = (_named(extractor), of, len(images))
-        if key not in self._features:
-            self._features[key] = torch.cat([extractor.features(batch) for batch in torch.split(images, 1000)])
-        return self._features[key]
+    def split(self, name: SplitName) -> Split[Tensor]:
+        """Return a split on the device."""
+        return self.once(f"split {name}", lambda: self.data.split(name, self.device))
+
+    def training_data(self) -> TrainingData:
+        """Return what an extractor may learn from."""
+        return TrainingData(self.split("train"), self.split("valid"), self.data.space)
+
+    def extractor(self, resolved: Mapping[str, Any], dataset: str) -> FeatureExtractor:
+        """Return a feature extractor, ready for use on a dataset of this digest."""
+
+        def make() -> FeatureExtractor:
+            extractor: FeatureExtractor = Resolved(**resolved).instantiate()
+            extraction.make_ready(extractor, self.data.space, dataset, self.training_data)
+            return extractor
+
+        return self.once(f"extractor {files.digest([resolved, dataset])}", make)
+
+    def of_split(self, extractor: FeatureExtractor, what: What, name: SplitName) -> Tensor:
+        """Return features or logits of a split, (n, d)."""
+
+        def compute() -> Tensor:
+            images = self.split(name).images
+            if self._features is None:
+                return extraction.extracted(extractor, what, images)
+            return self._features.get(extractor, what, name, images)
+
+        return self.once(f"{what} of {name} by {extraction.identity(extractor)}", compute)
+
+    def of_samples(self, extractor: FeatureExtractor, what: What, n: int) -> Tensor:
+        """Return features or logits of the first n samples, (n, d)."""
+        key = f"{what} of {n} samples by {extraction.identity(extractor)}"
+        return self.once(key, lambda: extraction.extracted(extractor, what, self.samples(n)))
 
 
 class TrialEvaluation:
     """The harness's side of `genbench.Evaluation`, for one metric: the target split, and a random stream of its own."""
 
-    def __init__(self, shared: Shared, target: Literal["test", "valid"], seed: int, protocol_id: str) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        target: Literal["test", "valid"],
+        seed: int,
+        protocol_id: str,
+        extractor: Callable[[], FeatureExtractor] | None = None,
+    ) -> None:
         self.space: Space = shared.data.space
         self.device = shared.device
         self.density = shared.density
         self.generator = seeding.stream(seed, "evaluate", protocol_id, device=shared.device)
         self.asked = 0  # the greatest number of samples asked for
         self._shared = shared
-        self._target = target
+        self._target: SplitName = target
+        self._extractor = extractor
+
+    @property
+    def extractor(self) -> FeatureExtractor:
+        """Return the metric's feature extractor."""
+        if self._extractor is None:
+            raise ValueError("this metric has no extractor: expected one with an option `extractor`")
+        return self._extractor()
 
     @property
     def target(self) -> Split[Tensor]:
@@ -109,18 +159,22 @@ class TrialEvaluation:
         self.asked = max(self.asked, n)
         return self._shared.samples(n)
 
-    def features(self, extractor: FeatureExtractor, of: Literal["target", "train", "samples"], n: int = 0) -> Tensor:
+    def features(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
         """Return features of a split, or of the first n samples, (n, d)."""
-        if of == "samples":
-            if n < 1:
-                raise ValueError(
-                    "features of samples: expected n, how many samples; as in features(e, 'samples', 1000)"
-                )
-            return self._shared.features(extractor, of, self.samples(n))
-        name = self._target if of == "target" else of
-        return self._shared.features(extractor, name, self._shared.split(name).images)
+        return self._of("features", extractor, of, n)
 
+    def logits(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
+        """Return logits of a split, or of the first n samples, (n, classes)."""
+        return self._of("logits", extractor, of, n)
 
-def _named(extractor: FeatureExtractor) -> tuple[object, ...]:
-    """Return what tells extractors apart: class, options and digest, should a digest forget an option."""
-    return type(extractor), repr(sorted(vars(extractor).items(), key=lambda item: item[0])), extractor.digest
+    def _of(self, what: What, extractor: FeatureExtractor, of: Of, n: int) -> Tensor:
+        if of != "samples":
+            return self._shared.of_split(extractor, what, self._target if of == "target" else of)
+        if n < 1:
+            raise ValueError(f"{what} of samples: expected n, how many samples; as in {what}(e, 'samples', 1000)")
+        self.asked = max(self.asked, n)
+        return self._shared.of_samples(extractor, what, n)
+
+    def once(self, key: str, compute: Callable[[], T]) -> T:
+        """Return what compute returns, computed once for all metrics of a trial that ask by this key."""
+        return self._shared.once(f"{self._target}: {key}", compute)

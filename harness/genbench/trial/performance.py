@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import math
 import time
 import traceback
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from genbench import files
-from genbench.api import Metric, Model, Score, TrainingData
+from genbench.api import FeatureExtractor, Metric, Model, Score, TrainingData
 from genbench.data.prepare import Prepared
 from genbench.errors import ChangedError, Interrupted, StoreError, Unsupported, printable
 from genbench.registry.plugins import BUILTIN, describe
@@ -24,6 +25,7 @@ from genbench.store.records import TrialRecord
 from genbench.trial import restoring, sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
+from genbench.trial.extraction import Features
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
@@ -59,7 +61,8 @@ class Performance:
         name = f"{key}-{assignment.fresh}" if assignment.fresh else key
         self._kept = folder.checkpoints(name, fresh=bool(assignment.fresh))
         density = density_of(self._trial.dataset.instantiate())
-        self._shared = Shared(data, device, self._samples, self._restored, density)
+        kept = Features(data.digest, device)
+        self._shared = Shared(data, device, self._samples, self._restored, density, kept)
         self._drawn: Tensor | None = None
 
     def begin(self) -> None:
@@ -238,7 +241,8 @@ class Performance:
         """Score under a protocol, or note why the metric cannot."""
         self._beat({"stage": protocol.metric.label})
         metric: Metric = protocol.metric.instantiate()
-        evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id)
+        extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
+        evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id, extractor)
         started = time.perf_counter()
         with seeding.seeded(self._trial.seed, "evaluate", protocol.id):
             skipped = metric.skip(evaluation)
@@ -247,6 +251,10 @@ class Performance:
             self.note(protocol, skipped=printable(skipped))
         else:
             self._commit_score(protocol, score, evaluation.asked, time.perf_counter() - started)
+
+    def _extractor(self, protocol: Protocol) -> FeatureExtractor:
+        """Return a metric's extractor, made ready once for all metrics of the trial."""
+        return self._shared.extractor(protocol.extractor or {}, self._data.digest)
 
     def _commit_score(self, protocol: Protocol, score: Score, samples: int, seconds: float) -> None:
         if not math.isfinite(score.value):
@@ -258,6 +266,9 @@ class Performance:
             drawn = self.record.stages["samples"]
             inputs["samples"] = drawn.digest
             extras |= self._mixing(self._samples(samples), drawn.details["batch"])
+        used = self._extractor(protocol) if protocol.extractor else None
+        if used is not None:
+            inputs["extractor"] = used.digest
         content = {
             "protocol_id": protocol.id,
             "protocol": protocol.fields,
@@ -266,6 +277,7 @@ class Performance:
             "extras": extras,
             "samples": samples,
             "inputs": inputs,
+            **({"weights": used.weights} if used is not None else {}),
         }
         writers: dict[str, Callable[[Path], object]] = {
             f"{name}.json": lambda path: path.write_text(files.sealed(content))

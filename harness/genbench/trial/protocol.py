@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genbench import files
+from genbench.registry import extraction
 from genbench.registry.resolve import Resolved
 from genbench.store.records import TrialRecord
 from genbench.trial.spec import NO_BUDGET, Budget, Target
@@ -30,7 +31,16 @@ class Protocol:
     def fields(self) -> dict[str, Any]:
         """Return what the id is a hash of."""
         named = {"metric": self.metric.identity, "dataset": self.dataset_digest, "target": self.target}
+        if self.extractor:  # by what it is, not by how it was called
+            metric = self.metric.identity
+            options = {name: value for name, value in metric["options"].items() if name != "extractor"}
+            named |= {"metric": {**metric, "options": options}, "extractor": extraction.identity(self.extractor)}
         return {**named, "budget": self.budget.to_json()} if self.budget.bounds else named
+
+    @property
+    def extractor(self) -> Mapping[str, Any] | None:
+        """Return the feature extractor that the metric uses, as resolved, or None."""
+        return self.metric.traits.get("extractor")
 
     @property
     def id(self) -> str:
@@ -45,6 +55,9 @@ class Protocol:
     def in_words(self) -> str:
         """Return the protocol for the caption under a table."""
         words = [self.metric.traits["describe"]]
+        if self.extractor:
+            told = self.extractor["traits"]["describe"]
+            words.append(f"features of {self.extractor['label']}" + (f" ({told})" if told else ""))
         if self.target != "test":
             words.append(f"scored against the {self.target} split")
         if self.budget.bounds:
@@ -63,6 +76,7 @@ def is_scored(record: TrialRecord, protocol: Protocol) -> bool:
         "model": fit.files[MODEL]["sha256"],
         "dataset": protocol.dataset_digest,
         "samples": samples.digest if samples else "",
+        "extractor": protocol.extractor["traits"]["digest"] if protocol.extractor else "",
     }
     # Samples drawn later stand behind those a score was computed from, and leave it valid.
     return all(now[name].startswith(digest) for name, digest in stage.inputs.items())

@@ -8,13 +8,15 @@ from typing import ClassVar
 from torch import Tensor
 
 import genbench
+from genbench_plugins.scaling import to_unit
 
 
 @dataclass(eq=False)
 class Pixels(genbench.FeatureExtractor):
-    """The pixel values, flattened: (n, C, H, W) becomes (n, C·H·W)."""
+    """The pixel values scaled to [0, 1], flattened: (n, C, H, W) becomes (n, C·H·W)."""
 
     version: ClassVar[int] = 1
+    is_cheap: ClassVar[bool] = True
 
     @property
     def digest(self) -> str:
@@ -23,4 +25,4 @@ class Pixels(genbench.FeatureExtractor):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the values, (n, C·H·W)."""
-        return images.flatten(1)
+        return to_unit(images, self.space)

@@ -1,0 +1,58 @@
+"""Which feature extractor a metric uses on some data: the one it names, or what the data choose."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from genbench.api import FeatureExtractor, Space
+from genbench.errors import PluginError
+from genbench.registry.resolve import Resolved, Resolver
+
+AUTO = "auto"
+NATURAL = 32
+"""Pixels to a side from which colour images are taken to be natural ones."""
+
+
+def suited(space: Space) -> str:
+    """Return the name of the extractor for images of a space: inception for natural ones, one of their own domain,
+    or a random one where there are no labels to learn a domain from."""
+    channels, height, width = space.shape
+    if channels == 3 and min(height, width) >= NATURAL and space.bounds == (0.0, 1.0):
+        return "inception"
+    return "random" if space.classes is None else "domain"
+
+
+def with_extractor(resolver: Resolver, metric: Resolved, space: Space, dataset: str) -> Resolved:
+    """Return a metric with its extractor named, and resolved among its traits; one without stays as it is.
+
+    Raises RequestError where there is none of its name, Unsupported where it has no features of such images.
+    """
+    asked = metric.options.get("extractor")
+    if not isinstance(asked, str):
+        return metric
+    extractor = resolver.remembered(
+        "extractor",
+        suited(space) if asked == AUTO else asked,
+        [space.shape, space.classes, space.bounds, dataset],
+        lambda found: bound(found, space, dataset),
+    )
+    named = resolver.resolve("metric", metric.label, {"extractor": extractor.label})
+    return dataclasses.replace(named, traits={**named.traits, "extractor": dataclasses.asdict(extractor)})
+
+
+def bound(resolved: Resolved, space: Space, dataset: str) -> Resolved:
+    """Return an extractor with what it says of itself once it is bound."""
+    extractor: FeatureExtractor = resolved.instantiate()
+    extractor.bind(space, dataset)
+    digest = extractor.digest
+    if not isinstance(digest, str):
+        raise PluginError(f"extractor {resolved.label}: digest is {digest!r}; expected a text")
+    told = {"digest": digest, "describe": extractor.describe()}
+    return dataclasses.replace(resolved, traits={**resolved.traits, **told})
+
+
+def identity(extractor: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what features depend on beside the images, of an extractor as it stands among a metric's traits."""
+    return {**Resolved(**extractor).identity, "digest": extractor["traits"]["digest"]}

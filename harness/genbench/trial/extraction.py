@@ -1,0 +1,91 @@
+"""Features of images, each computed once: an extractor made ready, and what it found in real splits kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from genbench import files
+from genbench.api import FeatureExtractor, Space, TrainingData
+from genbench.data.folders import cache_folder, data_folder
+from genbench.data.prepare import saving_work
+from genbench.errors import Unsupported
+from genbench.trial import seeding
+from genbench.trial.tensors import save_tensors
+
+What = Literal["features", "logits"]
+BATCH = 500
+
+
+def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Callable[[], TrainingData]) -> None:
+    """Bind and prepare an extractor, in one process at a time: what another prepared is there then."""
+    extractor.bind(space, dataset)
+    if type(extractor).prepare is not FeatureExtractor.prepare:
+        lock = cache_folder() / "extractors" / f"{files.digest([identity(extractor), dataset], 24)}.lock"
+        with saving_work(lock), seeding.seeded(0, "extractor"):
+            extractor.prepare(data(), data_folder(), cache_folder() / "extractors")
+
+
+def identity(extractor: FeatureExtractor) -> list[str]:
+    """Return what tells extractors apart: class, options and digest, should a digest forget an option."""
+    kept = {name: value for name, value in vars(extractor).items() if not name.endswith("_")}
+    cls = type(extractor)
+    return [cls.__module__, cls.__qualname__, repr(sorted(kept.items())), extractor.digest, extractor.weights]
+
+
+@torch.no_grad()
+def extracted(extractor: FeatureExtractor, what: What, images: Tensor) -> Tensor:
+    """Return features or logits of images, (n, d), batch by batch. Raises Unsupported for logits it has none of."""
+    function = getattr(extractor, what, None)
+    if function is None:
+        raise Unsupported(f"{type(extractor).__name__} classifies nothing: choose an extractor that does, as domain")
+    return torch.cat([function(batch) for batch in torch.split(images, BATCH)])
+
+
+class Features:
+    """What extractors found in the splits of one dataset, in the cache folder: whole and as written, or not at all.
+
+    Any number of processes may use it. What is damaged is found by its checksum, and computed again.
+    """
+
+    def __init__(self, dataset: str, device: torch.device) -> None:
+        self._dataset = dataset
+        self._device = device
+
+    def get(self, extractor: FeatureExtractor, what: What, split: str, images: Tensor) -> Tensor:
+        """Return features or logits of a split, (n, d): those kept, or computed now and kept."""
+        if extractor.is_cheap:
+            return extracted(extractor, what, images)
+        path = self._path(extractor, what, split, len(images))
+        with saving_work(path.with_suffix(".lock")):
+            found = _read(path, len(images))
+            if found is None:
+                found = extracted(extractor, what, images).cpu().contiguous()
+                with files.replacing(path) as aside:
+                    save_tensors({what: found}, aside, {"sha256": _sha256(found)})
+        return found.to(self._device)
+
+    def _path(self, extractor: FeatureExtractor, what: What, split: str, n: int) -> Path:
+        computed_by = [self._device.type, str(torch.__version__).partition("+")[0]]
+        key = files.digest([identity(extractor), what, self._dataset, split, n, computed_by], 24)
+        return cache_folder() / "features" / f"{key}.safetensors"
+
+
+def _read(path: Path, n: int) -> Tensor | None:
+    try:
+        with safe_open(path, framework="pt") as file:
+            (name,) = file.keys()
+            found, told = file.get_tensor(name), file.metadata()["sha256"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return found if len(found) == n and _sha256(found) == told else None
+
+
+def _sha256(tensor: Tensor) -> str:
+    return hashlib.sha256(tensor.numpy().data).hexdigest()
