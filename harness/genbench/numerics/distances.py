@@ -20,6 +20,10 @@ _BACKENDS = [
 ]
 
 
+_PAIR_VALUES = 2**16
+"""How many values of paired rows are taken at a time on a CPU: few enough to stay in its cache."""
+
+
 def squared_distances(
     x: Tensor,
     y: Tensor,
@@ -44,32 +48,32 @@ def squared_distances(
     x, y = x.flatten(1), y.flatten(1).to(dtype)  # (n, d), (m, d)
     centre = y.mean(0)  # (d,)
     y = y - centre
-    y_norms = squared_norms(y, names[1])  # (m,)
+    y_norms = _squared_norms(y, names[1])  # (m,)
     blocks = _row_blocks(x, y, memory_mib, row_bytes)
     buffer = torch.empty(blocks[0].stop, len(y), dtype=dtype, device=y.device)
     for rows in blocks:
         block = x[rows].to(dtype) - centre  # (b, d)
         distances = buffer[: len(block)]
-        norms = squared_norms(block, names[0])
+        norms = _squared_norms(block, names[0])
         with full_precision():
             torch.addmm(y_norms, block, y.T, alpha=-2, out=distances)
         yield rows, distances.add_(norms[:, None]).clamp_(min=0)
 
 
-def paired_squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor, memory_mib: float = 64) -> Tensor:
+def paired_squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tensor:
     """Return ‖x_i - y_j‖² of chosen rows of x (n, ...) and y (m, ...), numbered by i and j (p,), as (p,) float64.
 
     Each is the sum of its own squared differences: exactly 0 for equal rows, and the same whatever else is in the sets.
     """
     x, y = x.flatten(1), y.flatten(1)
     distances = torch.empty(len(i), dtype=torch.float64, device=x.device)
-    pairs = max(1, int(memory_mib * 2**20 / (24 * x.shape[1])))
+    pairs = max(1, _PAIR_VALUES // x.shape[1])
     for first, second, out in zip(*(torch.split(each, pairs) for each in (i, j, distances)), strict=True):
-        torch.sum((x[first].double() - y[second]).square_(), 1, out=out)
+        torch.sum(x[first].double().sub_(y[second].double()).square_(), 1, out=out)
     return distances
 
 
-def squared_norms(values: Tensor, name: str) -> Tensor:
+def _squared_norms(values: Tensor, name: str) -> Tensor:
     """Return ‖v‖² of each row, (n,), summed in float64, or refuse what would leave the numbers."""
     norms = torch.empty(len(values), dtype=torch.float64, device=values.device)
     # In parts, since each is copied to float64; into one tensor, since small ones kept between them split the heap.
