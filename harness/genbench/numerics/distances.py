@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from genbench.numerics.checks import check_rows, check_widths
+
 # How a float32 product may be rounded; the first pair of names is that of torch 2.9 and later.
 _SWITCH, _FULL = (
     ("fp32_precision", "ieee") if hasattr(torch.backends.cuda.matmul, "fp32_precision") else ("allow_tf32", False)
@@ -16,6 +18,10 @@ _BACKENDS = [
     for backend in (torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None))
     if hasattr(backend, _SWITCH)
 ]
+
+
+_PAIR_VALUES = 2**16
+"""How many values of paired rows are taken at a time on a CPU: few enough to stay in its cache."""
 
 
 def squared_distances(
@@ -36,7 +42,9 @@ def squared_distances(
     Raises ValueError, with the set's name, for a set that is empty or not finite, and for unequal widths.
     """
     dtype = torch.float64 if x.dtype == y.dtype == torch.float64 else torch.float32
-    _check_shapes(x, y, names)
+    check_rows(x, names[0])
+    check_rows(y, names[1])
+    check_widths(x, y, names)
     x, y = x.flatten(1), y.flatten(1).to(dtype)  # (n, d), (m, d)
     centre = y.mean(0)  # (d,)
     y = y - centre
@@ -47,21 +55,22 @@ def squared_distances(
         block = x[rows].to(dtype) - centre  # (b, d)
         distances = buffer[: len(block)]
         norms = _squared_norms(block, names[0])
-        with _full_precision():
+        with full_precision():
             torch.addmm(y_norms, block, y.T, alpha=-2, out=distances)
         yield rows, distances.add_(norms[:, None]).clamp_(min=0)
 
 
-def _check_shapes(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
-    for name, values in zip(names, (x, y), strict=True):
-        if values.dim() < 2 or values.numel() == 0:
-            raise ValueError(
-                f"{name} of shape {tuple(values.shape)}: expected rows, at least one, of at least one value"
-            )
-    if x[0].numel() != y[0].numel():
-        raise ValueError(
-            f"{names[0]} of shape {tuple(x.shape)} and {names[1]} of shape {tuple(y.shape)}: widths differ"
-        )
+def paired_squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tensor:
+    """Return ‖x_i - y_j‖² of chosen rows of x (n, ...) and y (m, ...), numbered by i and j (p,), as (p,) float64.
+
+    Each is the sum of its own squared differences: exactly 0 for equal rows, and the same whatever else is in the sets.
+    """
+    x, y = x.flatten(1), y.flatten(1)
+    distances = torch.empty(len(i), dtype=torch.float64, device=x.device)
+    pairs = max(1, _PAIR_VALUES // x.shape[1])
+    for first, second, out in zip(*(torch.split(each, pairs) for each in (i, j, distances)), strict=True):
+        torch.sum(x[first].double().sub_(y[second].double()).square_(), 1, out=out)
+    return distances
 
 
 def _squared_norms(values: Tensor, name: str) -> Tensor:
@@ -89,7 +98,7 @@ def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int) -> list
 
 
 @contextmanager
-def _full_precision() -> Iterator[None]:
+def full_precision() -> Iterator[None]:
     """Keep matrix products in true float32, whatever a model has set for its training: TF32 keeps three digits."""
     before = [getattr(backend, _SWITCH) for backend in _BACKENDS]
     try:

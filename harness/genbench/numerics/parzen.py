@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genbench.numerics.distances import squared_distances
+from genbench.numerics.distances import paired_squared_distances, squared_distances
 
 PAPER_SIGMAS: tuple[float, ...] = tuple(10.0 ** (k / 9 - 1) for k in range(10))
 """The ten bandwidths among which the paper's code (`parzen_ll.py`) chooses: logspace(-1, 0, 10)."""
@@ -82,8 +82,8 @@ def _gaps(samples: Tensor, points: Tensor, memory_mib: float) -> Iterator[tuple[
     row_bytes = 32 * math.prod(points.shape[1:])
     for rows, distances in squared_distances(points, samples, memory_mib, row_bytes, names=("points", "samples")):
         least, nearest = distances.min(dim=1, keepdim=True)
-        difference = points[rows].flatten(1).double() - samples[nearest[:, 0]].flatten(1)  # (b, d)
-        yield difference.square_().sum(1), distances.sub_(least)
+        numbers = torch.arange(rows.start, rows.stop, device=points.device)
+        yield paired_squared_distances(points, numbers, samples, nearest[:, 0]), distances.sub_(least)
 
 
 def _log_densities(blocks: Iterable[tuple[Tensor, Tensor]], sigmas: Sequence[float], dim: int) -> Tensor:
