@@ -242,11 +242,11 @@ def test_the_papers_row_is_held_against_five_folds_of_any_digest() -> None:
     rows = [
         replace(row, metric={"name": "parzen", "label": "parzen@paper", "traits": {**row.metric["traits"]}},
                 protocol_id=Protocol(metric, row.trial.dataset["digest"]).id)
-        for row in fold_rows("gan@paper", [[2050.0, 2060.0, 2061.0]] * 5)
+        for row in fold_rows("gan@paper-tfd", [[2050.0, 2060.0, 2061.0]] * 5)
     ]  # fmt: skip
     published = claims.load(["goodfellow2014"], resolver)
     board = only(rows, claims=published)
-    assert [row.model for row in board.rows] == ["gan@paper", "Adversarial nets"]
+    assert [row.model for row in board.rows] == ["gan@paper-tfd", "Adversarial nets"]
     found = {v.claim.model: v.outcome for v in verdicts([board], published) if v.claim.dataset == "tfd"}
     assert found == {
         "Adversarial nets": "reproduced",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -24,7 +25,10 @@ class VAE(genbench.Model):
 
     Samples are the decoder's means by default, and say so: Parzen scores reward means over draws. With the Bernoulli
     decoder grey pixels are taken as probabilities, so its bound is no bound on a density of grey values.
-    The defaults were chosen by the validation images of `digits`.
+    The defaults were chosen by the validation images of `digits`. The presets `mnist` and `tfd` have the sizes of the
+    strongest of the VAEs of Yeung et al. 2017 (table 1 and 2: 325 and 2180 nats under Parzen windows), with this
+    decoder; how long they trained is not told there, and 200 epochs were chosen here. Of `mnist`, 40 epochs came to 279
+    on validation images, sigma out of the paper's ten values.
     """
 
     version: ClassVar[int] = 1
@@ -41,6 +45,11 @@ class VAE(genbench.Model):
     epochs: Width = 300
     sample_as: Literal["means", "draws"] = "means"
     importance: Annotated[int, Ge(1)] = genbench.setting(1)  # samples of z per image in `bound`: 1 is the ELBO
+
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "mnist": {"hidden": (500, 500, 500), "latent": 8, "epochs": 200},
+        "tfd": {"hidden": (500, 500, 500), "latent": 15, "epochs": 200},
+    }
 
     def __post_init__(self) -> None:
         is_cut = self.sample_as == "draws" and self.decoder == "gaussian"
