@@ -22,6 +22,11 @@ MODELS = {
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
+    "fid": ("fid:FID", "Frechet distance between features of samples and of test images"),
+    "precision": ("neighbourhoods:Precision", "Share of samples that lie among real images"),
+    "recall": ("neighbourhoods:Recall", "Share of real images that lie among samples"),
+    "density": ("neighbourhoods:Density", "How many real images' neighbourhoods hold a sample"),
+    "coverage": ("neighbourhoods:Coverage", "Share of real images' neighbourhoods that hold a sample"),
     "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
 }

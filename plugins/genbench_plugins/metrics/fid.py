@@ -1,0 +1,79 @@
+"""The Frechet distance between features of samples and of real images (Heusel et al. 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from annotated_types import Ge
+from torch import Tensor
+
+import genbench
+from genbench.numerics.frechet import (
+    frechet_at_infinity,
+    frechet_distance_of_features,
+    frechet_standard_error,
+    gaussian,
+)
+from genbench_plugins.metrics.features import FeatureMetric, some
+
+
+@dataclass(eq=False)
+class FID(FeatureMetric):
+    """Squared Frechet distance between Gaussians fitted to features; with Inception's it is the FID.
+
+    It is taken against the test images: against those of training, a model that copies them would score 0. How much
+    nearer samples are to training images than to as many others is among the extras (`train_gap`, 0 where they are as
+    near to both). The distance is biased, the more the fewer images there are: compare at equal counts, which the
+    protocol holds, or with `at_infinity`, which draws a line through subsets of the samples to infinitely many of them
+    (Chong & Forsyth 2020). Its standard error is that of drawing the samples alone: a jackknife over blocks of them.
+
+    The preset `cifar10-50k` is what papers report: 50,000 samples against the 50,000 images that are not for test.
+    """
+
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Frechet distance"
+    unit: ClassVar[str] = "squared distance of features"
+    higher_is_better: ClassVar[bool] = False
+    presets: ClassVar[Mapping[str, Mapping[str, object]]] = {
+        "cifar10-50k": {"extractor": "inception", "against": "train+valid", "samples": 50_000},
+    }
+
+    against: Literal["target", "train", "train+valid"] = "target"  # target is the split scored against: test
+    at_infinity: bool = False
+    blocks: Annotated[int, Ge(2)] = 10  # of samples, for the standard error
+
+    def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
+        """Return the distance, its jackknife standard error and the gap between test and train."""
+        real, fake = self._real(evaluation), self.of_samples(evaluation)
+        value = frechet_distance_of_features(real, fake)
+        fitted = gaussian(real)
+        stderr = frechet_standard_error(fitted, fake, self.blocks) if len(fake) >= 2 * self.blocks else None
+        extras = {"train_gap": self._gap(evaluation, real, fake)} if self.against == "target" else {}
+        if self.at_infinity:
+            extras["all_samples"] = value
+            value = frechet_at_infinity(fitted, fake, torch.Generator().manual_seed(0)).value
+        return genbench.Score(value, stderr, extras)
+
+    def _real(self, evaluation: genbench.Evaluation) -> Tensor:
+        if self.against == "target":
+            return self.of_target(evaluation)
+        train = evaluation.features(evaluation.extractor, "train")
+        if self.against == "train":
+            return train
+        return torch.cat([train, evaluation.features(evaluation.extractor, "valid")])
+
+    def _gap(self, evaluation: genbench.Evaluation, real: Tensor, fake: Tensor) -> float:
+        """Return the distance to test images minus that to training images, as many of each."""
+        train = evaluation.features(evaluation.extractor, "train")
+        n = min(len(train), len(real))
+        distances = [frechet_distance_of_features(some(images, n), fake) for images in (real, train)]
+        return distances[0] - distances[1]
+
+    def describe(self) -> str:
+        """Return the protocol in words."""
+        whom = {"target": "all images", "train": "the training images", "train+valid": "training and validation images"}
+        how = ", extrapolated to infinitely many" if self.at_infinity else ""
+        return f"{self.samples:,} samples against {whom[self.against]}{how}"
