@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genbench.figures.canvas import DPI, FONT, heading
 from genbench.figures.kinds import Lacking
 from genbench.figures.trained import Trained
+from genbench.trial.training import PLACE
 
 Curve = Mapping[int, float]
 """The mean of a scalar over each epoch, by the update at its end."""
@@ -25,8 +26,6 @@ Panel = Mapping[str, Sequence[Curve]]
 WIDTH, HEIGHT = 760, 240
 LIKE = 100.0
 """Scalars in one panel differ by no more than this factor in size."""
-
-PLACE = ("loop", "epoch", "step")
 
 
 def draw(trained: Trained) -> Figure:

@@ -20,8 +20,7 @@ from genbench.registry import names
 from genbench.registry.plugins import BUILTIN
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial import restoring, sampling, seeding, surroundings
-
-LOG = "log.jsonl"
+from genbench.trial.training import LOG
 
 
 class Trained:
@@ -115,11 +114,9 @@ class Trained:
 
     def _stored_samples(self) -> Tensor:
         """Return the samples of this very model that are stored, (n, C, H, W); n may be 0."""
-        stage = self._record.stages.get("samples")
-        if stage is None or stage.inputs.get("model") != restoring.model_digest(self._record):
+        if not restoring.has_samples(self._record):
             return torch.zeros(0, *self.space.shape)
-        folder, names = self._stored.folder, sorted(stage.files)
-        samples = sampling.load_shards(folder.checked(self._record, "samples", name) for name in names)
+        samples = restoring.samples(self._stored.folder, self._record)
         if samples.shape[1:] != self.space.shape:
             raise DamagedError(
                 f"its stored samples have shape {tuple(samples.shape)}; expected (n, C, H, W)", "samples"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from genbench.api import Model, Space
 from genbench.registry.resolve import Resolved
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
-from genbench.trial import seeding, state
+from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import modules
 from genbench.trial.protocol import MODEL
 
@@ -28,6 +29,18 @@ def restored(resolved: Resolved, space: Space, folder: TrialFolder, record: Tria
     for module in modules(model):
         module.eval()
     return model
+
+
+def has_samples(record: TrialRecord) -> bool:
+    """Return whether samples of this very model are stored, and not of one that was trained again since."""
+    stage = record.stages.get("samples")
+    return stage is not None and stage.inputs.get("model") == model_digest(record)
+
+
+def samples(folder: TrialFolder, record: TrialRecord) -> Tensor:
+    """Return all stored samples, (n, C, H, W). Raises DamagedError where they are not what was committed."""
+    names = sorted(record.stages["samples"].files)
+    return sampling.load_shards(folder.checked(record, "samples", name) for name in names)
 
 
 def model_digest(record: TrialRecord) -> str:
