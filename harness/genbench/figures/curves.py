@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from genbench.figures.canvas import DPI, FONT, heading
 from genbench.figures.kinds import Lacking
 from genbench.figures.trained import Trained
-from genbench.trial.training import PLACE
+from genbench.trial.logs import PLACE, parsed
 
 Curve = Mapping[int, float]
 """The mean of a scalar over each epoch, by the update at its end."""
@@ -46,11 +45,7 @@ def draw(trained: Trained) -> Figure:
 
 def read(path: Path) -> list[dict[str, float]]:
     """Return the lines of a log. Raises ValueError for what is no line of one."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    for line in lines:
-        if not all(isinstance(value, int | float) for value in line.values()) or "step" not in line:
-            raise ValueError(f"a line of the log is {line!r}; expected numbers by name, among them step")
-    return lines
+    return parsed(path.read_text(encoding="utf-8").splitlines())
 
 
 def panels(logs: Sequence[Sequence[Mapping[str, float]]]) -> list[Panel]:

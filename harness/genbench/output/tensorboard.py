@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from PIL import Image
@@ -21,14 +20,13 @@ from torchvision.utils import make_grid
 
 from genbench.api import Space
 from genbench.engines.schedule import Outcome, Watcher
-from genbench.errors import DamagedError, StoreError, printable
+from genbench.errors import GenbenchError, StoreError, printable
 from genbench.ranking.scores import ScoreRow, rows_of
 from genbench.store.folder import TrialFolder
-from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 from genbench.trial import restoring
+from genbench.trial.logs import LOG, PLACE, parsed
 from genbench.trial.spec import TrialSpec
-from genbench.trial.training import LOG, PLACE
 
 FOLDER = "tensorboard"
 """Beside the trials: what is in it is derived from them, and may be removed at any time."""
@@ -111,30 +109,58 @@ class TensorBoard:
 
     def _finish(self, trial: str) -> None:
         self._ended.add(trial)
-        folder = self._folders[trial]
         try:
-            record = folder.record()
-            if record is not None and "fit" in record.stages:
-                self._write_results(trial, folder, record)
-        except DamagedError as damage:
-            self.damaged.append(printable(damage))
+            results = _results(self._folders[trial], self._spaces[self._trials[trial].dataset_digest])
+        except (GenbenchError, ValueError, KeyError, TypeError) as error:  # anyone may have written it
+            self.damaged.append(f"{self._trials[trial]}: {printable(error)}")
+        else:
+            if results is not None:
+                self._write_results(trial, results)
         self._close(trial)
 
-    def _write_results(self, trial: str, folder: TrialFolder, record: TrialRecord) -> None:
+    def _write_results(self, trial: str, results: _Results) -> None:
         """Write what is left of the log, then samples, scores and options, at the last step."""
-        lines = _log(folder, record)
-        if trial in self._open and not self._open[trial].is_begun_by(lines):
+        if trial in self._open and not self._open[trial].is_begun_by(results.lines):
             self._close(trial)  # of an attempt to train anew that failed: its old results are kept
-        space, scores = self._spaces[self._trials[trial].dataset_digest], list(rows_of(folder, record))
-        samples = restoring.samples(folder, record) if restoring.has_samples(record) else None
         with _writing(self._root):
             events = self._events(trial)
-            events.add_lines(lines[len(events.lines) :])
-            step = record.stages["fit"].details["steps"]
-            if samples is not None and space.dim > 1:
-                events.add_image("samples", grid(samples, space.bounds), step)
-            events.add_scores(scores, step)
-            events.add_options({**record.model["options"], **_names(record)}, trial)
+            events.add_lines(results.lines[len(events.lines) :])
+            if results.samples is not None:
+                events.add_image("samples", results.samples, results.step)
+            events.add_scores(results.scores, results.step)
+            events.add_options(results.options, trial)
+
+
+class _Results(NamedTuple):
+    """What a trial came to: its log, a picture of its samples, and the rest, which stands at its last step."""
+
+    lines: list[str]
+    samples: bytes | None
+    scores: list[ScoreRow]
+    options: dict[str, Any]
+    step: int
+
+
+def _results(folder: TrialFolder, space: Space) -> _Results | None:
+    """Return what a folder holds, or None without a trained model. Raises StoreError or ValueError for damage."""
+    record = folder.record()
+    if record is None or "fit" not in record.stages:
+        return None
+    lines = folder.checked(record, "fit", LOG).read_text(encoding="utf-8").splitlines()
+    parsed(lines)
+    shown = space.dim > 1 and restoring.has_samples(record)
+    return _Results(
+        lines=lines,
+        samples=grid(restoring.samples(folder, record, space), space.bounds) if shown else None,
+        scores=list(rows_of(folder, record)),
+        options={
+            **record.model.get("options", {}),
+            "model": record.model["label"],
+            "dataset": record.dataset["label"],
+            "seed": record.seed,
+        },
+        step=int(record.stages["fit"].details.get("steps") or 0),
+    )
 
 
 class _Events:
@@ -158,8 +184,7 @@ class _Events:
 
     def add_lines(self, lines: Sequence[str]) -> None:
         """Add lines of the log: a point for each scalar, at its step."""
-        for line in lines:
-            values: dict[str, float] = json.loads(line)
+        for values in parsed(lines):
             for name in values.keys() - set(PLACE):
                 self._add_value(int(values["step"]), tag=f"train/{name}", simple_value=values[name])
         self.lines += lines
@@ -203,15 +228,6 @@ def grid(samples: Tensor, bounds: tuple[float, float]) -> bytes:
     file = io.BytesIO()
     Image.fromarray((whole * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()).save(file, "PNG")
     return file.getvalue()
-
-
-def _log(folder: TrialFolder, record: TrialRecord) -> list[str]:
-    """Return the lines of a trained model's log. Raises DamagedError where they are not what was committed."""
-    return folder.checked(record, "fit", LOG).read_text(encoding="utf-8").splitlines()
-
-
-def _names(record: TrialRecord) -> dict[str, Any]:
-    return {"model": record.model["label"], "dataset": record.dataset["label"], "seed": record.seed}
 
 
 @contextlib.contextmanager

@@ -24,12 +24,13 @@ from genbench.store.records import TrialRecord
 from genbench.trial import restoring, sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
+from genbench.trial.logs import LOG
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
 from genbench.trial.spec import LAST, Assignment
 from genbench.trial.tensors import save_tensors
-from genbench.trial.training import LOG, Beat, Stop, TrainingRun
+from genbench.trial.training import Beat, Stop, TrainingRun
 
 TRACEBACK = "traceback.txt"
 
@@ -205,7 +206,7 @@ class Performance:
         need = sampling.batches_for(n, size)
         if need > have:
             self._draw(have, need, size)
-        return restoring.samples(self._folder, self.record)
+        return restoring.samples(self._folder, self.record, self._data.space)
 
     def _draw(self, have: int, need: int, size: int) -> None:
         """Draw batches have..need-1 and commit them beside those there are."""

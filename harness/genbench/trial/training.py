@@ -21,10 +21,6 @@ from genbench.trial.spec import Budget
 Beat = Callable[[Mapping[str, Any]], None]
 Stop = Callable[[], bool]
 
-LOG = "log.jsonl"
-PLACE = ("loop", "epoch", "step")
-"""What of a line of the log says where in training it is; the rest are means of what was logged."""
-
 
 class TrainingRun:
     """The harness's side of `genbench.Run`, for one call of fit.
