@@ -16,7 +16,7 @@ import genbench
 from genbench.abilities import ABILITIES
 from genbench.cli import main
 from genbench.data.folders import cache_folder
-from genbench.figures import canvas, curves, samples, walk
+from genbench.figures import canvas, curves, denoising, samples, walk
 from genbench.figures.drawing import Outcome, draw
 from genbench.figures.kinds import KINDS
 from genbench.figures.subjects import Subject, find
@@ -92,9 +92,9 @@ def close(shown: np.ndarray, image: torch.Tensor, bounds: tuple[float, float] = 
 @pytest.mark.parametrize(
     ("dataset", "kinds"),
     [
-        ("digits", ["samples", "walk", "reconstructions", "inpainting", "classes", "curves"]),
+        ("digits", ["samples", "walk", "reconstructions", "denoising", "inpainting", "classes", "curves"]),
         (BELL, ["density", "curves"]),
-        (COLOUR, ["samples", "walk", "reconstructions", "inpainting", "curves"]),
+        (COLOUR, ["samples", "walk", "reconstructions", "denoising", "inpainting", "curves"]),
     ],
 )
 def test_every_kind_that_is_for_the_data_is_drawn_each_time_the_same(
@@ -191,6 +191,32 @@ def test_reconstructions_and_inpaintings_show_the_image_itself_first(trials: Pat
         for way in ways:
             close(way[:, :4], x[row, :, :, :4])
         assert len({way.tobytes() for way in ways}) == 4
+
+
+def test_denoising_shows_what_is_made_of_noisy_images_and_of_those_with_hidden_pixels(
+    trials: Path, tmp_path: Path
+) -> None:
+    image = pixels(drawn(ABLE, trials, tmp_path, datasets=["digits"], kinds=["denoising"])["denoising"])
+    subject = trained(trials, ABLE, "digits")
+    x, generator = subject.data.split("valid").images[:10], subject.generator("denoising")
+    noisy = denoising.noisy(x, (0.0, 1.0), generator)
+    masked = denoising.masked(x, (0.0, 1.0), generator)
+    model: Any = subject.model
+    left = image.shape[1] - 12 - 6 - 10 * 104 + 8
+    for row, expected in enumerate((x, noisy, model.reconstruct(noisy), masked, model.reconstruct(masked))):
+        for column in (0, 9):
+            close(tile(image, row, column, 5, (8, 8), left), expected[column])
+
+
+def test_noise_and_hidden_pixels_are_as_many_as_is_said() -> None:
+    x, generator = torch.full((50, 3, 20, 20), 1.0), torch.Generator().manual_seed(0)
+    noise = denoising.noisy(x, (-19.0, 21.0), generator) - x  # 2 standard deviations to either bound
+    assert (noise.abs() < 10).float().mean().item() == pytest.approx(0.6827, abs=0.01)  # one standard deviation
+    assert noise.min() == -20
+    assert noise.max() == 20
+    hidden = denoising.masked(x, (-19.0, 21.0), generator) == -19
+    assert hidden.float().mean().item() == pytest.approx(denoising.HIDDEN, abs=0.01)
+    assert (hidden == hidden[:, :1]).all(), "in all channels"
 
 
 def test_rows_of_classes_are_in_order(trials: Path, tmp_path: Path) -> None:
@@ -339,7 +365,11 @@ def test_code_in_a_file_that_only_a_record_names_is_not_run(results: Path, tmp_p
 
 def test_what_a_model_cannot_do_is_left_out_and_told(trials: Path, tmp_path: Path) -> None:
     outcomes = list(draw("pca", trials, tmp_path, datasets=[COLOUR]))
-    assert [name.rpartition("-")[2] for name in paths(outcomes)] == ["samples.png", "reconstructions.png"]
+    assert [name.rpartition("-")[2] for name in paths(outcomes)] == [
+        "samples.png",
+        "reconstructions.png",
+        "denoising.png",
+    ]
     assert outcomes[-1].shows == (
         f"left out of pca on {COLOUR}, seed 3: walk (no latents), inpainting (no inpaint), "
         "classes (no sample_class), curves (its training logged nothing)"
@@ -429,8 +459,10 @@ def test_a_model_that_raises_costs_only_that_figure(tmp_path: Path) -> None:
     model = f"{source}:Able"
     genbench.run(models=model, metrics="parzen", reference="none", samples=100, seeds=1, results=tmp_path / "results")
     outcomes = list(draw(model, tmp_path / "results"))
-    (failed,) = [outcome for outcome in outcomes if outcome.failed]
-    assert failed.shows == f"reconstructions of {model} on digits, seed 0: OSError: no luck today"
+    failed = [outcome.shows for outcome in outcomes if outcome.failed]
+    assert failed == [
+        f"{kind} of {model} on digits, seed 0: OSError: no luck today" for kind in ("reconstructions", "denoising")
+    ]
     assert len(paths(outcomes)) == 5
 
 

@@ -1,6 +1,7 @@
 """What fit is handed: orders, draws, logs and budgets."""
 
 import json
+import math
 
 import pytest
 import torch
@@ -109,4 +110,16 @@ def test_beats_tell_the_epoch() -> None:
     run = TrainingRun(0, CPU, beat=beats.append)
     for _ in run.batches(ROWS, size=5, epochs=3):
         run.log(d=0.5)
+    told = [beat.pop("lines") for beat in beats]
     assert beats[-1] == {"stage": "fit", "loop": 0, "epoch": 3, "epochs": 3, "log": {"d": 0.5}}
+    assert sum(told, []) == run.lines
+    assert len(run.lines) == 3
+
+
+def test_what_diverges_is_told_before_it_ends() -> None:
+    beats = []
+    run = TrainingRun(0, CPU, beat=beats.append)
+    with pytest.raises(Diverged, match="d is nan in epoch 2 of loop 1"):
+        for _ in run.batches(ROWS, size=10, epochs=3):
+            run.log(d=0.5 if run.epoch == 1 else math.nan)
+    assert beats[-1]["lines"] == run.lines[1:]

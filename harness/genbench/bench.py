@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
@@ -39,6 +40,8 @@ from genbench.trial.spec import LAST, NO_BUDGET, Budget, Target, TrialSpec, pars
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genbench.output.tensorboard import TensorBoard
+
 REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
 """The reference rows that are shown unless others, or none, are asked for."""
 
@@ -60,6 +63,7 @@ class Plan:
     engine: Resolved
     conditions: Conditions
     timeout: float | None = None
+    tensorboard: bool = False
 
 
 def plan(
@@ -85,14 +89,18 @@ def plan(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    tensorboard: bool = False,
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
 
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
-    timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints.
+    timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
+    TensorBoard shows is written beside the trials.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
     _check_seconds(timeout=timeout, checkpoint_every=checkpoint_every)
+    if tensorboard and find_spec("tensorboard") is None:
+        raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
     resolver = Resolver(load_registry(), cache_folder())
     chosen = _merge(base.options, options or {})
@@ -119,7 +127,7 @@ def plan(
         device = _existing(device)
     conditions = Conditions(device, threads, checkpoint_every, mark)
     where = place(resolver, engine, jobs, conditions, len(todo), timeout)
-    return Plan(grid, data, compared, todo, store, where, conditions, timeout)
+    return Plan(grid, data, compared, todo, store, where, conditions, timeout, tensorboard)
 
 
 def _with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
@@ -244,12 +252,18 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     store = planned.store
     if planned.conditions.fresh and tasks:
         store.keep_fresh_mark(planned.conditions.fresh)
+    board = _tensorboard(planned, watcher or Silent()) if planned.tensorboard else None
     try:
-        outcomes = perform_all(engine, tasks, watcher or Silent(), _settler(planned), planned.timeout)
+        outcomes = perform_all(engine, tasks, board or watcher or Silent(), _settler(planned), planned.timeout)
+        if board:
+            board.finish()
     except BaseException:
         with contextlib.suppress(StoreError):  # what went wrong first is what is told
             _write_tables(Store(planned.store.root))
         raise
+    finally:
+        if board:
+            board.close()
     if planned.conditions.fresh:
         store.keep_fresh_mark("")
     collected = _write_tables(Store(store.root))
@@ -259,8 +273,16 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         outcomes=outcomes,
         seconds=time.perf_counter() - started,
         total=(len(frames.leaderboard(boards(collected.rows))), len({row.trial.id for row in collected.rows})),
-        damaged=collected.damaged,
+        damaged=[*collected.damaged, *(board.damaged if board else ())],
     )
+
+
+def _tensorboard(planned: Plan, watcher: Watcher) -> TensorBoard:
+    """Return what passes on to a watcher what it is told, and writes it for TensorBoard."""
+    from genbench.output.tensorboard import TensorBoard
+
+    spaces = {dataset.digest: data.space for dataset, data in zip(planned.grid.datasets, planned.data, strict=True)}
+    return TensorBoard(planned.store, planned.grid.trials(), spaces, watcher)
 
 
 def _settler(planned: Plan) -> Settle:

@@ -8,7 +8,7 @@ import click
 
 from genbench.cli.paths import path
 from genbench.errors import printable
-from genbench.figures.kinds import KINDS
+from genbench.figures.kinds import KINDS, parse_steps
 from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import names
 
@@ -19,9 +19,20 @@ from genbench.registry import names
 @click.option("--output", "-o", type=path, metavar="FOLDER", help="Write there.  [default: RESULTS/figures]")
 @click.option("--kinds", "--kind", multiple=True, metavar="NAMES", help=f"These only: {', '.join(KINDS)}.")
 @click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="Trials on these datasets only.")
+@click.option(
+    "--steps",
+    metavar="STEPS",
+    help="After so many updates, 0,200,1000,end: densities side by side, or rows of samples. Trains again up to there.",
+)
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def command(
-    what: str, results: Path, output: Path | None, kinds: tuple[str, ...], datasets: tuple[str, ...], device: str
+    what: str,
+    results: Path,
+    output: Path | None,
+    kinds: tuple[str, ...],
+    datasets: tuple[str, ...],
+    steps: str | None,
+    device: str,
 ) -> int:
     """Draw PNG files of stored trials: samples, walks, curves and what else a model is able to.
 
@@ -31,7 +42,8 @@ def command(
     from genbench.figures.drawing import draw
 
     failed = False
-    for outcome in draw(what, results, output, _taken_apart(kinds), _taken_apart(datasets), device):
+    at = parse_steps(steps) if steps is not None else []
+    for outcome in draw(what, results, output, _taken_apart(kinds), _taken_apart(datasets), device, at):
         failed |= outcome.failed
         if outcome.path is None:
             stderr_console().print(printable(outcome.shows, 600), soft_wrap=True)

@@ -100,6 +100,9 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     metavar="SECONDS",
     help="Least time between two checkpoints of a training; 0: one after every step.",
 )
+@click.option(
+    "--tensorboard", is_flag=True, help="Write what TensorBoard shows, while trials train: RESULTS/tensorboard."
+)
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
 @click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write no results.")
 @click.option("--quiet", is_flag=True, help="No progress, only the tables.")
@@ -174,5 +177,7 @@ def _closing(report: bench.Report) -> list[str]:
         f"{done} done in {numbers.seconds(report.seconds)}. "
         f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
     ]
+    if report.plan.tensorboard:
+        lines.append(f"tensorboard --logdir {root}/tensorboard")
     lines += [f"! {note}" for note in report.notes]
     return lines + [f"not read: {problem}" for problem in report.damaged]

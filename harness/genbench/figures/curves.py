@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from genbench.figures.canvas import DPI, FONT, heading
 from genbench.figures.kinds import Lacking
 from genbench.figures.trained import Trained
+from genbench.trial.logs import PLACE, parsed
 
 Curve = Mapping[int, float]
 """The mean of a scalar over each epoch, by the update at its end."""
@@ -25,8 +25,6 @@ Panel = Mapping[str, Sequence[Curve]]
 WIDTH, HEIGHT = 760, 240
 LIKE = 100.0
 """Scalars in one panel differ by no more than this factor in size."""
-
-PLACE = ("loop", "epoch", "step")
 
 
 def draw(trained: Trained) -> Figure:
@@ -47,11 +45,7 @@ def draw(trained: Trained) -> Figure:
 
 def read(path: Path) -> list[dict[str, float]]:
     """Return the lines of a log. Raises ValueError for what is no line of one."""
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    for line in lines:
-        if not all(isinstance(value, int | float) for value in line.values()) or "step" not in line:
-            raise ValueError(f"a line of the log is {line!r}; expected numbers by name, among them step")
-    return lines
+    return parsed(path.read_text(encoding="utf-8").splitlines())
 
 
 def panels(logs: Sequence[Sequence[Mapping[str, float]]]) -> list[Panel]:

@@ -2,45 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench.abilities import LogProb
-from genbench.figures.canvas import DPI, FONT, heading
+from genbench.figures.canvas import DPI, FONT, MARGIN, heading
+from genbench.figures.subjects import Subject
 from genbench.figures.trained import Trained
 
 Values = NDArray[np.float64]
 
-WIDTH, HEIGHT = 760, 520
+WIDTH, HEIGHT, PANEL = 760, 520, 280
 SAMPLES, POINTS, BINS, LINES = 10_000, 400, 80, 25
+
+TALLEST = 3
+"""Times as high as p_data: a spike of p_g, as of a G that was not trained yet, is cut off there."""
 
 
 def draw(trained: Trained) -> Figure:
     """Return p_data (dotted), p_g (solid) and D (dashed) over x; below, lines from z to x = G(z)."""
-    samples, data = trained.samples(SAMPLES), trained.data.split("train", trained.device).images
-    x = torch.linspace(*limits(samples, data), POINTS, device=trained.device)
-    mapped = mapping(trained)
-    figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, layout="constrained")
-    figure.suptitle(
-        heading(trained.subject, shown(mapped is not None), WIDTH), x=0.02, ha="left", fontsize=FONT, parse_math=False
+    return panels(trained.subject, {"": trained})
+
+
+def panels(subject: Subject, moments: Mapping[str, Trained]) -> Figure:
+    """Return such a picture of each state of a model, side by side over the same x, under its name."""
+    samples = [moment.samples(SAMPLES) for moment in moments.values()]
+    first = next(iter(moments.values()))
+    data = first.data.split("train", first.device).images
+    x = torch.linspace(*limits(*samples, data), POINTS, device=first.device)
+    edges = np.linspace(x[0].item(), x[-1].item(), BINS + 1)
+    p_data, *p_g = _density(first, x, data, edges), *(_histogram(drawn, edges) for drawn in samples)
+    mapped = [lines for moment in moments.values() if (lines := mapping(moment))]  # of all, or of none
+    highest, bound = max(p.max() for p in (p_data, *p_g)), TALLEST * p_data.max()
+    figure = _canvas(subject, shown(bool(mapped), highest > bound), len(moments))
+    above, *below = figure.subplots(
+        1 + bool(mapped), len(moments), height_ratios=(3, 1)[: 1 + bool(mapped)], squeeze=False, sharey="row"
     )
-    above, *below = figure.subplots(2, height_ratios=(3, 1)) if mapped else [figure.subplots()]
-    _draw_densities(above, trained, x, samples, data)
-    if mapped:
-        _draw_mapping(below[0], *mapped, x)
+    for axes, (name, moment), p in zip(above, moments.items(), p_g, strict=True):
+        axes.set_title(name, fontsize=FONT)
+        curves = _draw_densities(axes, p_data, p, edges) + _draw_discriminator(axes, moment, x, axes is above[-1])
+    above[0].set_ylabel("density", fontsize=FONT)
+    above[0].set_ylim(0, 1.05 * min(highest, bound))
+    figure.legend(handles=curves, fontsize=FONT, frameon=False, loc="outside lower center", ncols=3)
+    for axes, lines in zip((axes for row in below for axes in row), mapped, strict=True):
+        _draw_mapping(axes, *lines, x)
     return figure
 
 
-def shown(with_lines: bool) -> str:
+def _canvas(subject: Subject, shows: str, columns: int) -> Figure:
+    width = max(WIDTH, PANEL * columns)
+    figure = Figure(figsize=(width / DPI, HEIGHT / DPI), dpi=DPI, layout="constrained")
+    title = heading(subject, shows, width)
+    figure.suptitle(title, x=MARGIN / width, ha="left", fontsize=FONT, parse_math=False)
+    return figure
+
+
+def shown(with_lines: bool, is_cut: bool) -> str:
     """Return what the figure shows, in words."""
+    cut = f", cut off at {TALLEST} times the height of the data's" if is_cut else ""
     lines = f"; {LINES} lines from z, evenly spaced in probability, to x = G(z)" if with_lines else ""
-    return f"density of the data, and of {SAMPLES:,} samples{lines}"
+    return f"density of the data, and of {SAMPLES:,} samples{cut}{lines}"
 
 
 def limits(*values: Tensor) -> tuple[float, float]:
@@ -68,29 +97,39 @@ def mapping(trained: Trained) -> tuple[Values, Values] | None:
     return _flat((z - least) / (greatest - least)), _flat(model.decode(z))
 
 
-def _draw_densities(axes: Axes, trained: Trained, x: Tensor, samples: Tensor, data: Tensor) -> None:
-    grid = _flat(x)
-    edges = np.linspace(grid[0], grid[-1], BINS + 1)
+def _density(trained: Trained, x: Tensor, data: Tensor, edges: Values) -> Values:
+    """Return p_data at the points x where it is known, (POINTS,), else a histogram of the data, (BINS,)."""
     if isinstance(trained.dataset, LogProb):
-        p = trained.dataset.log_prob(x.view(-1, 1, 1, 1)).exp()
-        axes.plot(grid, _flat(p), "k:", linewidth=2, label="$p_{data}$")
+        return _flat(trained.dataset.log_prob(x.view(-1, 1, 1, 1)).exp())
+    return _histogram(data, edges)
+
+
+def _draw_densities(axes: Axes, p_data: Values, p_g: Values, edges: Values) -> list[Artist]:
+    """Draw p_data and p_g; return their curves."""
+    dotted: dict[str, Any] = {"color": "k", "linestyle": ":", "linewidth": 2, "label": "$p_{data}$"}
+    curves: list[Artist] = []
+    if len(p_data) == POINTS:
+        curves += axes.plot(np.linspace(edges[0], edges[-1], POINTS), p_data, **dotted)
     else:
-        axes.stairs(_histogram(data, edges), edges, color="k", linestyle=":", linewidth=2, label="$p_{data}$")
-    axes.stairs(_histogram(samples, edges), edges, color="C2", linewidth=1.5, label="$p_g$")
-    axes.set_ylabel("density", fontsize=FONT)
-    handles, labels = axes.get_legend_handles_labels()
-    model: Any = trained.model
-    if "discriminate" in trained.able:
-        right = axes.twinx()
-        right.plot(grid, _flat(model.discriminate(x.view(-1, 1, 1, 1))), "--", color="C0", label="$D$")
-        right.set_ylim(0, 1)
-        right.set_ylabel("D(x)", fontsize=FONT)
-        more_handles, more_labels = right.get_legend_handles_labels()
-        handles, labels = handles + more_handles, labels + more_labels
-    axes.set_ylim(bottom=0)
-    axes.set_xlim(grid[0], grid[-1])
+        curves.append(axes.stairs(p_data, edges, **dotted))
+    curves.append(axes.stairs(p_g, edges, color="C2", linewidth=1.5, label="$p_g$"))
+    axes.set_xlim(edges[0], edges[-1])
     axes.set_xlabel("x", fontsize=FONT)
-    axes.figure.legend(handles, labels, fontsize=FONT, frameon=False, loc="outside lower center", ncols=3)
+    return curves
+
+
+def _draw_discriminator(axes: Axes, trained: Trained, x: Tensor, labelled: bool) -> list[Artist]:
+    """Draw D against an axis of its own on the right, where there is one; return its curve."""
+    if "discriminate" not in trained.able:
+        return []
+    model: Any = trained.model
+    right = axes.twinx()
+    curve = right.plot(_flat(x), _flat(model.discriminate(x.view(-1, 1, 1, 1))), "--", color="C0", label="$D$")
+    right.set_ylim(0, 1)
+    right.tick_params(labelright=labelled)
+    if labelled:
+        right.set_ylabel("D(x)", fontsize=FONT)
+    return [*curve]
 
 
 def _draw_mapping(axes: Axes, z: Values, x: Values, grid: Tensor) -> None:

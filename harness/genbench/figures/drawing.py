@@ -37,12 +37,14 @@ def draw(
     kinds: Sequence[str] = (),
     datasets: Sequence[str] = (),
     device: str = "cpu",
+    steps: Sequence[int | None] = (),
 ) -> Iterator[Outcome]:
     """Draw what is asked for (see `find`), by default all, and yield what became of each figure when it is done.
 
-    Raises RequestError where nothing is meant, and at the end where nothing was drawn.
+    steps are those of training that a figure is asked for at, None for its end. Raises RequestError where nothing is
+    meant, and at the end where nothing was drawn.
     """
-    wanted, place = chosen(kinds), resolve_device(device)
+    wanted, place = chosen(kinds, steps), resolve_device(device)
     found = find(asked, results, datasets)
     resolver = Resolver(load_registry(), cache_folder())
     drawn, why = 0, ""
@@ -50,7 +52,7 @@ def draw(
         why = why or outcome.shows
         yield outcome
     for subject in found.subjects:
-        trained = Trained(subject, resolver, place, {asked, *datasets})
+        trained = Trained(subject, resolver, place, {asked, *datasets}, steps)
         for outcome in _draw_all(trained, wanted, output or found.root / FOLDER, named=bool(kinds)):
             drawn += outcome.path is not None
             why = why or outcome.shows

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from genbench.errors import unknown
+from genbench.errors import RequestError, printable, unknown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,7 +22,7 @@ class Lacking(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of figure. data is what it is for: images, single values, or the training's log, whatever was trained on.
+    """A kind of figure. data is what it is for: images, single values, both, or the training's log.
 
     The module of its name in this package has the function `draw`, which may raise Lacking.
     """
@@ -29,7 +30,7 @@ class Kind:
     name: str
     shows: str
     abilities: tuple[str, ...] = ()
-    data: Literal["images", "values", "log"] = "images"
+    data: Literal["images", "values", "both", "log"] = "images"
 
     def load(self) -> Callable[[Trained], Figure]:
         """Import and return what draws it."""
@@ -43,17 +44,42 @@ KINDS = {
         Kind("samples", "samples, and at the right the training image nearest to the one on its left"),
         Kind("walk", "images along straight lines between points of z", ("latents", "decode")),
         Kind("reconstructions", "validation images, each with its reconstruction", ("reconstruct",)),
+        Kind("denoising", "validation images, noisy or with hidden pixels, and reconstructed", ("reconstruct",)),
         Kind("inpainting", "validation images with their right half filled in", ("inpaint",)),
         Kind("classes", "samples of each class, one row per class", ("sample_class",)),
         Kind("density", "the density of the data, that of the samples, and D", data="values"),
+        Kind("steps", "the trial after so many updates of its training, which is done again for it", data="both"),
         Kind("curves", "what training logged, by update; thin: each seed, thick: their mean", data="log"),
     )
 }
 
 
-def chosen(asked: Sequence[str]) -> list[Kind]:
-    """Return the kinds asked for, or all. Raises RequestError for a name that is none."""
+STEPS = "steps"
+"""The kind that trains again: it is drawn only where its steps are given."""
+
+MOST_STEPS = 12
+
+
+def chosen(asked: Sequence[str], steps: Sequence[int | None] = ()) -> list[Kind]:
+    """Return the kinds asked for, or all; where steps are given and nothing else, theirs alone.
+
+    Raises RequestError for a name that is none, and for that of the steps where none are given.
+    """
     for name in asked:
         if name not in KINDS:
             raise unknown("kind of figure", name, KINDS)
-    return [KINDS[name] for name in dict.fromkeys(asked or KINDS)]
+    if STEPS in asked and not steps:
+        raise RequestError("--kind steps: which steps? Give them too: --steps 0,200,1000,end")
+    names = [*asked, STEPS] if steps else asked or [name for name in KINDS if name != STEPS]
+    return [KINDS[name] for name in dict.fromkeys(names)]
+
+
+def parse_steps(text: str) -> list[int | None]:
+    """Return the steps of a text like 0,200,end in order, None for the end. Raises RequestError for another form."""
+    parts = {part.strip() for part in text.split(",")}
+    numbers = sorted(int(part) for part in parts if re.fullmatch("[0-9]{1,12}", part))
+    if len(numbers) + ("end" in parts) != len(parts):
+        raise RequestError(f"--steps {printable(text)!r}: expected updates of training, and end, as in 0,200,1000,end")
+    if len(parts) > MOST_STEPS:
+        raise RequestError(f"--steps {printable(text)!r}: {len(parts)} steps; expected at most {MOST_STEPS}")
+    return [*numbers, *([None] if "end" in parts else [])]

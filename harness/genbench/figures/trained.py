@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -13,23 +13,33 @@ from torch import Tensor
 from genbench import files
 from genbench.api import Dataset, Model, Space
 from genbench.data.prepare import Prepared, prepare
-from genbench.errors import DamagedError, DataError, PluginError
+from genbench.errors import DataError, PluginError
 from genbench.figures.kinds import Lacking
 from genbench.figures.subjects import Subject
 from genbench.registry import names
 from genbench.registry.plugins import BUILTIN
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial import restoring, sampling, seeding, surroundings
-
-LOG = "log.jsonl"
+from genbench.trial.logs import LOG
 
 
 class Trained:
-    """What the figures of a subject are drawn from. typed are the names that the user gave."""
+    """What the figures of a subject are drawn from.
 
-    def __init__(self, subject: Subject, resolver: Resolver, device: torch.device, typed: Collection[str]) -> None:
+    typed are the names that the user gave; steps those of training that are asked for, None where it ended.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        resolver: Resolver,
+        device: torch.device,
+        typed: Collection[str],
+        steps: Sequence[int | None] = (),
+    ) -> None:
         self.subject = subject
         self.device = device
+        self.steps = steps
         self._stored = subject.first
         self._record = subject.first.record
         self._resolver = resolver
@@ -115,16 +125,9 @@ class Trained:
 
     def _stored_samples(self) -> Tensor:
         """Return the samples of this very model that are stored, (n, C, H, W); n may be 0."""
-        stage = self._record.stages.get("samples")
-        if stage is None or stage.inputs.get("model") != restoring.model_digest(self._record):
+        if not restoring.has_samples(self._record):
             return torch.zeros(0, *self.space.shape)
-        folder, names = self._stored.folder, sorted(stage.files)
-        samples = sampling.load_shards(folder.checked(self._record, "samples", name) for name in names)
-        if samples.shape[1:] != self.space.shape:
-            raise DamagedError(
-                f"its stored samples have shape {tuple(samples.shape)}; expected (n, C, H, W)", "samples"
-            )
-        return samples
+        return restoring.samples(self._stored.folder, self._record, self.space)
 
     def logs(self) -> list[Path]:
         """Return the logs of all seeds. Raises DamagedError where one is not what was committed."""
@@ -133,3 +136,14 @@ class Trained:
             for trial in self.subject.trials
             if LOG in trial.record.stages["fit"].files
         ]
+
+
+class Moment(Trained):
+    """A trial with its model as it was while it was trained: samples of it are drawn."""
+
+    def __init__(self, whole: Trained, model: Model) -> None:
+        super().__init__(whole.subject, whole._resolver, whole.device, whole._typed)
+        self.model, self.data = model, whole.data
+
+    def _stored_samples(self) -> Tensor:
+        return torch.zeros(0, *self.space.shape)

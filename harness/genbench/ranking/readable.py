@@ -83,7 +83,7 @@ def readable_score(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
 
 def _check_stage(stage: Stage, where: str, inside: str) -> None:
     _check(vars(stage), STAGE_FIELDS, where, inside)
-    for name in ("parameters", "peak_memory_mib"):
+    for name in ("parameters", "peak_memory_mib", "steps"):
         value = stage.details.get(name)
         if value is not None and not _is(value, float):
             _refuse(where, f"{inside}details.{name}", value, _WORDS[float])

@@ -74,13 +74,15 @@ def collect(store: Store) -> Collected:
             collected.damaged.append(printable(record))
             continue
         try:
-            collected.rows.extend(_rows(folder, readable(record, printable(folder.path / "trial.json"))))
+            collected.rows.extend(rows_of(folder, record))
         except GenbenchError as error:
             collected.damaged.append(printable(error))
     return collected
 
 
-def _rows(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
+def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
+    """Yield the rows of a trial. Raises DamagedError or StoreError for what is not what genbench wrote."""
+    record = readable(record, printable(folder.path / "trial.json"))
     for stage, wanted in sorted(record.wanted.items()):
         head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
         if stage in record.stages:

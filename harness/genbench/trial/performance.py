@@ -26,6 +26,7 @@ from genbench.trial import restoring, sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
 from genbench.trial.extraction import Features
+from genbench.trial.logs import LOG
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
@@ -160,7 +161,7 @@ class Performance:
             "fit",
             {
                 MODEL: lambda path: state.save(model, path, optimisers=False),
-                "log.jsonl": lambda path: path.write_text("".join(f"{x}\n" for x in run.lines), encoding="utf-8"),
+                LOG: lambda path: path.write_text("".join(f"{x}\n" for x in run.lines), encoding="utf-8"),
             },
             run.seconds,
             details={
@@ -201,15 +202,14 @@ class Performance:
 
     def _stored_or_drawn(self, n: int) -> Tensor:
         stage = self.record.stages.get("samples")
-        if stage and stage.inputs["model"] != restoring.model_digest(self.record):
+        if stage and not restoring.has_samples(self.record):
             self.record, stage = self.record.without("samples"), None  # of a model that was trained again since
         have = stage.details["batches"] if stage else 0
         size = stage.details["batch"] if stage else self._shared.model.sample_batch
         need = sampling.batches_for(n, size)
         if need > have:
             self._draw(have, need, size)
-        stage = self.record.stages["samples"]
-        return sampling.load_shards(self._folder.checked(self.record, "samples", name) for name in sorted(stage.files))
+        return restoring.samples(self._folder, self.record, self._data.space)
 
     def _draw(self, have: int, need: int, size: int) -> None:
         """Draw batches have..need-1 and commit them beside those there are."""

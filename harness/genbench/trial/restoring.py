@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
+from torch import Tensor
 
 from genbench.api import Model, Space
+from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
-from genbench.trial import seeding, state
+from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import modules
 from genbench.trial.protocol import MODEL
 
@@ -23,11 +27,31 @@ def built(resolved: Resolved, space: Space, seed: int, device: torch.device) -> 
 
 def restored(resolved: Resolved, space: Space, folder: TrialFolder, record: TrialRecord, device: torch.device) -> Model:
     """Return a trial's model in eval mode. Raises DamagedError where what is stored is not what was committed."""
-    model = built(resolved, space, record.seed, device)
-    state.restore(model, folder.checked(record, "fit", MODEL), device)
+    return filled(resolved, space, record.seed, folder.checked(record, "fit", MODEL), device)
+
+
+def filled(resolved: Resolved, space: Space, seed: int, path: Path, device: torch.device) -> Model:
+    """Return a fresh build with the state in a file, in eval mode."""
+    model = built(resolved, space, seed, device)
+    state.restore(model, path, device)
     for module in modules(model):
         module.eval()
     return model
+
+
+def has_samples(record: TrialRecord) -> bool:
+    """Return whether samples of this very model are stored, and not of one that was trained again since."""
+    stage = record.stages.get("samples")
+    return stage is not None and stage.inputs.get("model") == model_digest(record)
+
+
+def samples(folder: TrialFolder, record: TrialRecord, space: Space) -> Tensor:
+    """Return all stored samples, (n, C, H, W). Raises DamagedError where they are not what was committed."""
+    names = sorted(record.stages["samples"].files)
+    stored = sampling.load_shards(folder.checked(record, "samples", name) for name in names)
+    if stored.shape[1:] != space.shape:
+        raise DamagedError(f"its stored samples have shape {tuple(stored.shape)}; expected (n, C, H, W)", "samples")
+    return stored
 
 
 def model_digest(record: TrialRecord) -> str:

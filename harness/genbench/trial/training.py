@@ -60,6 +60,7 @@ class TrainingRun:
         self._seconds_before = 0.0
         self._started = time.perf_counter()
         self._last_beat = 0.0
+        self._told = 0  # lines
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
 
@@ -173,12 +174,18 @@ class TrainingRun:
         if means:
             line = {"loop": self._loop, "epoch": self.epoch, "step": self.step, **means}
             self.lines.append(json.dumps(line))  # NaN stays readable here: a log is for people
-        for name, mean in means.items():
-            if not math.isfinite(mean):
-                raise Diverged(f"{name} is {mean} in epoch {self.epoch} of loop {self._loop + 1}")
-        if time.perf_counter() - self._last_beat > 0.1 or self.epoch == epochs:
-            self._last_beat = time.perf_counter()
-            self._beat({"stage": "fit", "loop": self._loop, "epoch": self.epoch, "epochs": epochs, "log": means})
+        wrong = [name for name, mean in means.items() if not math.isfinite(mean)]
+        if wrong or time.perf_counter() - self._last_beat > 0.1 or self.epoch == epochs:
+            self._tell(epochs, means)
+        for name in wrong:
+            raise Diverged(f"{name} is {means[name]} in epoch {self.epoch} of loop {self._loop + 1}")
+
+    def _tell(self, epochs: int, means: Mapping[str, float]) -> None:
+        """Beat, with the lines since the last one; an attempt that goes on from a checkpoint begins with all of its."""
+        self._last_beat = time.perf_counter()
+        lines, self._told = self.lines[self._told :], len(self.lines)
+        place = {"loop": self._loop, "epoch": self.epoch, "epochs": epochs}
+        self._beat({"stage": "fit", **place, "log": means, "lines": lines})
 
 
 def _take(data: Any, rows: Tensor) -> Any:

@@ -37,7 +37,7 @@ class FeatureMetric(genbench.Metric):
 
 
 def some(rows: Tensor, n: int) -> Tensor:
-    """Return n of the rows, (n, ...), the same at each call, drawn without regard to their order; all where n is more."""
+    """Return n of the rows, (n, ...), or all: the same at each call, drawn without regard to their order."""
     if n >= len(rows):
         return rows
     chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:n]

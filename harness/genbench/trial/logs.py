@@ -1,0 +1,21 @@
+"""What training logged: lines of JSON, one for each epoch of a loop, in a file of the trial's fit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+LOG = "log.jsonl"
+
+PLACE = ("loop", "epoch", "step")
+"""What of a line says where in training it is; the rest are means of what was logged."""
+
+
+def parsed(lines: Sequence[str]) -> list[dict[str, float]]:
+    """Return what lines of a log hold. Raises ValueError for what is no line of one."""
+    values = [json.loads(line) for line in lines]
+    for value in values:
+        numbers = isinstance(value, dict) and all(isinstance(x, int | float) for x in value.values())
+        if not numbers or not isinstance(value.get("step"), int):
+            raise ValueError(f"a line of the log is {value!r}; expected numbers by name, among them step")
+    return values
