@@ -4,7 +4,6 @@ import math
 import subprocess
 import sys
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -184,8 +183,11 @@ def test_agrees_with_torch_fidelity(d: int) -> None:
 @pytest.mark.slow
 def test_two_gaussian_sets_are_as_prdcs_authors_print_them() -> None:
     found = means(neighbourhoods(normal(10_000, 1000), normal(10_000, 1000, seed=1), k=5, density_k=5))
-    printed = {"precision": 0.477, "recall": 0.471, "density": 1.056, "coverage": 0.974}
-    np.testing.assert_allclose([found[field] for field in FIELDS], [printed[f] for f in FIELDS], atol=0.03)
+    # Draws differ by about 0.01, and by 0.04 in density: a few examples lie in very many balls.
+    assert found["precision"] == pytest.approx(0.477, abs=0.03)
+    assert found["recall"] == pytest.approx(0.471, abs=0.03)
+    assert found["density"] == pytest.approx(1.056, abs=0.12)
+    assert found["coverage"] == pytest.approx(0.974, abs=0.02)
 
 
 # Bad input -----------------------------------------------------------------------------------------------------------

@@ -1,0 +1,144 @@
+"""The kernel distance: unbiased MMD² with a cubic kernel (Bińkowski et al. 2018), with a standard error."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genbench.numerics.checks import check_finite, check_rows, check_widths
+from genbench.numerics.distances import full_precision
+
+_PARTS = 4
+"""Into how many parts a set is cut where it meets itself: products below the diagonal are left out."""
+
+
+@dataclass(frozen=True)
+class KernelDistance:
+    """The mean MMD² of subsets, their standard deviation, which is no error, and the standard error of the mean."""
+
+    value: float
+    spread: float
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Subset:
+    """MMD² of one pair of subsets and its parts of variance, each a float64 number: see `_variance`."""
+
+    mmd: Tensor
+    first: Tensor
+    second: Tensor
+    first_pairs: Tensor
+    second_pairs: Tensor
+    cross_pairs: Tensor
+
+
+def random_subsets(
+    n: int, m: int, generator: torch.Generator, subsets: int = 100, size: int = 1000
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows (size,), (size,) of subsets of n and of m examples, drawn without replacement.
+
+    Raises ValueError for less than one subset, or a size below 2 or above n or m.
+    """
+    if subsets < 1 or not 2 <= size <= min(n, m):
+        raise ValueError(f"{subsets} subsets of {size} from {n} and {m} rows: expected some, of 2 to {min(n, m)} rows")
+    for _ in range(subsets):
+        yield torch.randperm(n, generator=generator)[:size], torch.randperm(m, generator=generator)[:size]
+
+
+def kernel_distance(first: Tensor, second: Tensor, rows: Iterable[tuple[Tensor, Tensor]]) -> KernelDistance:
+    """Return the mean over subsets of MMD² between features (n, ...) and (m, ...), kernel (x·y / d + 1)³.
+
+    `rows` gives the rows of each subset (see `random_subsets`). Each MMD² is unbiased, so it may be below 0. Products
+    are in float32, or in float64 where both sets are; sums in float64. `spread` divides by the number of subsets.
+
+    The standard error is that of the mean for new draws of both sets and of the subsets, which are taken to be random.
+    By the law of total variance it is the variance of MMD² on all n and m examples, whose parts by Hoeffding's
+    decomposition (examples, and pairs, which is what remains where both distributions agree) are estimated within the
+    subsets, plus the spread's square over the number of subsets.
+
+    Raises ValueError for sets that are empty, not finite or of unequal widths, features too large to be cubed, no
+    subsets, and subsets of fewer than two rows.
+    """
+    for values, name in ((first, "first features"), (second, "second features")):
+        check_rows(values, name, least=2)
+        check_finite(values, name)
+    check_widths(first, second, ("first features", "second features"))
+    dtype = torch.float64 if first.dtype == second.dtype == torch.float64 else torch.float32
+    x, y = first.flatten(1), second.flatten(1)
+    parts = [_subset(x[i.to(x.device)].to(dtype), y[j.to(y.device)].to(dtype)) for i, j in rows]
+    if not parts:
+        raise ValueError("no subsets: expected at least one")
+    return _summary(parts, len(x), len(y))
+
+
+def _summary(parts: list[_Subset], n: int, m: int) -> KernelDistance:
+    values = torch.stack([part.mmd for part in parts])
+    if not bool(values.isfinite().all()):
+        raise ValueError("features are too large to be cubed: expected a finite kernel")
+    between = float(values.var()) / len(values) if len(values) > 1 else 0.0
+    variance = _variance(parts, n, m) + between
+    return KernelDistance(float(values.mean()), float(values.std(correction=0)), math.sqrt(variance))
+
+
+def _variance(parts: list[_Subset], n: int, m: int) -> float:
+    """Return the variance of MMD² on n and m examples, with Hoeffding's parts averaged over subsets.
+
+    First order: 4 Var[E k(x, x') - E k(x, y) | x] / n, and likewise of y. Second: of the kernel with both of its
+    conditional means taken off, over pairs of x, of y, and of both.
+    """
+    names = ("first", "second", "first_pairs", "second_pairs", "cross_pairs")
+    means = (float(torch.stack([getattr(part, name) for part in parts]).mean().clamp_min(0)) for name in names)
+    x, y, xx, yy, xy = means
+    return 4 * x / n + 4 * y / m + 2 * xx / (n * (n - 1)) + 2 * yy / (m * (m - 1)) + 4 * xy / (n * m)
+
+
+def _subset(x: Tensor, y: Tensor) -> _Subset:
+    if min(len(x), len(y)) < 2:
+        raise ValueError(f"a subset of {len(x)} and {len(y)} rows: expected at least two of each")
+    with full_precision():
+        (xx, xx_pairs), (yy, yy_pairs) = _within(x), _within(y)
+        xy, yx, cross = _between(x, y)
+    # A mean over m others differs from its expectation, which adds what is taken off here to the variance over rows.
+    return _Subset(
+        mmd=xx.mean() + yy.mean() - 2 * xy.mean(),
+        first=(xx - xy).var() - xx_pairs / (len(x) - 1) - cross / len(y),
+        second=(yy - yx).var() - yy_pairs / (len(y) - 1) - cross / len(x),
+        first_pairs=xx_pairs,
+        second_pairs=yy_pairs,
+        cross_pairs=cross,
+    )
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return torch.addmm(x.new_ones(1), x, y.T, alpha=1 / x.shape[1]).pow_(3)
+
+
+def _within(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each row's mean kernel with the others, (m,), and the variance of the kernel without both row means."""
+    m = len(x)
+    sums, squares = x.new_zeros(m, dtype=torch.float64), x.new_zeros((), dtype=torch.float64)
+    starts = range(0, m, -(-m // _PARTS))
+    for start, part in zip(starts, torch.split(x, starts.step), strict=True):
+        kernel = _kernel(part, x[start:])  # (b, m - start)
+        kernel.diagonal().zero_()
+        after = kernel[:, len(part) :]
+        sums[start:] += torch.cat([kernel.sum(1, dtype=torch.float64), after.sum(0, dtype=torch.float64)])
+        squares += _square_sum(kernel) + _square_sum(after)
+    means, pairs = sums / (m - 1), squares / (m * (m - 1))
+    return means, pairs - 2 * means.square().mean() + means.mean().square()
+
+
+def _between(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the mean kernel of each x (m,) and of each y, and the variance of the kernel without both."""
+    kernel = _kernel(x, y)
+    rows, columns = (kernel.mean(dim, dtype=torch.float64) for dim in (1, 0))
+    pairs = _square_sum(kernel) / kernel.numel()
+    return rows, columns, pairs - rows.square().mean() - columns.square().mean() + rows.mean().square()
+
+
+def _square_sum(kernel: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(kernel, dtype=torch.float64)
+    return norm.square()
