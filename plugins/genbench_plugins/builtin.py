@@ -23,10 +23,16 @@ MODELS = {
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
     "fid": ("fid:FID", "Frechet distance between features of samples and of test images"),
+    "kid": ("kid:KID", "Kernel distance between features of samples and of test images, unbiased"),
+    "is": ("inception_score:InceptionScore", "Inception score: sure of each sample's class, unsure of all together"),
     "precision": ("neighbourhoods:Precision", "Share of samples that lie among real images"),
     "recall": ("neighbourhoods:Recall", "Share of real images that lie among samples"),
     "density": ("neighbourhoods:Density", "How many real images' neighbourhoods hold a sample"),
     "coverage": ("neighbourhoods:Coverage", "Share of real images' neighbourhoods that hold a sample"),
+    "prd": ("prd:PRD", "Precision and recall of distributions, by cells of features"),
+    "ms-ssim": ("ms_ssim:MSSSIM", "Similarity of pairs of samples, beside that of real images"),
+    "mode-coverage": ("mode_coverage:ModeCoverage", "Shares of classes among samples, and which are missing"),
+    "memorisation": ("memorisation:Memorisation", "Whether samples are nearer to training images than fresh ones"),
     "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
 }

@@ -42,3 +42,9 @@ def some(rows: Tensor, n: int) -> Tensor:
         return rows
     chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:n]
     return rows[chosen.to(rows.device)]
+
+
+def cpu_generator(evaluation: genbench.Evaluation) -> torch.Generator:
+    """Return a generator on the CPU, which torch draws permutations by, seeded from the metric's own stream."""
+    seed = torch.randint(2**62, (), generator=evaluation.generator, device=evaluation.device)
+    return torch.Generator().manual_seed(int(seed))

@@ -1,0 +1,48 @@
+"""The inception score: samples each surely of one class, and all together of many (Salimans et al. 2016)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge
+
+import genbench
+from genbench.numerics.inception_score import inception_scores
+from genbench_plugins.metrics.classes import NEEDS_CLASSES, classifies
+from genbench_plugins.metrics.features import FeatureMetric
+
+
+@dataclass(eq=False)
+class InceptionScore(FeatureMetric):
+    """exp of the mean KL(p(y|x) ‖ p(y)) of the extractor's classes, from 1 to their number: the mean over splits.
+
+    It knows no real images: one good image of each class, copied, has the best score that there is. What the images
+    scored against would have, in as many splits, stands among the extras (`real`). Splits are of consecutive samples,
+    and the score grows with their size: compare at equal counts.
+    """
+
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "Inception score"
+    unit: ClassVar[str] = "effective classes"
+    higher_is_better: ClassVar[bool] = True
+
+    splits: Annotated[int, Ge(2)] = 10
+
+    def skip(self, evaluation: genbench.Evaluation) -> str | None:
+        """Return why an extractor without classes cannot be used."""
+        return None if classifies(evaluation) else NEEDS_CLASSES
+
+    def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
+        """Return the mean over splits, its standard error, and the spread that papers print."""
+        scores = inception_scores(evaluation.logits(evaluation.extractor, "samples", self.samples), self.splits)
+        real = inception_scores(evaluation.logits(evaluation.extractor, "target"), self.splits)
+        return genbench.Score(
+            value=scores.mean().item(),
+            stderr=scores.std().item() / self.splits**0.5,
+            extras={"spread": scores.std(correction=0).item(), "real": real.mean().item()},
+        )
+
+    def describe(self) -> str:
+        """Return the protocol in words."""
+        return f"{self.samples:,} samples in {self.splits} splits"

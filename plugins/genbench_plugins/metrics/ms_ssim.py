@@ -1,0 +1,83 @@
+"""Multi-scale similarity of pairs of samples: how little they differ from each other (Odena, Olah & Shlens 2017)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import torch
+from annotated_types import Ge, Le
+from torch import Tensor
+
+import genbench
+from genbench.numerics.ms_ssim import fitted_scales, ms_ssim
+from genbench_plugins.metrics.classes import knows_own_classes
+from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric, cpu_generator
+
+
+@dataclass(eq=False)
+class MSSSIM(FeatureMetric):
+    """Mean multi-scale structural similarity of random pairs of samples, from 0 to 1 (equal).
+
+    Low is diverse, but noise is the most diverse of all: read it beside that of real images, which stands among the
+    extras (`real`) and in the row train-data. A model far above them has collapsed. Pairs are of one class, as the
+    extractor sees it, where it knows the dataset's classes. Scales and window are fitted to the size of the images.
+    """
+
+    version: ClassVar[int] = 1
+    title: ClassVar[str] = "MS-SSIM between samples"
+    unit: ClassVar[str] = "similarity of pairs"
+    higher_is_better: ClassVar[bool] = False
+    caption_extras: ClassVar[tuple[str, ...]] = ("real", "scales", "window")
+
+    samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
+    pairs: Annotated[int, Ge(2)] = 1_000
+
+    def skip(self, evaluation: genbench.Evaluation) -> str | None:
+        """Return why images of fewer than 3 pixels to a side cannot be compared."""
+        return "its images have fewer than 3 pixels to a side" if min(evaluation.space.shape[1:]) < 3 else None
+
+    def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
+        """Return the mean over pairs of samples, its standard error, and that of real pairs."""
+        fake = self._similarities(evaluation, evaluation.samples(self.samples), "samples")
+        real = self._similarities(evaluation, evaluation.target.images, "target")
+        scales = fitted_scales(*evaluation.space.shape[1:])
+        return genbench.Score(
+            value=fake.mean().item(),
+            stderr=fake.std().item() / len(fake) ** 0.5,
+            extras={"real": real.mean().item(), "scales": scales.scales, "window": scales.window},
+        )
+
+    def _similarities(self, evaluation: genbench.Evaluation, images: Tensor, of: genbench.Of) -> Tensor:
+        """Return the similarity of random pairs of images, (pairs,)."""
+        labels = torch.zeros(len(images), dtype=torch.int64)
+        if knows_own_classes(evaluation):
+            labels = evaluation.logits(evaluation.extractor, of, len(images)).argmax(1).cpu()
+        i, j = (rows.to(images.device) for rows in pairs_within(labels, self.pairs, cpu_generator(evaluation)))
+        low, high = evaluation.space.bounds
+        unit = ((images - low) / (high - low)).clamp(0, 1)
+        return ms_ssim(unit[i], unit[j])
+
+    def describe(self) -> str:
+        """Return the protocol in words."""
+        return f"{self.pairs:,} pairs out of {self.samples:,} samples, within a class where the extractor knows it"
+
+
+def pairs_within(labels: Tensor, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the rows (n,), (n,) of random pairs of different examples with the same label (m,).
+
+    The first of a pair is drawn evenly from all examples that are not alone with their label.
+
+    Raises ValueError where every example is alone.
+    """
+    order = labels.argsort(stable=True)  # each class a run
+    counts = torch.bincount(labels)
+    starts = counts.cumsum(0) - counts
+    able = (counts[labels[order]] > 1).nonzero()[:, 0]  # places in the order
+    if len(able) == 0:
+        raise ValueError(f"{len(labels)} images, no two of one class: expected at least two to compare")
+    first = able[torch.randint(len(able), (n,), generator=generator)]
+    size, start = counts[labels[order[first]]], starts[labels[order[first]]]
+    step = 1 + (torch.rand(n, generator=generator, dtype=torch.float64) * (size - 1)).long()  # 1 .. size - 1
+    second = start + (first - start + step) % size
+    return order[first], order[second]
