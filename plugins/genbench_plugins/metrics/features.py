@@ -23,25 +23,34 @@ class FeatureMetric(genbench.Metric):
     extractor: str = "auto"
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 10_000
 
-    def of_samples(self, evaluation: genbench.Evaluation, n: int | None = None) -> Tensor:
-        """Return features of the first n samples, of all `samples` by default, (n, d)."""
-        return evaluation.features(evaluation.extractor, "samples", self.samples if n is None else n)
+    def of_samples(self, evaluation: genbench.Evaluation) -> Tensor:
+        """Return features of all samples, (n, d)."""
+        return evaluation.features(evaluation.extractor, "samples", self.samples)
 
     def of_target(self, evaluation: genbench.Evaluation) -> Tensor:
         """Return features of all images scored against, (m, d)."""
         return evaluation.features(evaluation.extractor, "target")
+
+    def in_equal_numbers(self, evaluation: genbench.Evaluation) -> tuple[Tensor, Tensor]:
+        """Return features of as many images as samples, (n, d) each: of all of those that are fewer."""
+        samples, images = evaluation.samples(self.samples), evaluation.target.images
+        n = min(len(samples), len(images))
+        return self.of_target(evaluation)[some(images, n)], self.of_samples(evaluation)[some(samples, n)]
 
     def describe(self) -> str:
         """Return the protocol in words."""
         return f"{self.samples:,} samples against all images"
 
 
-def some(rows: Tensor, n: int) -> Tensor:
-    """Return n of the rows, (n, ...), or all: the same at each call, drawn without regard to their order."""
-    if n >= len(rows):
-        return rows
-    chosen = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:n]
-    return rows[chosen.to(rows.device)]
+def some(images: Tensor, n: int) -> Tensor:
+    """Return the rows of n of the images (m, ...), or of all, (n,): by a hash of their values, whatever their order."""
+    if n >= len(images):
+        return torch.arange(len(images), device=images.device)
+    width = images[0].numel()
+    factors = torch.randint(2**62, (width,), generator=torch.Generator().manual_seed(0)).to(images.device) | 1
+    bits = (part.flatten(1).contiguous().view(torch.int32).long() for part in torch.split(images.float(), 500))
+    hashes = torch.cat([(part * factors).sum(1) for part in bits])  # in integers, which wrap around
+    return hashes.argsort(stable=True)[:n].sort().values
 
 
 def cpu_generator(evaluation: genbench.Evaluation) -> torch.Generator:

@@ -69,8 +69,8 @@ class FID(FeatureMetric):
         """Return the distance to test images minus that to training images, as many of each."""
         train = evaluation.features(evaluation.extractor, "train")
         n = min(len(train), len(real))
-        distances = [frechet_distance_of_features(some(images, n), fake) for images in (real, train)]
-        return distances[0] - distances[1]
+        test, seen = real[some(evaluation.target.images, n)], train[some(evaluation.train.images, n)]
+        return frechet_distance_of_features(test, fake) - frechet_distance_of_features(seen, fake)
 
     def describe(self) -> str:
         """Return the protocol in words."""

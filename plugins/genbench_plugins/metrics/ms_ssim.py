@@ -31,7 +31,6 @@ class MSSSIM(FeatureMetric):
     caption_extras: ClassVar[tuple[str, ...]] = ("real", "scales", "window")
 
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
-    pairs: Annotated[int, Ge(2)] = 1_000
 
     def skip(self, evaluation: genbench.Evaluation) -> str | None:
         """Return why images of fewer than 3 pixels to a side cannot be compared."""
@@ -49,35 +48,30 @@ class MSSSIM(FeatureMetric):
         )
 
     def _similarities(self, evaluation: genbench.Evaluation, images: Tensor, of: genbench.Of) -> Tensor:
-        """Return the similarity of random pairs of images, (pairs,)."""
+        """Return the similarity of random pairs of images, each in one pair, (pairs,)."""
         labels = torch.zeros(len(images), dtype=torch.int64)
         if knows_own_classes(evaluation):
             labels = evaluation.logits(evaluation.extractor, of, len(images)).argmax(1).cpu()
-        i, j = (rows.to(images.device) for rows in pairs_within(labels, self.pairs, cpu_generator(evaluation)))
+        i, j = (rows.to(images.device) for rows in disjoint_pairs(labels, cpu_generator(evaluation)))
         low, high = evaluation.space.bounds
         unit = ((images - low) / (high - low)).clamp(0, 1)
         return ms_ssim(unit[i], unit[j])
 
     def describe(self) -> str:
         """Return the protocol in words."""
-        return f"{self.pairs:,} pairs out of {self.samples:,} samples, within a class where the extractor knows it"
+        return f"{self.samples:,} samples in random pairs, within a class where the extractor knows the dataset's"
 
 
-def pairs_within(labels: Tensor, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the rows (n,), (n,) of random pairs of different examples with the same label (m,).
+def disjoint_pairs(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the rows (p,), (p,) of random pairs of examples with the same label (n,): each example in one at most.
 
-    The first of a pair is drawn evenly from all examples that are not alone with their label.
-
-    Raises ValueError where every example is alone.
+    Raises ValueError where every example is alone with its label.
     """
-    order = labels.argsort(stable=True)  # each class a run
+    shuffled = torch.randperm(len(labels), generator=generator)
+    order = shuffled[labels[shuffled].argsort(stable=True)]  # each class a run, in random order
     counts = torch.bincount(labels)
-    starts = counts.cumsum(0) - counts
-    able = (counts[labels[order]] > 1).nonzero()[:, 0]  # places in the order
-    if len(able) == 0:
-        raise ValueError(f"{len(labels)} images, no two of one class: expected at least two to compare")
-    first = able[torch.randint(len(able), (n,), generator=generator)]
-    size, start = counts[labels[order[first]]], starts[labels[order[first]]]
-    step = 1 + (torch.rand(n, generator=generator, dtype=torch.float64) * (size - 1)).long()  # 1 .. size - 1
-    second = start + (first - start + step) % size
-    return order[first], order[second]
+    places = torch.arange(len(labels)) - (counts.cumsum(0) - counts)[labels[order]]  # within the run
+    seconds = (places % 2 == 1).nonzero()[:, 0]
+    if len(seconds) == 0:
+        raise ValueError(f"{len(labels)} images, no two of one class: expected at least two samples to compare")
+    return order[seconds - 1], order[seconds]

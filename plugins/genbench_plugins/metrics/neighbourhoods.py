@@ -10,7 +10,7 @@ from torch import Tensor
 
 import genbench
 from genbench.numerics.neighbours import Neighbourhoods, neighbourhoods
-from genbench_plugins.metrics.features import FeatureMetric, some
+from genbench_plugins.metrics.features import FeatureMetric
 
 
 @dataclass(eq=False)
@@ -18,8 +18,8 @@ class OfNeighbourhoods(FeatureMetric):
     """A share of images that lie in balls around others, as large as the distance to the k-th neighbour.
 
     As many samples are taken as there are images scored against: with more of the ones, balls around the others seem
-    larger. Where there are fewer samples than images, as many images, drawn once and for all. The four metrics are
-    computed together where their k are the usual ones.
+    larger. Where there are fewer samples than images, as many images. Which ones is decided by a hash of their values.
+    The four metrics are computed together where their k are the usual ones.
     """
 
     unit: ClassVar[str] = "share"
@@ -38,14 +38,9 @@ class OfNeighbourhoods(FeatureMetric):
         return genbench.Score(values.mean().item(), values.std(correction=0).item() / len(values) ** 0.5)
 
     def _found(self, evaluation: genbench.Evaluation) -> Neighbourhoods:
-        n = min(self.samples, len(evaluation.target))
         k, density_k = self.ks()
-
-        def compute() -> Neighbourhoods:
-            real = some(self.of_target(evaluation), n)
-            return neighbourhoods(real, self.of_samples(evaluation, n), k, density_k)
-
-        return evaluation.once(f"neighbourhoods of {n} by {self.extractor}, k {k} and {density_k}", compute)
+        key = f"neighbourhoods of {self.samples} by {self.extractor}, k {k} and {density_k}"
+        return evaluation.once(key, lambda: neighbourhoods(*self.in_equal_numbers(evaluation), k, density_k))
 
     def describe(self) -> str:
         """Return the protocol in words."""

@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 import genbench
 from genbench.numerics.prd import clustered_curve
-from genbench_plugins.metrics.features import FeatureMetric, cpu_generator, some
+from genbench_plugins.metrics.features import FeatureMetric, cpu_generator
 
 
 @dataclass(eq=False)
@@ -31,8 +31,7 @@ class PRD(FeatureMetric):
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return F_8, and F_1/8 among the extras."""
-        n = min(self.samples, len(evaluation.target))
-        real, fake = some(self.of_target(evaluation), n), self.of_samples(evaluation, n)
+        real, fake = self.in_equal_numbers(evaluation)
         curve = clustered_curve(real, fake, cpu_generator(evaluation), self.clusters, self.runs)
         return genbench.Score(curve.f_score(8), extras={"f_eighth": curve.f_score(1 / 8)})
 
