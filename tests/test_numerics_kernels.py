@@ -124,7 +124,7 @@ CASES = pytest.mark.parametrize(
 
 
 def many(scale: float, shift: float, n: int, m: int, subsets: int, size: int) -> list[KernelDistance]:
-    sets = [(normal(n, 6, seed=2 * s), normal(m, 6, seed=2 * s + 1) * scale + shift) for s in range(400)]
+    sets = [(normal(n, 6, seed=2 * s), normal(m, 6, seed=2 * s + 1) * scale + shift) for s in range(250)]
     return [estimate(x.double(), y.double(), subsets, size, seed) for seed, (x, y) in enumerate(sets)]
 
 
@@ -133,10 +133,10 @@ def test_it_is_unbiased_and_the_standard_error_is_the_spread_over_draws(scale: f
     found = many(scale, shift, 160, 120, 6, 60)
     values = np.array([each.value for each in found])
     errors = np.array([each.standard_error for each in found])
-    x, y = normal(4000, 6, seed=-1).double(), normal(4000, 6, seed=-2).double() * scale + shift
+    x, y = normal(3000, 6, seed=-1).double(), normal(3000, 6, seed=-2).double() * scale + shift
     far = kernel_distance(x, y, everything(x, y))
-    assert abs(values.mean() - far.value) < 4 * math.hypot(values.std() / 20, far.standard_error)
-    assert math.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.15)
+    assert abs(values.mean() - far.value) < 4 * math.hypot(values.std() / math.sqrt(250), far.standard_error)
+    assert math.sqrt((errors**2).mean()) == pytest.approx(values.std(), rel=0.18)
     assert (np.abs(values - far.value) < 2 * errors).mean() > 0.87  # draws are skewed, and so not quite 95 %
 
 
@@ -144,7 +144,7 @@ def test_it_is_unbiased_and_the_standard_error_is_the_spread_over_draws(scale: f
 def test_the_error_of_all_examples_at_once_is_right_too(scale: float, shift: float) -> None:
     found = many(scale, shift, 80, 80, 1, 80)
     spread = np.std([each.value for each in found])
-    assert math.sqrt(np.mean([each.standard_error**2 for each in found])) == pytest.approx(spread, rel=0.15)
+    assert math.sqrt(np.mean([each.standard_error**2 for each in found])) == pytest.approx(spread, rel=0.18)
 
 
 def test_the_spread_is_no_error() -> None:

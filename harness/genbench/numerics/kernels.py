@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -23,16 +24,16 @@ class KernelDistance:
     standard_error: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Subset:
-    """MMD² of one pair of subsets and its parts of variance, each a float64 number: see `_variance`."""
+    """MMD² of one pair of subsets and its parts of variance: see `_variance`."""
 
-    mmd: Tensor
-    first: Tensor
-    second: Tensor
-    first_pairs: Tensor
-    second_pairs: Tensor
-    cross_pairs: Tensor
+    mmd: float
+    first: float
+    second: float
+    first_pairs: float
+    second_pairs: float
+    cross_pairs: float
 
 
 def random_subsets(
@@ -75,7 +76,7 @@ def kernel_distance(first: Tensor, second: Tensor, rows: Iterable[tuple[Tensor, 
 
 
 def _summary(parts: list[_Subset], n: int, m: int) -> KernelDistance:
-    values = torch.stack([part.mmd for part in parts])
+    values = torch.tensor([part.mmd for part in parts], dtype=torch.float64)
     if not bool(values.isfinite().all()):
         raise ValueError("features are too large to be cubed: expected a finite kernel")
     between = float(values.var()) / len(values) if len(values) > 1 else 0.0
@@ -90,8 +91,7 @@ def _variance(parts: list[_Subset], n: int, m: int) -> float:
     conditional means taken off, over pairs of x, of y, and of both.
     """
     names = ("first", "second", "first_pairs", "second_pairs", "cross_pairs")
-    means = (float(torch.stack([getattr(part, name) for part in parts]).mean().clamp_min(0)) for name in names)
-    x, y, xx, yy, xy = means
+    x, y, xx, yy, xy = (max(0.0, fmean(getattr(part, name) for part in parts)) for name in names)
     return 4 * x / n + 4 * y / m + 2 * xx / (n * (n - 1)) + 2 * yy / (m * (m - 1)) + 4 * xy / (n * m)
 
 
@@ -102,18 +102,18 @@ def _subset(x: Tensor, y: Tensor) -> _Subset:
         (xx, xx_pairs), (yy, yy_pairs) = _within(x), _within(y)
         xy, yx, cross = _between(x, y)
     # A mean over m others differs from its expectation, which adds what is taken off here to the variance over rows.
-    return _Subset(
-        mmd=xx.mean() + yy.mean() - 2 * xy.mean(),
-        first=(xx - xy).var() - xx_pairs / (len(x) - 1) - cross / len(y),
-        second=(yy - yx).var() - yy_pairs / (len(y) - 1) - cross / len(x),
-        first_pairs=xx_pairs,
-        second_pairs=yy_pairs,
-        cross_pairs=cross,
+    numbers = (
+        xx.mean() + yy.mean() - 2 * xy.mean(),
+        (xx - xy).var() - xx_pairs / (len(x) - 1) - cross / len(y),
+        (yy - yx).var() - yy_pairs / (len(y) - 1) - cross / len(x),
     )
+    # As floats: small tensors kept between the large ones of all subsets would split the heap.
+    return _Subset(*(float(number) for number in (*numbers, xx_pairs, yy_pairs, cross)))
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return torch.addmm(x.new_ones(1), x, y.T, alpha=1 / x.shape[1]).pow_(3)
+    """Return the kernel of each row of x with each of y, in float64, from a product in the type of both."""
+    return torch.addmm(x.new_ones(1), x, y.T, alpha=1 / x.shape[1]).pow_(3).double()
 
 
 def _within(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -125,7 +125,7 @@ def _within(x: Tensor) -> tuple[Tensor, Tensor]:
         kernel = _kernel(part, x[start:])  # (b, m - start)
         kernel.diagonal().zero_()
         after = kernel[:, len(part) :]
-        sums[start:] += torch.cat([kernel.sum(1, dtype=torch.float64), after.sum(0, dtype=torch.float64)])
+        sums[start:] += torch.cat([kernel.sum(1), after.sum(0)])
         squares += _square_sum(kernel) + _square_sum(after)
     means, pairs = sums / (m - 1), squares / (m * (m - 1))
     return means, pairs - 2 * means.square().mean() + means.mean().square()
@@ -134,11 +134,11 @@ def _within(x: Tensor) -> tuple[Tensor, Tensor]:
 def _between(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the mean kernel of each x (m,) and of each y, and the variance of the kernel without both."""
     kernel = _kernel(x, y)
-    rows, columns = (kernel.mean(dim, dtype=torch.float64) for dim in (1, 0))
+    rows, columns = kernel.mean(1), kernel.mean(0)
     pairs = _square_sum(kernel) / kernel.numel()
     return rows, columns, pairs - rows.square().mean() - columns.square().mean() + rows.mean().square()
 
 
 def _square_sum(kernel: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(kernel, dtype=torch.float64)
+    norm: Tensor = torch.linalg.vector_norm(kernel)
     return norm.square()

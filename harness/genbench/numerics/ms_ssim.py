@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -110,6 +111,7 @@ def _ssim_maps(x: Tensor, y: Tensor, scales: Scales, mirrored: bool) -> tuple[Te
     return (2 * mean_x * mean_y + _C1) / (mean_x**2 + mean_y**2 + _C1) * structure, structure
 
 
+@lru_cache(maxsize=32)  # filled value by value, and needed for every block of images
 def _blur(size: int, scales: Scales, mirrored: bool) -> Tensor:
     """Return the matrix of a blur of `size` pixels: (size, size) if mirrored at its ends, else without the ends."""
     half = scales.window // 2

@@ -60,13 +60,10 @@ def clustered_curve(
     curves = []
     for _ in range(runs):
         cells = nearest_centres(union, k_means(union, clusters, generator))
-        shares = [torch.bincount(part, minlength=clusters).double() / len(part) for part in _split(cells, len(real))]
-        curves.append(curve(shares[0], shares[1], angles))
+        parts = cells[: len(real)], cells[len(real) :]
+        p, q = (torch.bincount(part, minlength=clusters).double() / len(part) for part in parts)
+        curves.append(curve(p, q, angles))
     return Curve(*(torch.stack([getattr(run, name) for run in curves]).mean(0) for name in ("precision", "recall")))
-
-
-def _split(cells: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    return cells[:n], cells[n:]
 
 
 def _masses(values: Tensor, name: str) -> Tensor:
