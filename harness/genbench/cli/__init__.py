@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "Show what a name stands for: options, presets, abilities.",
     "leaderboard": "Print the ranked tables of stored results, or export them.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
+    "calibrate": "Show what a metric sees of known damage to real images.",
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
     "check": "Check a plugin of yours against what the harness relies on.",

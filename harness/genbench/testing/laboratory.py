@@ -114,13 +114,25 @@ class Laboratory:
         """Return the subject, an extractor, or the one that the subject, a metric, names; ready for use here."""
         made = self.subject.make()
         if isinstance(made, Metric):
-            resolver = Resolver(load_registry(), cache_folder())
-            named = self.subject.options["extractor"]
-            made = resolver.resolve("extractor", suited(self.data.space) if named == AUTO else named).instantiate()
+            made = Resolver(load_registry(), cache_folder()).resolve("extractor", self.extractor_name).instantiate()
         with self.surroundings():
             make_ready(made, self.data.space, self.data.digest, self.training_data)
         ready: FeatureExtractor = made
         return ready
+
+    @property
+    def extractor_name(self) -> str:
+        """Return what the subject, a metric, calls its extractor here, or "" where it has none."""
+        named = str(self.subject.options.get("extractor", ""))
+        return suited(self.data.space) if named == AUTO else named
+
+    @property
+    def label(self) -> str:
+        """Return what the subject is called here: a metric's extractor stands in its name."""
+        if not self.extractor_name or not self.subject.entry:
+            return self.subject.label
+        resolver = Resolver(load_registry(), cache_folder())
+        return resolver.resolve("metric", self.subject.label, {"extractor": self.extractor_name}).label
 
     def training_data(self) -> TrainingData:
         """Return what may be learned from, on the device."""

@@ -1,0 +1,101 @@
+"""A metric measured on damaged real images, as it would be on samples of a model."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from genbench.api import Split
+from genbench.calibration.damages import DAMAGES, Damage, Material
+from genbench.errors import GenbenchError, RequestError, printable
+from genbench.testing import subject
+from genbench.testing.laboratory import Laboratory
+from genbench.testing.outcomes import CheckSkipped
+from genbench.testing.scoring import Scoring
+from genbench.trial import seeding
+
+
+@dataclass(frozen=True)
+class Response:
+    """What a metric made of one level of damage: a value for each draw, or the reason why there is none."""
+
+    damage: str
+    level: float
+    unit: str
+    samples: int
+    values: tuple[float, ...]
+    reason: str = ""
+
+    @property
+    def mean(self) -> float | None:
+        """Return the mean over draws."""
+        return statistics.fmean(self.values) if self.values else None
+
+    @property
+    def sd(self) -> float | None:
+        """Return the standard deviation over draws."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All responses of a metric, in the order of damages, and what they were measured with."""
+
+    metric: str
+    title: str
+    unit: str
+    higher_is_better: bool
+    protocol: str
+    dataset: str
+    draws: int
+    responses: Sequence[Response]
+
+
+def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str = "cpu") -> Calibration:
+    """Return how a metric responds to every kind of damage.
+
+    One half of the test images is scored against; samples are drawn from the other half, which no model has seen, half
+    as many as there are. Raises RequestError where it is no metric, or scores nothing on these data.
+    """
+    found = subject.find(metric, "metric")
+    laboratory = Laboratory(found, dataset, device)
+    half = Scoring(laboratory).images()
+    test = laboratory.split("test")
+    first = len(half.splits["test"])
+    fresh = Split(test.images[first:].cpu(), None if test.labels is None else test.labels[first:].cpu())
+    train = laboratory.split("train").images.cpu()
+    material = Material(laboratory.data.space, fresh, train, max(2, len(fresh) // 2))
+    responses = [response for damage in DAMAGES for response in _responses(laboratory, damage, material, draws)]
+    if not any(response.values for response in responses):
+        raise RequestError(f"{metric} scores nothing on {dataset}: {responses[0].reason}")
+    made = found.make()
+    return Calibration(
+        laboratory.label, made.title, made.unit, made.higher_is_better, made.describe(), dataset, draws, responses
+    )
+
+
+def _responses(laboratory: Laboratory, damage: Damage, material: Material, draws: int) -> Iterator[Response]:
+    unfit = damage.unfit(material)
+    for level in damage.levels:
+        if unfit:
+            yield Response(damage.name, level, damage.unit, 0, (), unfit)
+        else:
+            yield _response(laboratory, damage, level, material, draws)
+
+
+def _response(laboratory: Laboratory, damage: Damage, level: float, material: Material, draws: int) -> Response:
+    values: list[float] = []
+    count = 0
+    for draw in range(draws):
+        generator = seeding.stream(draw, "calibrate")
+        x = damage.apply(material, level, generator)
+        x = x[torch.randperm(len(x), generator=generator)].to(laboratory.device)
+        count = len(x)
+        try:
+            values.append(Scoring(laboratory, count).score(x, seed=draw).value)
+        except (GenbenchError, ValueError, CheckSkipped) as error:
+            return Response(damage.name, level, damage.unit, count, (), printable(error))
+    return Response(damage.name, level, damage.unit, count, tuple(values))

@@ -1,0 +1,124 @@
+"""Damage that is what it says, and metrics that respond to it as they must."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from genbench.api import Space, Split
+from genbench.calibration.damages import DAMAGES, Material, blur, copies, dropped_classes, fewer, moved_copies, noise
+from genbench.calibration.response import calibrate
+from genbench.cli import main
+from genbench.errors import RequestError
+
+
+def generator() -> torch.Generator:
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def material() -> Material:
+    images = torch.rand(40, 1, 6, 5, generator=generator())
+    return Material(Space((1, 6, 5), 4), Split(images[:24], torch.arange(24) % 4), images[24:], 12)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
+def test_without_damage_samples_are_the_fresh_images(damage, material: Material) -> None:
+    x = damage.apply(material, 0.0, generator())
+    assert len({tuple(image.flatten().tolist()) for image in x}) == len(x) == 12
+    for image in x:
+        assert any(torch.equal(image, fresh) for fresh in material.fresh.images)
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
+def test_damage_stays_within_the_bounds_and_leaves_the_images_alone(damage, material: Material) -> None:
+    before = material.fresh.images.clone(), material.train.clone()
+    for level in damage.levels:
+        x = damage.apply(material, level, generator())
+        assert x.shape[1:] == (1, 6, 5)
+        assert 0 <= x.min() <= x.max() <= 1
+    assert torch.equal(material.fresh.images, before[0])
+    assert torch.equal(material.train, before[1])
+
+
+def test_noise_is_a_mixture(material: Material) -> None:
+    plain, half, all_of_it = (noise(material, level, generator()) for level in (0.0, 0.5, 1.0))
+    torch.testing.assert_close(half, (plain + all_of_it) / 2)
+    assert (all_of_it - 0.5).abs().max() > 0.4
+
+
+def test_blur_keeps_the_mean_of_a_point() -> None:
+    point = torch.zeros(1, 1, 15, 15)
+    point[0, 0, 7, 7] = 1
+    material = Material(Space((1, 15, 15)), Split(point), point, 1)
+    blurred = blur(material, 1.0, generator())
+    assert blurred.sum().item() == pytest.approx(1, abs=1e-5)
+    assert blurred[0, 0, 7, 8] / blurred[0, 0, 7, 7] == pytest.approx(torch.tensor(-0.5).exp().item(), rel=1e-4)
+
+
+def test_dropped_classes_are_missing_and_the_number_stays(material: Material) -> None:
+    labels = {tuple(x.flatten().tolist()): int(y) for x, y in zip(material.fresh.images, material.fresh.labels, strict=True)}  # fmt: skip
+    x = dropped_classes(material, 0.5, generator())
+    assert len(x) == 12
+    assert {labels[tuple(image.flatten().tolist())] for image in x} == {2, 3}
+
+
+def test_copies_are_of_training_images(material: Material) -> None:
+    x = copies(material, 0.25, generator())
+    seen = [any(torch.equal(image, train) for train in material.train) for image in x]
+    assert sum(seen) == 3
+    moved = moved_copies(material, 0.25, generator())
+    torch.testing.assert_close(moved[:3, ..., 1:], x[:3, ..., :-1])
+    assert torch.equal(moved[3:], x[3:])
+
+
+def test_fewer_samples_are_fewer(material: Material) -> None:
+    assert [len(fewer(material, level, generator())) for level in (0.0, 0.5, 0.9, 1.0)] == [12, 6, 1, 1]
+
+
+def means(metric: str, damage: str) -> list[float]:
+    found = calibrate(metric, draws=2)
+    return [response.mean for response in found.responses if response.damage == damage]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("metric", ["fid[pixels]", "parzen"])
+def test_metrics_see_dropped_classes_and_not_copies(metric: str) -> None:
+    found = calibrate(metric, draws=2)
+    values = {name: [r.mean for r in found.responses if r.damage == name] for name in ("dropped classes", "copies")}
+    sign = 1 if found.higher_is_better else -1
+    dropped = [sign * value for value in values["dropped classes"]]  # type: ignore[operator]
+    assert dropped == sorted(dropped, reverse=True)
+    last, first = values["copies"][-1], values["copies"][0]
+    assert abs(last - first) < abs(values["dropped classes"][-1] - first) / 2  # type: ignore[operator]
+
+
+def test_memorisation_sees_copies() -> None:
+    z = means("memorisation[pixels]", "copies")
+    assert z == sorted(z)
+    assert abs(z[0]) < 3 < z[-1]
+
+
+def test_the_command_writes_a_table_and_a_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    assert main(["calibrate", "precision[pixels]", "-o", str(tmp_path), "--draws", "2"]) == 0
+    assert "precision[pixels] of damaged images of digits" in capsys.readouterr().out
+    rows = list(csv.DictReader((tmp_path / "precision-pixels-digits.csv").open()))
+    assert {row["damage"] for row in rows} == {damage.name for damage in DAMAGES}
+    assert all(row["draws"] == "2" for row in rows)
+    assert (tmp_path / "precision-pixels-digits.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_scores_nothing_is_refused() -> None:
+    with pytest.raises(RequestError, match="jsd scores nothing on digits: .*density is not known"):
+        calibrate("jsd", draws=2)
+    with pytest.raises(RequestError, match="unknown metric 'nothing-like-it'"):
+        calibrate("nothing-like-it", draws=2)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--draws", "1", "fid"]])
+def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", *arguments]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
