@@ -52,6 +52,7 @@ DATASETS = {
 }
 EXTRACTORS = {
     "pixels": ("pixels:Pixels", "The pixel values themselves"),
+    "random": ("random_convolutions:RandomConvolutions", "Fixed random convolutions: any images, no labels"),
 }
 
 
