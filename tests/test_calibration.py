@@ -105,7 +105,7 @@ def test_the_command_writes_a_table_and_a_picture(
     monkeypatch.setenv("COLUMNS", "100")
     assert main(["calibrate", "precision[pixels]", "-o", str(tmp_path), "--draws", "2"]) == 0
     assert "precision[pixels] of damaged images of digits" in capsys.readouterr().out
-    rows = list(csv.DictReader((tmp_path / "precision-pixels-digits.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "precision-pixels-digits.csv").read_text().splitlines()))
     assert {row["damage"] for row in rows} == {damage.name for damage in DAMAGES}
     assert all(row["draws"] == "2" for row in rows)
     assert (tmp_path / "precision-pixels-digits.png").read_bytes().startswith(b"\x89PNG")

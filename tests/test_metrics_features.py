@@ -1,0 +1,202 @@
+"""Metrics of features: what each says of sample sets whose answer is known, and how their names and protocols read."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import genbench
+from genbench.errors import GenbenchError
+from genbench.registry.extraction import suited, with_extractor
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolver
+from genbench.testing import subject
+from genbench.testing.laboratory import Laboratory
+from genbench.testing.scoring import Scoring
+from genbench.trial.protocol import Protocol
+from genbench_plugins.metrics.features import some
+from genbench_plugins.metrics.ms_ssim import disjoint_pairs
+
+OF_FEATURES = ("fid", "kid", "precision", "recall", "density", "coverage", "prd", "memorisation")
+
+
+def scoring(metric: str, count: int | None = None, dataset: str = "digits") -> Scoring:
+    return Scoring(Laboratory(subject.find(metric, "metric"), dataset), count)
+
+
+def target(on: Scoring) -> Tensor:
+    return on.images().splits["test"].images
+
+
+# Sample sets whose score is known
+
+
+def test_equal_sets_are_at_no_distance() -> None:
+    on = scoring("fid[pixels]", 250)
+    score = on.score(target(on))
+    assert abs(score.value) < 1e-6
+    assert score.extras["train_gap"] < 0  # nearer to test than to train
+
+
+@pytest.mark.parametrize("metric", ["precision", "recall", "coverage"])
+def test_equal_sets_lie_in_each_other(metric: str) -> None:
+    on = scoring(f"{metric}[pixels]", 250)
+    assert on.score(target(on)).value == 1
+    assert on.score(target(on).flip(0)).value == 1
+
+
+def test_far_samples_lie_nowhere() -> None:
+    for metric in ("precision", "density"):
+        on = scoring(f"{metric}[pixels]", 250)
+        assert on.score(1 - target(on)).value == 0
+
+
+def test_one_image_repeated_is_precise_and_recalls_nothing() -> None:
+    values = {}
+    for metric in ("precision", "recall", "density", "coverage"):
+        on = scoring(f"{metric}[pixels]", 250)
+        values[metric] = on.score(target(on)[:1].repeat(250, 1, 1, 1)).value
+    assert values["precision"] == 1
+    assert values["recall"] <= 1 / 250
+    assert values["coverage"] < 0.1
+
+
+def test_a_model_that_copies_training_images_is_nearer_to_them() -> None:
+    on = scoring("fid[pixels]", 250)
+    train = on.images().splits["train"].images
+    assert on.score(train[:250]).extras["train_gap"] > on.score(on.real).extras["train_gap"]
+
+
+def test_the_distance_to_training_images_can_be_asked_for() -> None:
+    on = scoring("fid[pixels,against=train]", 1000)
+    assert on.score(on.images().splits["train"].images).value < 1e-6
+
+
+def test_extrapolation_takes_off_the_bias() -> None:
+    """Fresh images are at some distance, since there are few; at infinity they would be nearer."""
+    on = scoring("fid[pixels,at_infinity=true]", 250)
+    score = on.score(on.real)
+    assert score.value < score.extras["all_samples"]
+
+
+def test_kid_of_fresh_images_is_nought_within_its_error() -> None:
+    on = scoring("kid[pixels]", 250)
+    score = on.score(on.real)
+    assert score.stderr is not None
+    assert abs(score.value) < 4 * score.stderr
+
+
+@pytest.mark.parametrize("extractor", ["pixels", "random"])
+@pytest.mark.parametrize("amount", [0.0, 0.02])
+def test_copies_are_called_so_and_fresh_images_are_not(extractor: str, amount: float) -> None:
+    on = scoring(f"memorisation[{extractor}]", 250)
+    train = on.images().splits["train"].images[:250]
+    noise = amount * torch.randn(train.shape, generator=torch.Generator().manual_seed(0))
+    assert on.score((train + noise).clamp(0, 1)).value > 5
+    assert abs(on.score(on.real).value) < 3
+
+
+# Names and protocols
+
+
+@pytest.mark.parametrize(
+    ("space", "name"),
+    [
+        (genbench.Space((1, 8, 8), 10), "domain"),
+        (genbench.Space((1, 8, 8)), "random"),
+        (genbench.Space((3, 32, 32), 10), "inception"),
+        (genbench.Space((3, 32, 32)), "inception"),
+        (genbench.Space((3, 16, 32), 4), "domain"),
+        (genbench.Space((3, 32, 32), 10, (-1.0, 1.0)), "domain"),
+        (genbench.Space((4, 32, 32)), "random"),
+    ],
+)
+def test_the_data_choose_the_extractor(space: genbench.Space, name: str) -> None:
+    assert suited(space) == name
+
+
+def protocol(text: str, digest: str = "d" * 64, space: genbench.Space = genbench.Space((1, 8, 8))) -> Protocol:
+    resolver = Resolver(load_registry())
+    return Protocol(with_extractor(resolver, resolver.resolve("metric", text), space, digest), digest)
+
+
+def test_the_extractor_stands_in_the_name_and_in_the_words() -> None:
+    found = protocol("fid")
+    assert found.metric.label == "fid[random]"
+    assert "features of random" in found.in_words()
+    assert found.id == protocol("fid[random]").id == protocol("fid[extractor=random]").id
+
+
+def test_other_extractors_counts_and_data_are_other_protocols() -> None:
+    ids = {protocol(text).id for text in ("fid", "fid[pixels]", "fid[samples=500]", "kid", "fid[at_infinity=true]")}
+    assert len(ids | {protocol("fid", "e" * 64).id}) == 6
+
+
+def test_an_extractor_that_is_not_there_is_refused_by_name() -> None:
+    with pytest.raises(GenbenchError, match="unknown extractor 'randon'. Did you mean random"):
+        protocol("fid[randon]")
+
+
+@pytest.fixture
+def colours(tmp_path: Path) -> str:
+    """Images without labels, few and small: `random` suits them."""
+    rng = np.random.default_rng(0)
+    splits = {f"x_{split}": rng.integers(0, 256, (n, 6, 5), np.uint8) for split, n in (("train", 60), ("test", 20))}
+    np.savez(tmp_path / "mine.npz", **splits)
+    return f"npz:{tmp_path / 'mine.npz'}"
+
+
+def test_all_metrics_of_features_on_ones_own_images(colours: str, tmp_path: Path) -> None:
+    """Fewer images than features, no labels, an extractor without classes: numbers, or a reason; never NaN."""
+    metrics = [*OF_FEATURES, "ms-ssim", "is", "mode-coverage"]
+    report = genbench.run(
+        models="gaussian", metrics=metrics, datasets=colours, samples=40, seeds=2, reference="none", results=tmp_path
+    )
+    rows = {board.metric["label"]: board.rows[0] for board in report.boards}
+    assert all(f"{name}[random]" in label for name, label in zip(metrics, rows, strict=True) if "samples" not in label)
+    for label, row in rows.items():
+        if label.startswith(("is", "mode-coverage")):
+            assert row.values == []
+            assert row.statuses == {"skipped": 2}
+        else:
+            assert all(math.isfinite(value) for value in row.values)
+            assert len(row.values) == 2
+
+
+def test_a_metric_asked_for_later_trains_nothing(colours: str, tmp_path: Path) -> None:
+    request = {"models": "gaussian", "datasets": colours, "samples": 40, "seeds": 2, "reference": "none", "results": tmp_path}  # fmt: skip
+    genbench.run(metrics="fid", **request)  # type: ignore[arg-type]
+    (model,) = {path.stat().st_mtime_ns for path in tmp_path.glob("trials/*s0*/model.safetensors")}
+    genbench.run(metrics="fid,kid", **request)  # type: ignore[arg-type]
+    assert {path.stat().st_mtime_ns for path in tmp_path.glob("trials/*s0*/model.safetensors")} == {model}
+
+
+# Equal numbers
+
+
+def test_which_images_are_taken_does_not_depend_on_their_order() -> None:
+    images = torch.rand(50, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    order = torch.randperm(50, generator=torch.Generator().manual_seed(1))
+    first, second = images[some(images, 12)], images[order][some(images[order], 12)]
+    assert {tuple(x.flatten().tolist()) for x in first} == {tuple(x.flatten().tolist()) for x in second}
+    assert some(images, 99).tolist() == list(range(50))
+
+
+def test_which_images_are_taken_does_not_favour_any() -> None:
+    taken = torch.cat([torch.rand(1000, 1, 3, 3)[some(torch.rand(1000, 1, 3, 3), 100)] for _ in range(20)])
+    assert taken.mean().item() == pytest.approx(0.5, abs=0.02)
+    dark = torch.linspace(0, 1, 1000).view(-1, 1, 1, 1).expand(-1, 1, 3, 3).contiguous()
+    assert dark[some(dark, 200)].mean().item() == pytest.approx(0.5, abs=0.08)
+
+
+def test_pairs_are_of_one_class_and_use_each_example_once() -> None:
+    labels = torch.tensor([0, 1, 0, 1, 0, 2, 1, 1, 0])
+    i, j = disjoint_pairs(labels, torch.Generator().manual_seed(0))
+    assert torch.equal(labels[i], labels[j])
+    used = torch.cat([i, j]).tolist()
+    assert len(used) == len(set(used)) == 8
+    with pytest.raises(ValueError, match="3 images, no two of one class"):
+        disjoint_pairs(torch.arange(3), torch.Generator())
