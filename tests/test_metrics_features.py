@@ -118,8 +118,8 @@ def test_the_data_choose_the_extractor(space: genbench.Space, name: str) -> None
     assert suited(space) == name
 
 
-def protocol(text: str, digest: str = "d" * 64, space: genbench.Space = genbench.Space((1, 8, 8))) -> Protocol:
-    resolver = Resolver(load_registry())
+def protocol(text: str, digest: str = "d" * 64) -> Protocol:
+    resolver, space = Resolver(load_registry()), genbench.Space((1, 8, 8))
     return Protocol(with_extractor(resolver, resolver.resolve("metric", text), space, digest), digest)
 
 
@@ -200,3 +200,10 @@ def test_pairs_are_of_one_class_and_use_each_example_once() -> None:
     assert len(used) == len(set(used)) == 8
     with pytest.raises(ValueError, match="3 images, no two of one class"):
         disjoint_pairs(torch.arange(3), torch.Generator())
+
+
+def test_all_stands_for_every_metric_of_images(toy: str) -> None:
+    planned = genbench.bench.plan("gaussian", "all", reference="none")
+    names = {metric.name for metric in planned.grid.datasets[0].metrics}
+    assert names >= {*OF_FEATURES, "ms-ssim", "is", "mode-coverage", "parzen", "brightness"}
+    assert not names & {"jsd", "discriminator-gap"}

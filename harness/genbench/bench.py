@@ -22,7 +22,7 @@ from genbench.data.prepare import Prepared, prepare
 from genbench.engines.place import place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
-from genbench.errors import RequestError, StoreError
+from genbench.errors import GenbenchError, RequestError, StoreError
 from genbench.files import write_text
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
@@ -106,7 +106,7 @@ def plan(
     chosen = _merge(base.options, options or {})
     overrides = Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
     all_models = overrides.resolve("model", _all_models(models, reference, base))
-    all_metrics = overrides.resolve("metric", _texts("metrics", metrics, base.metrics, ("parzen",)))
+    all_metrics = overrides.resolve("metric", _all_metrics(metrics, base, resolver))
     sources = overrides.resolve("dataset", _texts("datasets", datasets, base.datasets, ("digits",)))
     overrides.check_used()
     bound = budget if budget is not None else base.budget
@@ -146,6 +146,21 @@ def _texts(
     if texts and not parts and what != "models":  # that no model is named, plan says better
         raise RequestError(f"{what} {', '.join(texts)!r} is blank; expected names, or leave it out")
     return parts
+
+
+def _all_metrics(metrics: Sequence[str] | str | None, base: suites.Suite, resolver: Resolver) -> list[str]:
+    """Return the metrics asked for, `all` taken apart."""
+    wanted = _texts("metrics", metrics, base.metrics, ("parzen",))
+    return [name for text in wanted for name in (_for_any_images(resolver) if text == "all" else [text])]
+
+
+def _for_any_images(resolver: Resolver) -> list[str]:
+    """Return the metrics that `all` stands for; one that cannot be loaded, as `genbench plugins` tells, is none."""
+    found: list[str] = []
+    for name in dict.fromkeys(entry.name for entry in resolver.registry.entries("metric")):
+        with contextlib.suppress(GenbenchError):
+            found += [name] if resolver.resolve("metric", name).traits["for_any_images"] else []
+    return found
 
 
 def _all_models(

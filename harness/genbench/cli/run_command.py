@@ -40,7 +40,11 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     help="Models: gan,vae or gan@paper or vae[latent=50] or ./mine.py:MyModel.",
 )
 @click.option(
-    "--metrics", "--metric", multiple=True, metavar="NAMES", help="Metrics: parzen or parzen@paper.  [default: parzen]"
+    "--metrics",
+    "--metric",
+    multiple=True,
+    metavar="NAMES",
+    help="Metrics: parzen,fid[pixels] or all.  [default: parzen]",
 )
 @click.option(
     "--datasets",

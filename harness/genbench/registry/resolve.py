@@ -15,7 +15,7 @@ from genbench.errors import ChangedError, GenbenchError, PluginError, RequestErr
 from genbench.registry import names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -198,6 +198,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "caption_extras": list(plugin.caption_extras),
             "describe": plugin.describe(),
             "samples": getattr(plugin, "samples", 0),
+            "for_any_images": plugin.for_any_images,
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}

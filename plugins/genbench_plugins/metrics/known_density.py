@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
 from torch import Tensor
@@ -18,6 +18,8 @@ MOST_BINS = 1_000_000
 @dataclass(eq=False)
 class OnKnownDensity(genbench.Metric):
     """A metric of p_data, known, and p_g, a histogram of samples."""
+
+    for_any_images: ClassVar[bool] = False
 
     samples: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 1_000_000
     bins: Annotated[int, Ge(2), Le(MOST_BINS)] = 500
