@@ -24,7 +24,19 @@ OF_KNOWN_DENSITY = ["jsd", "discriminator-gap"]
 """Metrics that score nothing but a dataset whose true density is known."""
 
 
-@parametrize_with_checks([*(name for name in NAMES if name not in OF_KNOWN_DENSITY), *EMBEDDED])
+A_SHARE = "its error is that of a share, which here comes near 1 where there are fewer images"
+EXPECTED = {
+    "ms-ssim": {"direction": "it knows no real images: noise is the most diverse of all"},
+    "memorisation": {"direction": "it asks for copies alone, and noise copies nothing"},
+    "precision": {"stderr-shrinks": A_SHARE},
+    "coverage": {"stderr-shrinks": A_SHARE},
+}
+"""Failures that lie in the nature of a metric."""
+
+
+@parametrize_with_checks(
+    [*(name for name in NAMES if name not in OF_KNOWN_DENSITY), *EMBEDDED], expected_failures=EXPECTED
+)
 def test_built_in(check) -> None:
     check()
 

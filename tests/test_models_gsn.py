@@ -12,7 +12,8 @@ import genbench
 from genbench.api import Space
 from genbench.registry.options import construct
 from genbench.trial.training import TrainingRun
-from genbench_plugins.models.gsn import GSN, salt_and_pepper
+from genbench_plugins.models.gsn import GSN
+from genbench_plugins.models.noise import salt_and_pepper
 
 SMALL = {"hidden": (12, 8), "epochs": 2, "batch": 25, "chains": 5, "burn_in": 3, "thin": 2}
 SILENT = {"noise": 0.0, "corruption": 0.0}

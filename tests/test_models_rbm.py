@@ -8,7 +8,8 @@ from models import CPU, binary_states, data_of, drawn, fitted
 from torch import Tensor
 
 from genbench.api import Space
-from genbench_plugins.models.boltzmann import Layer, bernoulli
+from genbench_plugins.models.boltzmann import Layer
+from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.models.rbm import RBM
 
 D, H = 5, 3

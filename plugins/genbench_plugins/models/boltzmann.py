@@ -13,15 +13,11 @@ from torch.nn.functional import softplus
 
 import genbench
 from genbench_plugins.models.chains import from_chains
+from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.scaling import to_images, to_unit
 
 Width = Annotated[int, Gt(0)]
 Units = Literal["bernoulli", "gaussian"]
-
-
-def bernoulli(p: Tensor, generator: torch.Generator) -> Tensor:
-    """Return draws, 1 with probability p, else 0. (Compared from uniform draws: faster than torch's own on a CPU.)"""
-    return (torch.rand(p.shape, generator=generator, device=p.device) < p).to(p.dtype)
 
 
 class Layer(nn.Module):

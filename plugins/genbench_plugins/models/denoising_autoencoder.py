@@ -13,6 +13,7 @@ from torch import Tensor, nn
 import genbench
 from genbench_plugins.models.autoencoding import descend, optimiser_of, reconstruction_error, set_lr
 from genbench_plugins.models.chains import from_chains
+from genbench_plugins.models.noise import bernoulli, salt_and_pepper
 from genbench_plugins.networks import Activation, activation, mlp
 from genbench_plugins.scaling import to_images, to_unit
 
@@ -101,10 +102,9 @@ class DenoisingAutoencoder(genbench.Model):
         """Return X~ drawn from C(X~|X), (n, D)."""
         if self.corruption == "gaussian":
             return x + self.noise * torch.randn(x.shape, generator=generator, device=x.device)
-        u = torch.rand(x.shape, generator=generator, device=x.device)
-        if self.corruption == "masking":
-            return x.masked_fill(u < self.corrupted, 0)
-        return x.masked_fill(u < self.corrupted, 1).masked_fill(u < self.corrupted / 2, 0)
+        if self.corruption == "salt-and-pepper":
+            return salt_and_pepper(x, self.corrupted, generator)
+        return x.masked_fill(torch.rand(x.shape, generator=generator, device=x.device) < self.corrupted, 0)
 
     def _mean(self, corrupted: Tensor) -> Tensor:
         """Return the mean of P(X|X~), (n, D)."""
@@ -114,7 +114,7 @@ class DenoisingAutoencoder(genbench.Model):
     def _draw(self, mean: Tensor, generator: torch.Generator) -> Tensor:
         """Return X drawn from P(X|X~) of this mean, (n, D)."""
         if self.likelihood == "bernoulli":
-            return (torch.rand(mean.shape, generator=generator, device=mean.device) < mean).to(mean.dtype)
+            return bernoulli(mean, generator)
         return mean + self.sigma * torch.randn(mean.shape, generator=generator, device=mean.device)
 
     def _nll(self, a: Tensor, x: Tensor) -> Tensor:

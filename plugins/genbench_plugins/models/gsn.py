@@ -13,6 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 import genbench
 from genbench_plugins.models.chains import from_chains
+from genbench_plugins.models.noise import bernoulli, salt_and_pepper
 from genbench_plugins.scaling import to_images, to_unit
 
 Width = Annotated[int, Gt(0)]
@@ -152,7 +153,7 @@ class GSN(genbench.Model):
         """Update even hidden layers; draw the visible one from p(x|h) of these logits, and corrupt it."""
         for i in range(2, len(h), 2):
             h[i] = self._hidden(h, i, generator)
-        x = torch.bernoulli(logits.detach().sigmoid(), generator=generator)
+        x = bernoulli(logits.detach().sigmoid(), generator)
         h[0] = salt_and_pepper(x, self.corruption, generator)
 
     def _hidden(self, h: list[Tensor], i: int, generator: torch.Generator) -> Tensor:
@@ -176,7 +177,7 @@ class GSN(genbench.Model):
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return means of p(x|h), or draws from it, for h of parallel chains, (n, C, H, W)."""
-        start = self.starts_ if self.start == "training-images" else torch.bernoulli(self.starts_, generator=generator)
+        start = self.starts_ if self.start == "training-images" else bernoulli(self.starts_, generator)
         layers = self._state(salt_and_pepper(start, self.corruption, generator))
 
         def step(state: Tensor) -> Tensor:
@@ -187,7 +188,7 @@ class GSN(genbench.Model):
 
         def emit(state: Tensor) -> Tensor:
             p = self._input(list(torch.split(state, self.sizes, 1)), 0).sigmoid()
-            return torch.bernoulli(p, generator=generator) if self.sample_as == "draws" else p
+            return bernoulli(p, generator) if self.sample_as == "draws" else p
 
         x = from_chains(torch.cat(layers, 1), step, emit, n, self.burn_in, self.thin)
         if self.start == "training-images":
@@ -215,9 +216,3 @@ class GSN(genbench.Model):
         for W, b in zip(list(self.W_)[1:], list(self.b_)[2:], strict=True):
             layers.append(torch.addmm(b, layers[-1], W).tanh())
         return torch.cat(layers, 1)
-
-
-def salt_and_pepper(x: Tensor, share: float, generator: torch.Generator) -> Tensor:
-    """Return x with a share of its values replaced by 0 or 1, at even odds: one uniform draw decides both."""
-    u = torch.rand(x.shape, generator=generator, device=x.device)
-    return torch.where(u < share, (u < share / 2).to(x.dtype), x)

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import genbench
+from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.networks import Activation, mlp
 from genbench_plugins.scaling import to_images, to_unit
 
@@ -103,7 +104,7 @@ class VAE(genbench.Model):
         """Return means of p(x|z), or draws from it (those of the Gaussian clipped), for z from the prior."""
         p = self.decoder_(self.latents(n, generator)).sigmoid()  # (n, D)
         if self.sample_as == "draws" and self.decoder == "bernoulli":
-            p = torch.bernoulli(p, generator=generator)
+            p = bernoulli(p, generator)
         elif self.sample_as == "draws":
             p = p + self.sigma * torch.randn(p.shape, generator=generator, device=p.device)
         return to_images(p, self.space)
