@@ -59,7 +59,7 @@ def test_an_incomplete_row_cannot_be_first_alone() -> None:
 
 
 def test_seeds_that_never_began_count_as_planned() -> None:
-    (board,) = boards(scores("a", [1.0, 2.0]), planned=5)
+    (board,) = boards(scores("a", [1.0, 2.0]), planned=lambda row: 5)
     assert (board.rows[0].seeds_done, board.rows[0].seeds_planned, board.rows[0].statuses) == (2, 5, {"interrupted": 3})
 
 

@@ -32,10 +32,14 @@ from genbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
     from genbench.bench import Report, load_results, load_verdicts, run
+    from genbench.evaluating import evaluate
 
 __version__ = "0.1.0"
 
-_LAZY = dict.fromkeys(("Report", "load_results", "load_verdicts", "run"), "genbench.bench")
+_LAZY = {
+    **dict.fromkeys(("Report", "load_results", "load_verdicts", "run"), "genbench.bench"),
+    "evaluate": "genbench.evaluating",
+}
 
 __all__ = [
     "API_VERSION",
@@ -62,6 +66,7 @@ __all__ = [
     "TrainingData",
     "Unsupported",
     "__version__",
+    "evaluate",
     "hookimpl",
     "load_results",
     "load_verdicts",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import secrets
 import time
@@ -19,7 +18,7 @@ from genbench import suites
 from genbench.api import Engine
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
-from genbench.engines.place import place
+from genbench.engines.place import Where, existing, place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import GenbenchError, RequestError, StoreError
@@ -45,6 +44,9 @@ if TYPE_CHECKING:
 REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
 """The reference rows that are shown unless others, or none, are asked for."""
 
+METRICS, DATASETS = ("parzen",), ("digits",)
+"""What is scored by and on, unless something else is asked for."""
+
 DEFAULT_SEEDS = 3
 
 
@@ -53,7 +55,10 @@ DEFAULT_SEEDS = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold."""
+    """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold.
+
+    notes say what was decided that could have been meant otherwise.
+    """
 
     grid: Grid
     data: Sequence[Prepared]
@@ -64,6 +69,7 @@ class Plan:
     conditions: Conditions
     timeout: float | None = None
     tensorboard: bool = False
+    notes: Sequence[str] = ()
 
 
 def plan(
@@ -98,7 +104,8 @@ def plan(
     TensorBoard shows is written beside the trials.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    _check_seconds(timeout=timeout, checkpoint_every=checkpoint_every)
+    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard)
+    where.check_seconds()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
@@ -106,51 +113,57 @@ def plan(
     chosen = _merge(base.options, options or {})
     overrides = Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
     all_models = overrides.resolve("model", _all_models(models, reference, base))
-    all_metrics = overrides.resolve("metric", _all_metrics(metrics, base, resolver))
-    sources = overrides.resolve("dataset", _texts("datasets", datasets, base.datasets, ("digits",)))
+    all_metrics = overrides.resolve("metric", metric_texts(metrics, base.metrics, resolver))
+    sources = overrides.resolve("dataset", texts("datasets", datasets, base.datasets, DATASETS))
     overrides.check_used()
     bound = budget if budget is not None else base.budget
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
     rule = parse_selection(select if select is not None else base.select or LAST)
-    compared = claims.load(_texts("against", against, base.against, ()), resolver)
-    if device not in ("auto", "cpu"):
-        device = _existing(device)
+    compared = claims.load(texts("against", against, base.against, ()), resolver)
+    where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
-    pairs = [_with_metrics(resolver, all_metrics, *each) for each in zip(sources, data, strict=True)]
+    pairs = [with_metrics(resolver, all_metrics, *each) for each in zip(sources, data, strict=True)]
     grid = Grid(all_models, pairs, numbered, target, limit, rule)
-    store = Store(Path(results))
+    return made_ready(resolver, grid, data, compared, where)
+
+
+def made_ready(
+    resolver: Resolver, grid: Grid, data: Sequence[Prepared], compared: Sequence[claims.Claim], where: Where
+) -> Plan:
+    """Return the plan of a grid: what the store does not hold, and the engine for that."""
+    store = Store(Path(where.results))
     store.check_writable()
-    mark = (store.fresh_mark() or secrets.token_hex(4)) if fresh else ""
+    mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
     todo = missing(grid, store, mark)
-    if todo and device == "auto":  # what is finished must not wait for torch
-        device = _existing(device)
-    conditions = Conditions(device, threads, checkpoint_every, mark)
-    where = place(resolver, engine, jobs, conditions, len(todo), timeout)
-    return Plan(grid, data, compared, todo, store, where, conditions, timeout, tensorboard)
+    # what is finished must not wait for torch
+    device = existing(where.device) if todo and where.device == "auto" else where.device
+    conditions = Conditions(device, where.threads, where.checkpoint_every, mark)
+    engine = place(resolver, where.engine, where.jobs, conditions, len(todo), where.timeout)
+    return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard)
 
 
-def _with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
+def with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
     """Return a dataset of the grid, with the metrics as they are on it; two that come to the same are one."""
     found = [with_extractor(resolver, metric, data.space, data.digest) for metric in metrics]
     return Dataset(source, data.digest, list({metric.label: metric for metric in found}.values()))
 
 
-def _texts(
+def texts(
     what: str, given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]
 ) -> list[str]:
     """Return the first that is not None, texts with commas taken apart. Raises RequestError where they are blank."""
     chosen = given if given is not None else suite if suite is not None else default
-    texts = [chosen] if isinstance(chosen, str) else list(chosen)
-    parts = [part for text in texts for part in names.split(text)]
-    if texts and not parts and what != "models":  # that no model is named, plan says better
-        raise RequestError(f"{what} {', '.join(texts)!r} is blank; expected names, or leave it out")
+    several = [chosen] if isinstance(chosen, str) else list(chosen)
+    parts = [part for text in several for part in names.split(text)]
+    if several and not parts and what != "models":  # that no model is named, plan says better
+        raise RequestError(f"{what} {', '.join(several)!r} is blank; expected names, or leave it out")
     return parts
 
 
-def _all_metrics(metrics: Sequence[str] | str | None, base: suites.Suite, resolver: Resolver) -> list[str]:
+def metric_texts(metrics: Sequence[str] | str | None, suite: Sequence[str] | None, resolver: Resolver) -> list[str]:
     """Return the metrics asked for, `all` taken apart."""
-    wanted = _texts("metrics", metrics, base.metrics, ("parzen",))
+    wanted = texts("metrics", metrics, suite, METRICS)
     return [name for text in wanted for name in (_for_any_images(resolver) if text == "all" else [text])]
 
 
@@ -167,17 +180,15 @@ def _all_models(
     models: Sequence[str] | str | None, reference: Sequence[str] | str | None, base: suites.Suite
 ) -> list[str]:
     """Return the models asked for, and the reference rows. Raises RequestError where no model is."""
-    wanted = _texts("models", models, base.models, ())
+    wanted = texts("models", models, base.models, ())
     if not wanted:
         raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
-    return wanted + [name for name in _texts("reference", reference, base.reference, REFERENCE) if name != "none"]
+    return wanted + references(reference, base.reference)
 
 
-def _check_seconds(**given: float | None) -> None:
-    """Raise RequestError for what is no length of time."""
-    for name, value in given.items():
-        if value is not None and not (0 <= value < math.inf):
-            raise RequestError(f"--{name.replace('_', '-')} {value:g}: expected a number of seconds, as in 60")
+def references(given: Sequence[str] | str | None, suite: Sequence[str] | None = None) -> list[str]:
+    """Return the reference rows asked for; "none" asks for none."""
+    return [name for name in texts("reference", given, suite, REFERENCE) if name != "none"]
 
 
 def _seeds(given: int | Sequence[int] | None, suite: list[int] | None) -> list[int]:
@@ -192,13 +203,6 @@ def _merge(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]
         for plugin, given in layer.items():
             merged.setdefault(plugin, {}).update(given)
     return merged
-
-
-def _existing(device: str) -> str:
-    """Return a device that this machine has: what auto stands for, or the one named."""
-    from genbench.trial.surroundings import resolve_device
-
-    return str(resolve_device(device))
 
 
 # Running -------------------------------------------------------------------------------------------------------------
@@ -309,18 +313,25 @@ def _settler(planned: Plan) -> Settle:
 P = ParamSpec("P")
 
 
-def _executed(planner: Callable[P, Plan]) -> Callable[P, Report]:
-    def run(*args: P.args, **kwargs: P.kwargs) -> Report:
-        """Train, score and rank; takes what `genbench.bench.plan` takes, and raises what it raises.
+def executed(planner: Callable[P, Plan], name: str, does: str) -> Callable[P, Report]:
+    """Return the call that makes a plan and executes it."""
 
-        `genbench.run(models="gan,vae", seeds=5).leaderboard` is a data frame.
-        """
+    def call(*args: P.args, **kwargs: P.kwargs) -> Report:
         return execute(planner(*args, **kwargs))
 
-    return run
+    call.__name__ = call.__qualname__ = name
+    call.__doc__ = does
+    return call
 
 
-run = _executed(plan)
+run = executed(
+    plan,
+    "run",
+    """Train, score and rank; takes what `genbench.bench.plan` takes, and raises what it raises.
+
+    `genbench.run(models="gan,vae", seeds=5).leaderboard` is a data frame.
+    """,
+)
 
 
 def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
@@ -335,7 +346,7 @@ def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
         if row.trial.id in trials and row.protocol_id in order
     ]
     rows.sort(key=lambda row: list(order).index(row.protocol_id))
-    return boards(rows, planned.claims, planned=len(grid.seeds))
+    return boards(rows, planned.claims, planned=lambda row: grid.seeds_of(row.trial.identity["model"]))
 
 
 def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
@@ -381,7 +392,7 @@ def load_verdicts(
 
     Raises RequestError for unknown claims, StoreError where there are no results.
     """
-    compared = published(_texts("against", against, None, ()))
+    compared = published(texts("against", against, None, ()))
     return frames.verdicts(verdicts(stored_boards([path], compared)[0], compared))
 
 

@@ -20,7 +20,7 @@ class PluginError(GenbenchError):
 
 
 class ChangedError(PluginError):
-    """A plugin's file is no longer what a run was planned with. No trial is to blame: none has failed by it."""
+    """A file is no longer what a run was planned with: of a plugin, or images given. No trial has failed by it."""
 
 
 class DataError(GenbenchError):

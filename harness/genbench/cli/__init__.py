@@ -16,6 +16,7 @@ from genbench.errors import GenbenchError, Interrupted, did_you_mean, printable
 
 COMMANDS = {
     "run": "Train, score and rank models: the main job.",
+    "evaluate": "Score and rank images made elsewhere.",
     "list": "List models, metrics, datasets, suites.",
     "show": "Show what a name stands for: options, presets, abilities.",
     "leaderboard": "Print the ranked tables of stored results, or export them.",

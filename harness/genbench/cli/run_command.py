@@ -7,25 +7,8 @@ from typing import Any
 import click
 
 from genbench import bench, suites
-from genbench.cli.paths import path
-from genbench.engines.plan import describe
-from genbench.errors import RequestError, printable
-from genbench.output import numbers
-from genbench.output.console import stderr_console, stdout_console
-from genbench.registry import names
-
-
-def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Return {"gan": {"lr": 0.05}} of texts like gan.lr=0.05. Raises RequestError for another form."""
-    parsed: dict[str, dict[str, Any]] = {}
-    for setting in settings:
-        target, equals, raw = setting.partition("=")
-        plugin, dot, option = target.strip().rpartition(".")
-        known = names.NAME.fullmatch(plugin) or names.is_file(plugin)
-        if not (equals and dot and known and names.OPTION.fullmatch(option)):
-            raise RequestError(f"--set {printable(setting)!r}: expected NAME.OPTION=VALUE, as in gan.lr=0.05")
-        parsed.setdefault(plugin, {})[option] = names.value(raw)
-    return parsed
+from genbench.cli import running
+from genbench.errors import RequestError
 
 
 @click.command("run")
@@ -39,40 +22,12 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     metavar="NAMES",
     help="Models: gan,vae or gan@paper or vae[latent=50] or ./mine.py:MyModel.",
 )
-@click.option(
-    "--metrics",
-    "--metric",
-    multiple=True,
-    metavar="NAMES",
-    help="Metrics: parzen,fid[pixels] or all.  [default: parzen]",
-)
-@click.option(
-    "--datasets",
-    "--dataset",
-    "-d",
-    multiple=True,
-    metavar="NAMES",
-    help="Datasets: digits, mnist, npz:PATH, folder:PATH.  [default: digits]",
-)
+@running.scored
 @click.option("--seeds", metavar="SEEDS", help="How many (5), or which (0,3 or 0-4 or 3,).  [default: 3]")
 @click.option("--seed", type=click.IntRange(min=0), help="That one seed.")
-@click.option(
-    "--set", "settings", multiple=True, metavar="NAME.OPTION=VALUE", help="Set an option of a model, metric or dataset."
-)
-@click.option("--reference", multiple=True, metavar="NAMES", help="Reference rows, or none.  [default: all four]")
-@click.option(
-    "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
-)
+@running.compared
 # Under what protocol
-@click.option("--samples", type=click.IntRange(min=1), help="Samples that metrics score.")
-@click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH.")
-@click.option(
-    "--target",
-    type=click.Choice(["test", "valid"]),
-    default="test",
-    show_default=True,
-    help="Split scored against; tune on valid.",
-)
+@running.under
 @click.option("--budget", metavar="5000steps|60s", help="Bound on the training of every model.")
 @click.option(
     "--select",
@@ -80,22 +35,7 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     help="State that is kept: the last, or the best by validation Parzen, looked at every 10 epochs.  [default: last]",
 )
 # How and where
-@click.option("--results", type=path, metavar="FOLDER", default="results", show_default=True, help="Folder of results.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Threads per trial; other counts give other bits.",
-)
-@click.option(
-    "--jobs", "-j", type=click.IntRange(1, 1024), help="Trials at once.  [default: one per core or GPU, at most 8]"
-)
-@click.option("--engine", metavar="NAME", help="process or inline.  [default: process for several trials]")
-@click.option(
-    "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Bound on each trial's time."
-)
+@running.performed
 @click.option(
     "--checkpoint-every",
     type=click.FloatRange(0),
@@ -108,8 +48,7 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     "--tensorboard", is_flag=True, help="Write what TensorBoard shows, while trials train: RESULTS/tensorboard."
 )
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
-@click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write no results.")
-@click.option("--quiet", is_flag=True, help="No progress, only the tables.")
+@running.shown
 def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: bool, **given: Any) -> int:
     """Train models with several seeds, score them, print ranked tables and write RESULTS/leaderboard.csv.
 
@@ -119,69 +58,11 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
     seeds, seed = given.pop("seeds"), given.pop("seed")
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
-    lists: dict[str, Any] = {
-        name: list(given.pop(name)) or None for name in ("models", "metrics", "datasets", "reference", "against")
-    }
     plan = bench.plan(
         suite=suite,
-        options=parse_settings(settings),
+        options=running.parse_settings(settings),
         seeds=[seed] if seed is not None else suites.parse_seeds(seeds) if seeds is not None else None,
-        **lists,
+        **running.lists(given, "models"),
         **given,
     )
-    _print_head(plan)
-    if dry_run:
-        return _print_plan(plan)
-    return _run(plan, quiet)
-
-
-def _print_head(plan: bench.Plan) -> None:
-    console = stderr_console()
-    threads, device = plan.conditions.threads, plan.conditions.device
-    jobs = plan.engine.settings.get("jobs", 1)
-    work = f"{jobs} {'job' if jobs == 1 else 'jobs'} x {threads} {'thread' if threads == 1 else 'threads'}"
-    place = f"; {device}, {work}" if plan.todo else ""
-    for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
-        words = numbers.image_words(data.shape, data.sizes)
-        console.print(printable(f"{dataset.resolved.label}, {words}{place}"), soft_wrap=True)
-    stored = len(plan.grid.trials()) - len(plan.todo)
-    console.print(printable(f"{describe(plan.grid)}; {stored} in the store"), soft_wrap=True)
-
-
-def _print_plan(plan: bench.Plan) -> int:
-    todo = {trial.id for trial in plan.todo}
-    for trial in plan.grid.trials():
-        click.echo(printable(f"{'to do ' if trial.id in todo else 'stored'}  {trial.id}  {trial}"))
-    return 0
-
-
-def _run(plan: bench.Plan, quiet: bool) -> int:
-    from genbench.output.board import print_boards
-    from genbench.output.progress import watching
-    from genbench.output.terminal import print_blocks
-    from genbench.output.verdicts import blocks
-
-    with watching(
-        stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
-    ) as watcher:
-        report = bench.execute(plan, watcher)
-    console = stdout_console()
-    print_boards(report.boards, console)
-    print_blocks(blocks(report.verdicts), console)
-    for line in _closing(report):
-        console.print(printable(line), soft_wrap=True)
-    return 1 if report.failed else 0
-
-
-def _closing(report: bench.Report) -> list[str]:
-    rows, trials = report.total
-    root = report.plan.store.root
-    done = sum(outcome.status == "done" for outcome in report.outcomes.values())
-    lines = [
-        f"{done} done in {numbers.seconds(report.seconds)}. "
-        f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
-    ]
-    if report.plan.tensorboard:
-        lines.append(f"tensorboard --logdir {root}/tensorboard")
-    lines += [f"! {note}" for note in report.notes]
-    return lines + [f"not read: {problem}" for problem in report.damaged]
+    return running.perform(plan, dry_run, quiet)

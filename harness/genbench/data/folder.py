@@ -124,7 +124,7 @@ def _parts(root: Path) -> dict[str, Listing]:
 
 
 def _listing(folder: Path) -> Listing:
-    images, folders = _entries(folder)
+    images, folders = entries(folder)
     if images and folders:
         found = f"it holds both images ({images[0].name!r}) and folders ({folders[0].name!r})"
         refuse(folder, found, "expected images alone, or one folder per class")
@@ -133,7 +133,7 @@ def _listing(folder: Path) -> Listing:
     files: list[Path] = []
     classes: list[str] = []
     for each in folders:
-        found_images, deeper = _entries(each)
+        found_images, deeper = entries(each)
         if deeper:
             refuse(deeper[0], "a folder inside a class folder", "expected images alone there")
         files += found_images
@@ -143,7 +143,7 @@ def _listing(folder: Path) -> Listing:
     return Listing(files, classes)
 
 
-def _entries(folder: Path) -> tuple[list[Path], list[Path]]:
+def entries(folder: Path) -> tuple[list[Path], list[Path]]:
     """Return the images and the folders directly in a folder, sorted by name; what is hidden is left out."""
     visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
     images, folders = [], []

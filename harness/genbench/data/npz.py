@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import os
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from annotated_types import Ge
 
 from genbench.api import Dataset, Split, Splits, setting
+from genbench.data.arrays import UNREADABLE, checked_head
 from genbench.errors import DataError, did_you_mean, printable
 from genbench.files import digest
 
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEYS = ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test")
-UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What zipfile and numpy raise on broken archives."""
-
 COLOURS = (1, 3)
 
 
@@ -109,16 +105,9 @@ class NpzDataset(Dataset):
     def _check_sizes(self, archive: zipfile.ZipFile, names: list[str]) -> None:
         unpacked = 0
         for name in names:
-            with archive.open(f"{name}.npy") as member:
-                shape, dtype = _header(member)
-                told, packed = math.prod(shape) * dtype.itemsize, archive.getinfo(f"{name}.npy").file_size
-            if dtype.hasobject or dtype.fields is not None:
-                self._refuse(
-                    f"{name} holds Python objects (dtype {dtype})", "save plain arrays; pickles are not opened"
-                )
-            if told > packed:
-                self._refuse(f"{name} says {told} bytes and holds {packed}", "it is truncated: write it again")
-            unpacked += told
+            info = archive.getinfo(f"{name}.npy")
+            with archive.open(info) as member:
+                unpacked += checked_head(name, member, info.file_size, self._refuse).nbytes
         if unpacked > self.max_mib * 2**20:
             self._refuse(f"it unpacks to {unpacked >> 20} MiB", f"expected at most max_mib={self.max_mib}; raise it")
 
@@ -180,15 +169,3 @@ class NpzDataset(Dataset):
         if labels is None:
             return Split(images[:-valid]), Split(images[-valid:])
         return Split(images[:-valid], labels[:-valid]), Split(images[-valid:], labels[-valid:])
-
-
-def _header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Return the shape and dtype that an array file begins with, reading no more than that."""
-    from numpy.lib import format as npy
-
-    version = npy.read_magic(member)
-    if version not in ((1, 0), (2, 0)):
-        raise ValueError(f"array format {version}, expected (1, 0) or (2, 0)")
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(member)
-    return shape, dtype

@@ -1,8 +1,10 @@
-"""Which engine performs a run, and with how many workers."""
+"""Where a run is performed: its folder of results, its device, its engine and how many workers that has."""
 
 from __future__ import annotations
 
+import math
 import os
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genbench.engines.plan import Conditions
@@ -12,6 +14,38 @@ from genbench.registry.resolve import Resolved, Resolver
 
 MOST = 8
 """Workers that a run takes by default at most, however many cores there are: each holds torch in memory."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where and how trials are performed, and whether TensorBoard is to see it: no part of what they come to."""
+
+    results: str | os.PathLike[str]
+    device: str
+    threads: int
+    engine: str | None
+    jobs: int | None
+    timeout: float | None
+    checkpoint_every: float
+    fresh: bool
+    tensorboard: bool = False
+
+    def check_seconds(self) -> None:
+        """Raise RequestError for what is no length of time."""
+        for name, value in {"timeout": self.timeout, "checkpoint-every": self.checkpoint_every}.items():
+            if value is not None and not (0 <= value < math.inf):
+                raise RequestError(f"--{name} {value:g}: expected a number of seconds, as in 60")
+
+    def on_existing_device(self) -> Where:
+        """Return it with a device that this machine has, where one is named; "auto" is left until it is needed."""
+        return self if self.device in ("auto", "cpu") else replace(self, device=existing(self.device))
+
+
+def existing(device: str) -> str:
+    """Return a device that this machine has: what auto stands for, or the one named."""
+    from genbench.trial.surroundings import resolve_device
+
+    return str(resolve_device(device))
 
 
 def place(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from genbench.api import Task
 from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol, is_scored
+from genbench.trial.sources import Source
 from genbench.trial.spec import LAST, NO_BUDGET, Assignment, Budget, Target, TrialSpec
 
 SETTLED = ("diverged", "failed", "out-of-memory")
@@ -29,7 +31,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Grid:
-    """All that a run asks for: every model on every dataset with every seed, scored by every metric."""
+    """All that a run asks for: every model on every dataset with every seed, scored by every metric.
+
+    given are images made elsewhere, each source with as many seeds as it has files, the first ones.
+    """
 
     models: Sequence[Resolved]
     datasets: Sequence[Dataset]
@@ -37,6 +42,7 @@ class Grid:
     target: Target = "test"
     budget: Budget = NO_BUDGET
     select: str = LAST
+    given: Sequence[Source] = ()
 
     def trials(self) -> list[TrialSpec]:
         """Return the trials, seed by seed, so that an interrupted run has compared all models on some seeds."""
@@ -44,8 +50,16 @@ class Grid:
             TrialSpec(model, data.resolved, data.digest, seed, self.budget, self.select)
             for data in self.datasets
             for seed in self.seeds
-            for model in self.models
+            for model in (*self._given(seed), *self.models)
         ]
+
+    def _given(self, seed: int) -> list[Resolved]:
+        return [source.seeds[seed] for source in self.given if seed < len(source.seeds)]
+
+    def seeds_of(self, model: Mapping[str, Any]) -> int:
+        """Return how many seeds a model is to have, by its identity."""
+        own = [len(source.seeds) for source in self.given if source.seeds[0].identity == model]
+        return own[0] if own else len(self.seeds)
 
     def protocols(self, dataset_digest: str) -> list[Protocol]:
         """Return the protocols that trials on a dataset are scored under."""
@@ -104,7 +118,8 @@ def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions) ->
 
 def describe(grid: Grid) -> str:
     """Return the grid in a line: "6 trials: gan, vae x seeds 0 1 2"."""
-    parts = [", ".join(model.label for model in grid.models if not _is_reference(model))]
+    given = [f"{source.name} ({len(source.seeds)})" for source in grid.given]
+    parts = [", ".join([*given, *(model.label for model in grid.models if not _is_reference(model))])]
     references = sum(map(_is_reference, grid.models))
     if references:
         parts.append(f"{references} {'reference' if references == 1 else 'references'}")

@@ -105,7 +105,7 @@ def _cautions(board: Board) -> Iterator[str]:
 
 def _as_good_as_real(board: Board) -> Iterator[str]:
     """Name models that score at least as high as real images: the metric cannot tell them apart."""
-    real = next((row for row in board.rows if row.samples_are == "real images" and row.summary), None)
+    real = next((row for row in board.of_kind("reference") if row.samples_are == "real images" and row.summary), None)
     if real is None or real.summary is None:
         return
     sign = 1 if board.higher_is_better else -1

@@ -12,9 +12,12 @@ from genbench import files
 from genbench.ranking import folds, statistics
 from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
-from genbench.ranking.scores import Kind, ScoreRow
+from genbench.ranking.scores import Kind, ScoreRow, is_given
 from genbench.ranking.statistics import Summary
 from genbench.registry.targets import is_file
+
+Planned = Callable[[ScoreRow], int]
+"""Tells how many seeds the model of a row was to have."""
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,19 @@ class BoardRow:
         return self.stderr_folds if self.stderr_folds is not None or not self.summary else self.summary.stderr
 
     @property
+    def is_given(self) -> bool:
+        """Return whether its images were made elsewhere: what they took to make, nobody here knows."""
+        return bool(self.scores) and is_given(self.scores[0].model)
+
+    @property
     def samples_are(self) -> str:
         """Return what its samples are, or "" for a published row."""
         return self.scores[0].model["traits"]["samples_are"] if self.scores else ""
 
     def mean_of(self, stage: str) -> float | None:
         """Return the mean seconds that a stage took, over the trials that have it."""
+        if self.is_given:
+            return None
         return _mean([s.trial.stages[stage].seconds for s in self.scores if stage in s.trial.stages])
 
     def recorded(self, read: Callable[[ScoreRow], Any]) -> list[Any]:
@@ -105,15 +115,15 @@ class Board:
         return [row for row in self.rows if row.rank_low is not None]
 
 
-def boards(rows: Iterable[ScoreRow], claims: Sequence[Claim] = (), planned: int | None = None) -> list[Board]:
+def boards(rows: Iterable[ScoreRow], claims: Sequence[Claim] = (), planned: Planned | None = None) -> list[Board]:
     """Return a board for each protocol among the rows, in the order in which they first come.
 
-    planned is how many seeds each model was to have; None takes those there are.
+    planned tells how many seeds a model was to have, by one of its rows; None takes those there are.
     """
     return [_board(several, claims, planned) for several in folds.grouped(rows)]
 
 
-def _board(rows: Sequence[ScoreRow], claims: Sequence[Claim], planned: int | None) -> Board:
+def _board(rows: Sequence[ScoreRow], claims: Sequence[Claim], planned: Planned | None) -> Board:
     parts = folds.parts(rows)
     metric, several = parts[0].metric, len(parts) > 1
     by_model: dict[str, list[ScoreRow]] = {}
@@ -133,13 +143,13 @@ def _board(rows: Sequence[ScoreRow], claims: Sequence[Claim], planned: int | Non
     return replace(board, rows=[*board.rows, *_sorted(same, higher)], alone=_sorted(other, higher))
 
 
-def _row(scores: Sequence[ScoreRow], planned: int | None, folds_planned: int) -> BoardRow:
+def _row(scores: Sequence[ScoreRow], planned: Planned | None, folds_planned: int) -> BoardRow:
     """Return the row of one model's scores. A seed without a score is counted, never averaged away."""
     scores = sorted(scores, key=lambda score: score.trial.seed)
     done = [score for score in scores if score.value is not None]
     whole = folds.whole_seeds(scores, folds_planned)
     values = [fmean(seed) for seed in whole]
-    seeds = planned or len({score.trial.seed for score in scores})
+    seeds = planned(scores[0]) if planned else len({score.trial.seed for score in scores})
     statuses = Counter(score.status for score in scores if score.value is None)
     statuses["interrupted"] += seeds * folds_planned - len(scores)
     names = dict.fromkeys(name for score in done for name in score.extras or {})
@@ -190,6 +200,8 @@ def _labelled(rows: Sequence[BoardRow]) -> list[BoardRow]:
 def _edition(row: BoardRow) -> str:
     """Return which of several models of one label a row is: a file's by the SHA-256 of its content, else by version."""
     model = row.scores[0].model
+    if row.is_given:
+        return str(model["distribution_version"])[:8]
     return model["source"][:8] if is_file(model["target"]) else f"v{model['version']}"
 
 

@@ -39,11 +39,14 @@ class Capability:
 
 
 def capabilities(boards: Sequence[Board], families: Sequence[Family] = ()) -> list[Capability]:
-    """Return a row per dataset and model, references too, in the order of the boards that they come in first."""
+    """Return a row per dataset and model, references too, in the order of the boards that they come in first.
+
+    Of what made images elsewhere nothing is known: they have none.
+    """
     rows: dict[tuple[str, str], list[BoardRow]] = {}
     for board in boards:
         for row in board.rows:
-            if row.scores:
+            if row.scores and not row.is_given:
                 rows.setdefault((board.dataset, row.model), []).append(row)
     return [_capability(dataset, several, families) for (dataset, _), several in rows.items()]
 

@@ -58,6 +58,11 @@ class ScoreRow:
         return "reference" if self.model["traits"]["role"] == "reference" else "ours"
 
 
+def is_given(model: Mapping[str, Any]) -> bool:
+    """Return whether what stands in a model's place, as resolved, are images made elsewhere."""
+    return model["traits"].get("given") is True
+
+
 @dataclass(frozen=True)
 class Collected:
     """The rows of a store, and what is wrong with the folders that could not be read."""

@@ -166,7 +166,7 @@ class Performance:
             run.seconds,
             details={
                 "steps": run.step,
-                "parameters": count_parameters(model),
+                "parameters": None if isinstance(model, sampling.Given) else count_parameters(model),
                 "peak_memory_mib": max(surroundings.peak_memory_mib(self._device) or 0.0, run.peak) or None,
             },
         )
@@ -195,9 +195,14 @@ class Performance:
     # samples
 
     def _samples(self, n: int) -> Tensor:
-        """Return the first n samples on the device; draws and commits the batches that are missing."""
+        """Return the first n samples on the device; draws and commits the batches that are missing.
+
+        Raises Unsupported where they were made elsewhere, and are fewer.
+        """
         if self._drawn is None or len(self._drawn) < n:
             self._drawn = self._stored_or_drawn(n).to(self._device)
+        if len(self._drawn) < n:
+            raise Unsupported(f"{n} samples are asked for, and {len(self._drawn)} images were given; give more images")
         return self._drawn[:n]
 
     def _stored_or_drawn(self, n: int) -> Tensor:

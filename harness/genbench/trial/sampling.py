@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
 from safetensors import safe_open
@@ -21,6 +22,14 @@ from genbench.trial.tensors import save_tensors
 def batches_for(n: int, size: int) -> int:
     """Return how many batches of a size hold n samples."""
     return math.ceil(n / size)
+
+
+@runtime_checkable
+class Given(Protocol):
+    """What has samples that were made elsewhere: they are read, in their order, and at last there are no more."""
+
+    def given(self, start: int, stop: int) -> Tensor:
+        """Return samples start..stop-1, or to the last one. Raises Unsupported where there are none."""
 
 
 class Drawing:
@@ -59,8 +68,12 @@ class Drawing:
     def draw_batch(self, batch: int) -> Tensor:
         """Return one batch, (n, C, H, W) on the CPU. Raises Diverged or ValueError for what are no samples."""
         size = self._model.sample_batch
-        with seeding.seeded(self._seed, "sample", batch):
-            x = self._model.sample(size, seeding.stream(self._seed, "sample", batch, device=self._device))
+        if isinstance(self._model, Given):
+            x = self._model.given(batch * size, (batch + 1) * size)
+            size = len(x)  # the last batch may be smaller
+        else:
+            with seeding.seeded(self._seed, "sample", batch):
+                x = self._model.sample(size, seeding.stream(self._seed, "sample", batch, device=self._device))
         check(x, (size, *self._space.shape), self._space.bounds)
         return x.cpu()
 

@@ -27,7 +27,7 @@ from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial import surroundings
+from genbench.trial import sources, surroundings
 from genbench.trial.performance import Performance
 from genbench.trial.spec import Assignment, TrialSpec
 from genbench.trial.training import Beat, Stop
@@ -77,6 +77,7 @@ def perform(
     trial = assignment.trial
     for plugin in (trial.model, *assignment.metrics):
         plugin.check()
+    sources.check(trial.model)
     device = surroundings.resolve_device(place.device or assignment.device)
     folder = Store(Path(assignment.results)).folder(trial.id, trial.folder_name)
     notes: list[str] = []

@@ -1,0 +1,74 @@
+"""genbench evaluate: score and rank images made elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from genbench import evaluating
+from genbench.cli import running
+from genbench.errors import RequestError, printable
+
+
+@click.command("evaluate")
+@click.argument("sources", nargs=-1, metavar="NAME=PATHS...")
+@click.option(
+    "--samples-are",
+    multiple=True,
+    metavar="[NAME=]WORDS",
+    help="draws, means, clipped, reconstructions or 'real images': of all, or of one.  [default: not said]",
+)
+@running.scored
+@running.compared
+@running.under
+@running.performed
+@click.option("--fresh", is_flag=True, help="Score again what the store holds.")
+@running.shown
+def command(
+    sources: tuple[str, ...],
+    samples_are: tuple[str, ...],
+    settings: tuple[str, ...],
+    dry_run: bool,
+    quiet: bool,
+    **given: Any,
+) -> int:
+    """Score images made elsewhere as trained models are: the same tables, protocols and RESULTS.
+
+    PATHS are .npz and .safetensors files (with an array "images"), .npy files or folders of pictures: several, by
+    commas or as a quoted pattern ('runs/*.npz'), are the seeds of NAME. Images are of the dataset's shape, (n, C, H, W)
+    or (n, H, W, C), uint8 or floats from 0 to 1. Without --samples, as many are scored as the smallest of all holds,
+    if metrics usually ask for more.
+    """
+    plan = evaluating.plan(
+        _by_name("", sources),
+        samples_are=_said(samples_are),
+        options=running.parse_settings(settings),
+        **running.lists(given),
+        **given,
+    )
+    return running.perform(plan, dry_run, quiet)
+
+
+def _by_name(what: str, texts: tuple[str, ...]) -> dict[str, str]:
+    """Return what stands behind each NAME=. Raises RequestError where there is no name, or one comes twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, rest = text.partition("=")
+        if not equals:
+            raise RequestError(f"{printable(text)!r} has no name; expected NAME=PATH, as in ours=images.npz")
+        if name in found:
+            raise RequestError(
+                f"{what}{printable(name)} is given twice; expected once, as in ours=a.npz,b.npz for two seeds"
+            )
+        found[name] = rest
+    return found
+
+
+def _said(texts: tuple[str, ...]) -> dict[str, str] | str | None:
+    """Return what samples are said to be: of all sources, or by name."""
+    if len(texts) == 1 and "=" not in texts[0]:
+        return texts[0]
+    if any("=" not in text for text in texts):
+        raise RequestError("--samples-are is given several times; expected NAME=WORDS each time, as in ours=draws")
+    return _by_name("--samples-are ", texts) or None

@@ -1,0 +1,184 @@
+"""What the commands that perform trials share: their options, what they print before and after, their exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from genbench import bench
+from genbench.cli.paths import path
+from genbench.engines.plan import describe
+from genbench.errors import RequestError, printable
+from genbench.output import numbers
+from genbench.output.console import stderr_console, stdout_console
+from genbench.registry import names
+
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[F], F]
+
+LISTS = ("metrics", "datasets", "reference", "against")
+"""The options that may be given several times."""
+
+
+# Options -------------------------------------------------------------------------------------------------------------
+
+
+def _together(*options: Callable[[Any], Any]) -> Decorator[F]:
+    """Return one decorator that adds several options, in this order."""
+
+    def add(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+scored = _together(
+    click.option(
+        "--metrics",
+        "--metric",
+        multiple=True,
+        metavar="NAMES",
+        help="Metrics: parzen,fid[pixels] or all.  [default: parzen]",
+    ),
+    click.option(
+        "--datasets",
+        "--dataset",
+        "-d",
+        multiple=True,
+        metavar="NAMES",
+        help="Datasets: digits, mnist, npz:PATH, folder:PATH.  [default: digits]",
+    ),
+)
+compared = _together(
+    click.option(
+        "--set",
+        "settings",
+        multiple=True,
+        metavar="NAME.OPTION=VALUE",
+        help="Set an option of a model, metric or dataset.",
+    ),
+    click.option("--reference", multiple=True, metavar="NAMES", help="Reference rows, or none.  [default: all four]"),
+    click.option(
+        "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
+    ),
+)
+under = _together(
+    click.option("--samples", type=click.IntRange(min=1), help="Samples that metrics score."),
+    click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH."),
+    click.option(
+        "--target",
+        type=click.Choice(["test", "valid"]),
+        default="test",
+        show_default=True,
+        help="Split scored against; tune on valid.",
+    ),
+)
+performed = _together(
+    click.option(
+        "--results", type=path, metavar="FOLDER", default="results", show_default=True, help="Folder of results."
+    ),
+    click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N."),
+    click.option(
+        "--threads",
+        type=click.IntRange(1, 1024),
+        default=1,
+        show_default=True,
+        help="Threads per trial; other counts give other bits.",
+    ),
+    click.option(
+        "--jobs", "-j", type=click.IntRange(1, 1024), help="Trials at once.  [default: one per core or GPU, at most 8]"
+    ),
+    click.option("--engine", metavar="NAME", help="process or inline.  [default: process for several trials]"),
+    click.option(
+        "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Bound on each trial's time."
+    ),
+)
+shown = _together(
+    click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write no results."),
+    click.option("--quiet", is_flag=True, help="No progress, only the tables."),
+)
+
+
+def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Return {"gan": {"lr": 0.05}} of texts like gan.lr=0.05. Raises RequestError for another form."""
+    parsed: dict[str, dict[str, Any]] = {}
+    for setting in settings:
+        target, equals, raw = setting.partition("=")
+        plugin, dot, option = target.strip().rpartition(".")
+        known = names.NAME.fullmatch(plugin) or names.is_file(plugin)
+        if not (equals and dot and known and names.OPTION.fullmatch(option)):
+            raise RequestError(f"--set {printable(setting)!r}: expected NAME.OPTION=VALUE, as in gan.lr=0.05")
+        parsed.setdefault(plugin, {})[option] = names.value(raw)
+    return parsed
+
+
+def lists(given: dict[str, Any], *more: str) -> dict[str, Any]:
+    """Take out of what is given the options that may come several times, and return them: None for none."""
+    return {name: list(given.pop(name)) or None for name in (*LISTS, *more)}
+
+
+# Performing ----------------------------------------------------------------------------------------------------------
+
+
+def perform(plan: bench.Plan, dry_run: bool, quiet: bool) -> int:
+    """Print what a plan is, perform it unless that is all that was asked for, and return the exit code."""
+    _print_head(plan)
+    return _print_plan(plan) if dry_run else _run(plan, quiet)
+
+
+def _print_head(plan: bench.Plan) -> None:
+    console = stderr_console()
+    threads, device = plan.conditions.threads, plan.conditions.device
+    jobs = plan.engine.settings.get("jobs", 1)
+    work = f"{jobs} {'job' if jobs == 1 else 'jobs'} x {threads} {'thread' if threads == 1 else 'threads'}"
+    place = f"; {device}, {work}" if plan.todo else ""
+    for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
+        words = numbers.image_words(data.shape, data.sizes)
+        console.print(printable(f"{dataset.resolved.label}, {words}{place}"), soft_wrap=True)
+    stored = len(plan.grid.trials()) - len(plan.todo)
+    console.print(printable(f"{describe(plan.grid)}; {stored} in the store"), soft_wrap=True)
+    for note in plan.notes:
+        console.print(printable(note), soft_wrap=True)
+
+
+def _print_plan(plan: bench.Plan) -> int:
+    todo = {trial.id for trial in plan.todo}
+    for trial in plan.grid.trials():
+        click.echo(printable(f"{'to do ' if trial.id in todo else 'stored'}  {trial.id}  {trial}"))
+    return 0
+
+
+def _run(plan: bench.Plan, quiet: bool) -> int:
+    from genbench.output.board import print_boards
+    from genbench.output.progress import watching
+    from genbench.output.terminal import print_blocks
+    from genbench.output.verdicts import blocks
+
+    with watching(
+        stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
+    ) as watcher:
+        report = bench.execute(plan, watcher)
+    console = stdout_console()
+    print_boards(report.boards, console)
+    print_blocks(blocks(report.verdicts), console)
+    for line in _closing(report):
+        console.print(printable(line), soft_wrap=True)
+    return 1 if report.failed else 0
+
+
+def _closing(report: bench.Report) -> list[str]:
+    rows, trials = report.total
+    root = report.plan.store.root
+    done = sum(outcome.status == "done" for outcome in report.outcomes.values())
+    lines = [
+        f"{done} done in {numbers.seconds(report.seconds)}. "
+        f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
+    ]
+    if report.plan.tensorboard:
+        lines.append(f"tensorboard --logdir {root}/tensorboard")
+    lines += [f"! {note}" for note in report.notes]
+    return lines + [f"not read: {problem}" for problem in report.damaged]

@@ -1,0 +1,242 @@
+"""Arrays in files that anyone may have made: sizes and types are read before contents, and rows one batch at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+
+from genbench.data.pictures import refuse
+from genbench.errors import did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What zipfile and numpy raise on broken archives."""
+
+KEY = "images"
+MOST_MIB = 16384
+"""What an archive may unpack to; a few megabytes can be packed gigabytes of zeros."""
+
+LONGEST_HEADER = 1 << 16
+SAFETENSORS = {"U8": "uint8", "F16": "float16", "F32": "float32", "F64": "float64"}
+"""The types of safetensors that images may have; others go by their own names, and are refused by them."""
+
+PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt")
+
+Refuse = Callable[[str, str], NoReturn]
+
+
+# Array files of numpy, their heads -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Head:
+    """What an array file of numpy begins with. start is where its values begin."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    by_columns: bool
+    start: int
+
+    @property
+    def nbytes(self) -> int:
+        """Return the size of the values that it tells of."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    @property
+    def row_bytes(self) -> int:
+        """Return the size of one row, along the first dimension."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+
+def checked_head(name: str, member: IO[bytes], holds: int, refuse: Refuse) -> Head:
+    """Return what an array file of so many bytes begins with, reading no more than that.
+
+    Refused are Python objects, which only a pickle holds, and fewer bytes than it tells of. Raises what UNREADABLE
+    lists where it is no array file.
+    """
+    head = _head(member)
+    if head.dtype.hasobject or head.dtype.fields is not None:
+        refuse(f"{name} holds Python objects (dtype {head.dtype})", "save plain arrays; pickles are not opened")
+    if head.nbytes > holds:
+        refuse(f"{name} says {head.nbytes} bytes and holds {holds}", "it is truncated: write it again")
+    return head
+
+
+def _head(member: IO[bytes]) -> Head:
+    from numpy.lib import format as npy
+
+    version = npy.read_magic(member)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"array format {version}, expected (1, 0) or (2, 0)")
+    length_at = member.tell()
+    length = int.from_bytes(member.read(2 * version[0]), "little")
+    if length > LONGEST_HEADER:  # numpy would read all of it before it complains
+        raise ValueError(f"its header says {length} bytes, expected at most {LONGEST_HEADER}")
+    member.seek(length_at)
+    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+    shape, by_columns, dtype = read(member)
+    return Head(shape, dtype, by_columns, member.tell())
+
+
+# Rows ----------------------------------------------------------------------------------------------------------------
+
+
+class Rows(ABC):
+    """An array in a file whose rows are read batch by batch, never all at once. dtype is the name of its type."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @abstractmethod
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows start..stop-1. Raises DataError where they cannot be read."""
+
+
+def rows(path: Path) -> Rows:
+    """Return the images in an array file, by its suffix. Raises DataError where there are none to be had."""
+    kinds: Mapping[str, Callable[[Path], Rows]] = {
+        ".npz": ZippedRows,
+        ".npy": PlainRows,
+        ".safetensors": SafetensorsRows,
+    }
+    kind = kinds.get(path.suffix.lower())
+    if kind is None:
+        pickled = " Pickles are not opened: they can run code." if path.suffix.lower() in PICKLES else ""
+        refuse(path, "no file of images", f"expected .npz, .npy, .safetensors, or a folder of images.{pickled}")
+    if not path.stat().st_size:
+        refuse(path, "it is empty", f"write it again, with the images as {KEY}")
+    return kind(path)
+
+
+class _NumpyRows(Rows):
+    """Rows of an array file of numpy, which may be a member of an archive."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def _take(self, name: str, head: Head) -> None:
+        if head.by_columns:
+            refuse(
+                self._path,
+                f"{name} is stored by columns",
+                "save numpy.ascontiguousarray of it, so that rows lie together",
+            )
+        self._head, self.shape, self.dtype = head, head.shape, str(head.dtype)
+
+    def _rows_of(self, member: IO[bytes], start: int, stop: int) -> NDArray[Any]:
+        import numpy as np
+
+        member.seek(self._head.start + start * self._head.row_bytes)
+        content = member.read((stop - start) * self._head.row_bytes)
+        values = np.frombuffer(content, self._head.dtype)  # raises ValueError where some are missing
+        return values.reshape(stop - start, *self.shape[1:])
+
+    def _refuse(self, found: str, advice: str) -> NoReturn:
+        refuse(self._path, found, advice)
+
+    def _broken(self, error: BaseException, how: str) -> NoReturn:
+        refuse(self._path, f"it cannot be read: {error}", f"write it again with {how}", error)
+
+
+class PlainRows(_NumpyRows):
+    """Rows of a .npy file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        try:
+            with path.open("rb") as file:
+                self._take("the array", checked_head("the array", file, path.stat().st_size, self._refuse))
+        except UNREADABLE as error:
+            self._broken(error, "numpy.save")
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows start..stop-1."""
+        try:
+            with self._path.open("rb") as file:
+                return self._rows_of(file, start, stop)
+        except UNREADABLE as error:
+            self._broken(error, "numpy.save")
+
+
+class ZippedRows(_NumpyRows):
+    """Rows of the array `images` of a .npz archive. It stays open: what is packed can only be read onwards."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._open = contextlib.ExitStack()
+        try:
+            with zipfile.ZipFile(path) as archive:
+                self._check(archive)
+        except UNREADABLE as error:
+            self._broken(error, f"numpy.savez, as numpy.savez(path, {KEY}=...)")
+        self._member: IO[bytes] | None = None
+
+    def _check(self, archive: zipfile.ZipFile) -> None:
+        names = [name.removesuffix(".npy") for name in archive.namelist()]
+        check_key(self._path, names)
+        info = archive.getinfo(f"{KEY}.npy")
+        with archive.open(info) as member:
+            self._take(KEY, checked_head(KEY, member, info.file_size, self._refuse))
+        if self._head.nbytes > MOST_MIB * 2**20:
+            found = f"it unpacks to {self._head.nbytes >> 20} MiB"
+            refuse(
+                self._path, found, f"expected at most {MOST_MIB}: save fewer images, or a .npy, which is never unpacked"
+            )
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows start..stop-1, soonest where they follow those read before."""
+        try:
+            if self._member is None:
+                archive = self._open.enter_context(zipfile.ZipFile(self._path))
+                self._member = self._open.enter_context(archive.open(f"{KEY}.npy"))
+            return self._rows_of(self._member, start, stop)
+        except UNREADABLE as error:
+            self._broken(error, f"numpy.savez, as numpy.savez(path, {KEY}=...)")
+
+
+class SafetensorsRows(Rows):
+    """Rows of the tensor `images` of a .safetensors file, whose header is checked against its size by safetensors."""
+
+    def __init__(self, path: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        self._path = path
+        try:
+            with safe_open(path, "np") as file:
+                check_key(path, list(file.keys()))
+                told = file.get_slice(KEY)
+                self.shape, dtype = tuple(told.get_shape()), told.get_dtype()
+        except (SafetensorError, *UNREADABLE) as error:
+            refuse(path, f"it cannot be read: {error}", "write it again with safetensors", error)
+        self.dtype = SAFETENSORS.get(dtype, dtype)
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows start..stop-1."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self._path, "np") as file:
+                found: NDArray[Any] = file.get_slice(KEY)[start:stop]
+                return found
+        except (SafetensorError, *UNREADABLE) as error:
+            refuse(self._path, f"it cannot be read: {error}", "write it again with safetensors", error)
+
+
+def check_key(path: Path, names: list[str]) -> None:
+    """Raise DataError where the array of images is not among those of a file, or is there twice."""
+    if names.count(KEY) == 1:
+        return
+    if KEY in names:
+        refuse(path, f"it holds {KEY} twice", "write it again, with the images once")
+    there = ", ".join(sorted(names)) or "nothing"
+    refuse(path, f"it has no array {KEY!r} among: {there}", f"save the images as {KEY}.{did_you_mean(KEY, names)}")

@@ -1,0 +1,212 @@
+"""Images made elsewhere, in a file or a folder: known by their content, checked, and read batch by batch."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from genbench.api import Space
+from genbench.data import arrays, folder, pictures
+from genbench.data.pictures import refuse
+from genbench.errors import ChangedError, DataError, printable
+from genbench.files import digest, sha256
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+UNIT = (0.0, 1.0)
+BATCH = 1000
+
+CHANNELS = (1, 3)
+"""How many a picture in a folder can have."""
+
+
+# Which images --------------------------------------------------------------------------------------------------------
+
+
+def content(path: Path) -> str:
+    """Return the SHA-256 of a file, or of those of a folder's images in the order of their names.
+
+    Raises DataError where they cannot be read, or change meanwhile.
+    """
+    before = state(path)
+    try:
+        found = digest([sha256(file) for file in listed(path)]) if path.is_dir() else sha256(path)
+    except OSError as error:
+        refuse(path, f"it cannot be read: {error.strerror or error}", "expected images that you may read", error)
+    if state(path) != before:
+        refuse(path, "it changed while it was read", "try again when it rests")
+    return found
+
+
+def state(path: Path) -> str:
+    """Return what tells a changed file or folder from an unchanged one without reading it."""
+    try:
+        return digest([[ascii(file.name), *_stamp(file)] for file in (listed(path) if path.is_dir() else [path])])
+    except FileNotFoundError as error:
+        refuse(
+            path, "there is no such file or folder", "expected .npz, .npy, .safetensors, or a folder of images", error
+        )
+    except OSError as error:
+        refuse(path, f"it cannot be looked at: {error.strerror or error}", "expected images that you may read", error)
+
+
+def check_unchanged(path: Path, before: str) -> None:
+    """Raise ChangedError where images are not what they were."""
+    try:
+        now = state(path)
+    except DataError as error:
+        raise ChangedError(f"{error}. It was there when the run was planned; start the run again") from error
+    if now != before:
+        raise ChangedError(f"{printable(repr(str(path)))} changed while the run was going on; start the run again")
+
+
+def _stamp(file: Path) -> list[int]:
+    told = file.stat()
+    return [told.st_size, told.st_mtime_ns, told.st_ino]
+
+
+def listed(path: Path) -> list[Path]:
+    """Return the images in a folder by name. Raises DataError where there are none, or folders among them."""
+    images, folders = folder.entries(path)
+    if folders:
+        found = f"it holds a folder ({folders[0].name!r})"
+        refuse(path, found, "expected images alone: the first n by name are scored, which would be those of one folder")
+    if not images:
+        refuse(path, "no images in it", f"expected files ending in {' '.join(pictures.SUFFIXES)}")
+    return images
+
+
+# Images that can be read ---------------------------------------------------------------------------------------------
+
+
+class Images(ABC):
+    """Images in a file or folder, in a fixed order. note says what was understood that could have been meant otherwise.
+
+    What is not asked for is not read.
+    """
+
+    count: int
+    note: str = ""
+
+    def __init__(self, path: Path, bounds: tuple[float, float]) -> None:
+        self.path = path
+        self._bounds = bounds
+
+    @abstractmethod
+    def _raw(self, start: int, stop: int) -> NDArray[Any]:
+        """Return images as they are stored, channels first."""
+
+    def read(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Return images start..stop-1 or to the last one, (n, C, H, W) within the bounds. Raises DataError."""
+        import numpy as np
+
+        raw = self._raw(start, min(stop, self.count))
+        images: NDArray[np.float32] = np.ascontiguousarray(raw, np.float32)
+        if raw.dtype == np.uint8:
+            return images / np.float32(255)  # as prepared data are
+        if not np.isfinite(images).all():
+            row = start + int(np.isfinite(images).all((1, 2, 3)).argmin())
+            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {_floats(self._bounds)}: clean it")
+        self._check_range(images)
+        return images
+
+    def check(self, n: int) -> None:
+        """Read the first n images, and keep none. Raises DataError where one cannot be scored."""
+        for start in range(0, n, BATCH):
+            self.read(start, min(start + BATCH, n))
+
+    def _check_range(self, images: NDArray[np.float32]) -> None:
+        (low, high), least, greatest = self._bounds, float(images.min()), float(images.max())
+        if least >= low and greatest <= high:
+            return
+        cure = "scale it"
+        if self._bounds == UNIT:
+            cure = "divide by 255, or save uint8" if greatest > 2 else "if it goes from -1 to 1, save (x + 1) / 2"
+        refuse(self.path, f"values go from {least:g} to {greatest:g}", f"expected {_floats(self._bounds)}: {cure}")
+
+
+def opened(path: Path, space: Space) -> Images:
+    """Return the images at a path. Raises DataError where they are none of a space."""
+    return FolderImages(path, space) if path.is_dir() else ArrayImages(path, space)
+
+
+class ArrayImages(Images):
+    """Images in an array file."""
+
+    def __init__(self, path: Path, space: Space) -> None:
+        super().__init__(path, space.bounds)
+        self._rows = arrays.rows(path)
+        self._check_type(self._rows.dtype)
+        if math.prod(self._rows.shape) == 0:
+            refuse(path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, none of them 0")
+        self.count, *shape = self._rows.shape
+        self._axes = self._understood(tuple(shape), space)
+
+    def _check_type(self, dtype: str) -> None:
+        is_uint8, is_float = dtype == "uint8", dtype.lstrip("<>=").startswith("f")
+        if is_uint8 and self._bounds != UNIT:
+            refuse(self.path, "it holds uint8", f"expected {_floats(self._bounds)}, as the dataset has: convert it")
+        if not (is_uint8 or is_float):
+            expected = f"uint8 (0 to 255) or {_floats(UNIT)}" if self._bounds == UNIT else _floats(self._bounds)
+            refuse(self.path, f"it has dtype {dtype}", f"expected {expected}: convert it")
+
+    def _understood(self, shape: tuple[int, ...], space: Space) -> tuple[int, ...] | None:
+        """Return the order of axes that puts channels first, or None for images that have no axis for channels."""
+        channels, height, width = space.shape
+        if shape == space.shape:
+            return (0, 1, 2, 3)
+        if shape == (height, width) and channels == 1:
+            return None
+        if shape == (height, width, channels):
+            self.note = f"{printable(repr(str(self.path)))}: shape {self._rows.shape} is taken as (n, H, W, C)"
+            return (0, 3, 1, 2)
+        refuse(self.path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, as the dataset has")
+
+    def _raw(self, start: int, stop: int) -> NDArray[Any]:
+        rows = self._rows.read(start, stop)
+        return rows[:, None] if self._axes is None else rows.transpose(self._axes)
+
+
+class FolderImages(Images):
+    """Images in a folder, by name."""
+
+    def __init__(self, path: Path, space: Space) -> None:
+        super().__init__(path, space.bounds)
+        if space.bounds != UNIT or space.shape[0] not in CHANNELS:
+            refuse(path, "it is a folder of pictures", f"the dataset has {_shapes(space)}: save an array")
+        self._files: Sequence[Path] = listed(path)
+        self._shape = space.shape
+        self.count = len(self._files)
+
+    def _raw(self, start: int, stop: int) -> NDArray[Any]:
+        import numpy as np
+
+        return np.stack([self._picture(file) for file in self._files[start:stop]])
+
+    def _picture(self, file: Path) -> NDArray[np.uint8]:
+        """Return a picture, (C, H, W); what is stored in colour may be grey all the same."""
+        channels, height, width = self._shape
+        w, h, is_grey = pictures.head(file)
+        if (w, h) != (width, height):
+            refuse(file, f"it is {w}x{h}", f"expected {width}x{height}, as the dataset has")
+        if channels == 3 and is_grey:
+            refuse(file, "it is grey", "expected colour, as the dataset has: convert it to RGB")
+        pixels = pictures.pixels(file, 1 if is_grey else 3)
+        if channels == 1 and (pixels != pixels[:1]).any():
+            refuse(file, "it is in colour", "expected grey, as the dataset has: convert it")
+        return pixels[:channels]
+
+
+def _floats(bounds: tuple[float, float]) -> str:
+    return f"floats from {bounds[0]:g} to {bounds[1]:g}"
+
+
+def _shapes(space: Space) -> str:
+    channels, height, width = space.shape
+    grey = f"(n, {height}, {width}) or " if channels == 1 else ""
+    return f"{grey}(n, {channels}, {height}, {width}) or (n, {height}, {width}, {channels})"

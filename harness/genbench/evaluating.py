@@ -1,0 +1,142 @@
+"""Images made elsewhere, scored under the protocols and by the engines that trained models are scored by."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from genbench import bench
+from genbench.api import Space
+from genbench.bench import Plan
+from genbench.data.folders import cache_folder
+from genbench.data.prepare import prepare
+from genbench.engines.place import Where
+from genbench.engines.plan import Grid
+from genbench.errors import RequestError
+from genbench.ranking import claims
+from genbench.registry import names
+from genbench.registry.overrides import Overrides
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolved, Resolver
+from genbench.trial import sources as given
+from genbench.trial.sources import Paths, Source
+from genbench.trial.spec import Target
+
+
+def plan(
+    sources: Mapping[str, Paths],
+    metrics: Sequence[str] | str | None = None,
+    datasets: Sequence[str] | str | None = None,
+    *,
+    samples_are: Mapping[str, str] | str | None = None,
+    reference: Sequence[str] | str | None = None,
+    against: Sequence[str] | str | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    samples: int | None = None,
+    size: int | None = None,
+    target: Target = "test",
+    results: str | os.PathLike[str] = "results",
+    device: str = "auto",
+    threads: int = 1,
+    engine: str | None = None,
+    jobs: int | None = None,
+    timeout: float | None = None,
+    checkpoint_every: float = 10.0,
+    fresh: bool = False,
+) -> Plan:
+    """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
+
+    sources are paths or patterns by name, a file or folder for each seed; samples_are says what their samples are, of
+    all or by name. Without samples, metrics ask for as many as the smallest of them has, where their default is more.
+    Raises RequestError, PluginError or DataError for whatever cannot be scored.
+    """
+    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh)
+    where.check_seconds()
+    resolver = Resolver(load_registry(), cache_folder())
+    overrides = Overrides(resolver, options or {}, samples, size)
+    models = overrides.resolve("model", bench.references(reference))
+    asked = _Metrics(resolver, overrides, bench.metric_texts(metrics, None, resolver), options or {}, samples)
+    places = overrides.resolve("dataset", bench.texts("datasets", datasets, None, bench.DATASETS))
+    overrides.check_used()
+    compared = claims.load(bench.texts("against", against, None, ()), resolver)
+    where = where.on_existing_device()
+    found = given.find(sources, samples_are, resolver.registry)
+    data = [prepare(place.instantiate(), place.identity) for place in places]
+    fitted = [asked.fitting(found, each.space) for each in data]
+    triples = zip([fit for fit, _ in fitted], places, data, strict=True)
+    seeds = range(max(len(source.seeds) for source in found))
+    grid = Grid(models, [bench.with_metrics(resolver, *each) for each in triples], seeds, target, given=found)
+    planned = bench.made_ready(resolver, grid, data, compared, where)
+    _check_images(planned, found)
+    told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]
+    return replace(planned, notes=list(dict.fromkeys(told)))
+
+
+evaluate = bench.executed(
+    plan,
+    "evaluate",
+    """Score and rank images made elsewhere; takes what `genbench.evaluating.plan` takes, and raises what it raises.
+
+    `genbench.evaluate({"ours": ["a0.npz", "a1.npz"]}, metrics="parzen", datasets="mnist").leaderboard` is a data frame.
+    """,
+)
+
+
+class _Metrics:
+    """The metrics asked for, and for how many samples each may ask: what is named must be had, a default gives way."""
+
+    def __init__(
+        self,
+        resolver: Resolver,
+        overrides: Overrides,
+        texts: Sequence[str],
+        options: Mapping[str, Mapping[str, Any]],
+        samples: int | None,
+    ) -> None:
+        self._resolver = resolver
+        self._samples = samples
+        self._options = options
+        asked = [
+            (metric, self._is_named(text, metric)) for text in texts for metric in overrides.resolve("metric", [text])
+        ]
+        self._asked = list({metric.label: (metric, named) for metric, named in asked}.values())
+
+    def _is_named(self, text: str, metric: Resolved) -> bool:
+        """Return whether someone named the number of samples: by an option, or by a preset that has its own."""
+        request = names.parse(text)
+        usual = self._resolver.resolve("metric", request.name).traits["samples"]
+        typed = {*request.options, *self._options.get(request.name, {})}
+        return self._samples is not None or "samples" in typed or bool(metric.traits["samples"] != usual)
+
+    def fitting(self, sources: Sequence[Source], space: Space) -> tuple[list[Resolved], list[str]]:
+        """Return the metrics as they can be asked of all sources, and what was changed for that.
+
+        Raises RequestError where more images are asked for by name than there are.
+        """
+        least, where = given.fewest(sources, space)
+        metrics, notes = [], []
+        for metric, is_named in self._asked:
+            wanted = metric.traits["samples"]
+            if wanted > least and is_named:
+                raise RequestError(
+                    f"{metric.label} asks for {wanted:,} samples, and {where} has {least:,} images; expected as many: "
+                    f"give --samples {least}, or more images"
+                )
+            if wanted > least:
+                notes.append(f"{metric.label}: {least:,} samples in place of {wanted:,}, for {where} has no more")
+                metric = self._resolver.resolve("metric", metric.label, {"samples": least})
+            metrics.append(metric)
+        return metrics, notes
+
+
+def _check_images(planned: Plan, sources: Sequence[Source]) -> None:
+    """Read the images that are to be scored, and keep none. Raises DataError where one cannot be."""
+    todo = {(trial.model.name, trial.seed, trial.dataset_digest) for trial in planned.todo}
+    for place, data in zip(planned.grid.datasets, planned.data, strict=True):
+        most = max(metric.traits["samples"] for metric in place.metrics)
+        for source in sources:
+            for seed, images in enumerate(source.opened(data.space)):
+                if (source.name, seed, data.digest) in todo:
+                    images.check(most)

@@ -1,0 +1,153 @@
+"""Images made elsewhere as they are asked for: under a name, a file or folder for each seed, in a model's place."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from genbench import files
+from genbench.api import SamplesAre, Space
+from genbench.data import images
+from genbench.data.images import Images
+from genbench.errors import RequestError, printable, unknown
+from genbench.registry import names
+from genbench.registry.plugins import READ_AS_MISSING, Registry
+from genbench.registry.resolve import Resolved
+
+TARGET = "genbench.data.given:GivenImages"
+ORIGIN = "evaluate"
+"""What stands for the distribution of images made elsewhere, which have none."""
+
+NOT_SAID = "not said"
+"""What samples are whose maker did not say what they are."""
+
+Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images made elsewhere, as they are planned: their paths as typed, and what stands in a model's place, by seed."""
+
+    name: str
+    paths: Sequence[Path]
+    seeds: Sequence[Resolved]
+
+    def opened(self, space: Space) -> list[Images]:
+        """Return the images of each seed. Raises DataError where some are none of a space."""
+        return [images.opened(path, space) for path in self.paths]
+
+
+def check(model: Resolved) -> None:
+    """Raise ChangedError where a trial is to score images that are not what they were when it was planned."""
+    if model.traits.get("given"):
+        images.check_unchanged(Path(model.settings["path"]), model.settings["state"])
+
+
+# From what was asked for ---------------------------------------------------------------------------------------------
+
+
+def find(given: Mapping[str, Paths], samples_are: Mapping[str, str] | str | None, registry: Registry) -> list[Source]:
+    """Return the sources asked for by name, their files read and digested.
+
+    Raises RequestError for a name that cannot be one and paths that match nothing, DataError for what cannot be read.
+    """
+    if not given:
+        raise RequestError("no images given; expected NAME=PATH, as in ours=images.npz or ours=folder/")
+    for name in given:
+        _check_name(name, registry)
+    declared = _declared(given, samples_are)
+    return [_source(name, _paths(name, asked), declared[name]) for name, asked in given.items()]
+
+
+def _source(name: str, paths: Sequence[Path], declared: str) -> Source:
+    states = [images.state(path) for path in paths]
+    contents = [images.content(path) for path in paths]
+    for path, found in zip(paths, contents, strict=True):
+        first = paths[contents.index(found)]
+        if first is not path:
+            raise RequestError(
+                f"{name}: {printable(path)} holds the same as {printable(first)}; expected images of another seed in "
+                "each, since their spread is taken for an error"
+            )
+    options = {"contents": contents, "declared": declared}
+    edition = files.digest(options, 16)
+    settings = [{"path": str(path.absolute()), "state": state} for path, state in zip(paths, states, strict=True)]
+    return Source(name, paths, [_resolved(name, edition, options, each) for each in settings])
+
+
+def _resolved(name: str, edition: str, options: Mapping[str, Any], settings: Mapping[str, str]) -> Resolved:
+    """Return what stands in a model's place for one seed."""
+    return Resolved(
+        kind="model",
+        name=name,
+        label=name,
+        target=TARGET,
+        version=1,
+        distribution=ORIGIN,
+        distribution_version=edition,
+        options=options,
+        settings=settings,
+        traits={"samples_are": options["declared"], "role": "model", "chains": None, "given": True},
+        source="",
+    )
+
+
+def _check_name(name: str, registry: Registry) -> None:
+    if not isinstance(name, str) or not names.NAME.fullmatch(name) or name in READ_AS_MISSING:
+        raise RequestError(
+            f"name {printable(name)!r}: expected small letters, digits and '-', beginning with a letter, at most 40, "
+            f"and none of {', '.join(sorted(READ_AS_MISSING))}; as in ours=images.npz"
+        )
+    if name in {entry.name for entry in registry.entries("model")}:
+        raise RequestError(f"name {name!r} is that of a model; expected one of your own, as in my-{name}=images.npz")
+
+
+def _declared(given: Mapping[str, Paths], samples_are: Mapping[str, str] | str | None) -> dict[str, str]:
+    """Return what the samples of each source are said to be."""
+    said = dict.fromkeys(given, samples_are) if isinstance(samples_are, str) else dict(samples_are or {})
+    for name, words in said.items():
+        if name not in given:
+            raise unknown("source of images", name, given)
+        if words not in get_args(SamplesAre):
+            raise RequestError(
+                f"samples of {name} are {printable(words)!r}; expected one of: {', '.join(get_args(SamplesAre))}"
+            )
+    return {name: said.get(name) or NOT_SAID for name in given}
+
+
+def _paths(name: str, asked: Paths) -> list[Path]:
+    """Return the files and folders that paths and patterns stand for. A text may hold several, by commas."""
+    texts = names.split(asked) if isinstance(asked, str) else [asked] if isinstance(asked, os.PathLike) else list(asked)
+    if not texts:
+        raise RequestError(f"{name}: no path given; expected a file or folder of images, as in {name}=images.npz")
+    return [path for text in texts for path in _matches(name, text)]
+
+
+def _matches(name: str, asked: str | os.PathLike[str]) -> list[Path]:
+    text = os.path.expanduser(os.fspath(asked).strip('"') if isinstance(asked, str) else os.fspath(asked))
+    if not text.isprintable():
+        raise RequestError(f"{name}: the path {printable(text)} has characters that are no text here; rename it")
+    if os.path.exists(text) or not glob.has_magic(text):
+        return [Path(text)]
+    found = sorted(glob.glob(text), key=os.fsencode)
+    if not found:
+        raise RequestError(f"{name}: nothing matches {printable(text)!r}; expected files or folders of images")
+    return [Path(path) for path in found]
+
+
+# What metrics may ask of them ----------------------------------------------------------------------------------------
+
+
+def fewest(sources: Sequence[Source], space: Space) -> tuple[int, str]:
+    """Return the least number of images that a seed of a source has, and where. Raises DataError as `opened` does."""
+    counted = [(found.count, f"{source.name} ({found.path})") for source in sources for found in source.opened(space)]
+    return min(counted)
+
+
+def notes(sources: Sequence[Source], space: Space) -> list[str]:
+    """Return what was understood that could have been meant otherwise."""
+    return [f"{source.name}: {found.note}" for source in sources for found in source.opened(space) if found.note]
