@@ -182,6 +182,9 @@ class Evaluation(Protocol):
     def generator(self) -> torch.Generator:
         """A stream of this metric's own, on the device."""
 
+    def stream(self, name: str) -> torch.Generator:
+        """Return a stream on the CPU by name, from its beginning: the same for all metrics of a trial."""
+
     @property
     def device(self) -> torch.device:
         """The device that all tensors are on."""

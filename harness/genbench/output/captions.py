@@ -67,9 +67,12 @@ def _protocol(board: Board, named: bool) -> str:
 
 
 def _extra(board: Board, name: str) -> str:
-    """Return a number that the metric wants shown for every row, such as a chosen bandwidth."""
-    shown = [f"{row.model} {numbers.short(row.extras[name])}" for row in board.rows if name in row.extras]
-    return f"; {name}: {', '.join(shown)}" if shown else ""
+    """Return a number that the metric wants shown for every row, such as a chosen bandwidth; once where all agree."""
+    shown = {row.model: numbers.short(row.extras[name]) for row in board.rows if name in row.extras}
+    words = name.replace("_", " ")
+    if len(shown) > 1 and len(values := set(shown.values())) == 1:
+        return f"; {words} {values.pop()}"
+    return f"; {words}: {', '.join(f'{model} {value}' for model, value in shown.items())}" if shown else ""
 
 
 def _chains(board: Board) -> Iterator[str]:

@@ -122,6 +122,7 @@ class TrialEvaluation:
         self.device = shared.device
         self.density = shared.density
         self.generator = seeding.stream(seed, "evaluate", protocol_id, device=shared.device)
+        self._seed = seed
         self.asked = 0  # the greatest number of samples asked for
         self._shared = shared
         self._target: SplitName = target
@@ -153,6 +154,10 @@ class TrialEvaluation:
     def model(self) -> Model:
         """Return the fitted model."""
         return self._shared.model
+
+    def stream(self, name: str) -> torch.Generator:
+        """Return the stream of a name that all metrics of a trial share, on the CPU."""
+        return seeding.stream(self._seed, "evaluate", "shared", name)
 
     def samples(self, n: int) -> Tensor:
         """Return the first n samples, (n, C, H, W)."""

@@ -54,7 +54,7 @@ class FID(FeatureMetric):
         extras = {"train_gap": self._gap(evaluation, real, fake)} if self.against == "target" else {}
         if self.at_infinity:
             extras["all_samples"] = value
-            value = frechet_at_infinity(fitted, fake, torch.Generator().manual_seed(0)).value
+            value = frechet_at_infinity(fitted, fake, evaluation.stream("at infinity")).value
         return genbench.Score(value, stderr, extras)
 
     def _real(self, evaluation: genbench.Evaluation) -> Tensor:
@@ -68,8 +68,8 @@ class FID(FeatureMetric):
     def _gap(self, evaluation: genbench.Evaluation, real: Tensor, fake: Tensor) -> float:
         """Return the distance to test images minus that to training images, as many of each."""
         train = evaluation.features(evaluation.extractor, "train")
-        n = min(len(train), len(real))
-        test, seen = real[some(evaluation.target.images, n)], train[some(evaluation.train.images, n)]
+        n, chosen = min(len(train), len(real)), evaluation.stream("train gap")
+        test, seen = some(real, n, chosen), some(train, n, chosen)
         return frechet_distance_of_features(test, fake) - frechet_distance_of_features(seen, fake)
 
     def describe(self) -> str:

@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 import genbench
 from genbench.numerics.kernels import kernel_distance, random_subsets
-from genbench_plugins.metrics.features import FeatureMetric, cpu_generator
+from genbench_plugins.metrics.features import FeatureMetric
 
 
 @dataclass(eq=False)
@@ -33,7 +33,7 @@ class KID(FeatureMetric):
         """Return the mean over subsets, its standard error, and their spread."""
         real, fake = self.of_target(evaluation), self.of_samples(evaluation)
         size = min(self.size, len(real), len(fake))
-        rows = random_subsets(len(fake), len(real), cpu_generator(evaluation), self.subsets, size)
+        rows = random_subsets(len(fake), len(real), evaluation.stream("subsets"), self.subsets, size)
         found = kernel_distance(fake, real, rows)
         return genbench.Score(found.value, found.standard_error, {"spread": found.spread})
 

@@ -16,10 +16,11 @@ from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 class Memorisation(FeatureMetric):
     """By how many standard errors samples lie nearer to training images than the images scored against do: HIGH COPIES.
 
-    About 0 for fresh images; above 3 for a copier, exact or with a little noise, which pixels tell, or with an image
-    moved by a pixel, which features tell: the value is the greater of both, which stand among the extras. Far below 0
-    are samples unlike any image, which no copier makes: low alone is no praise. The statistic is -C_T of the paper over
-    the whole space, a Mann-Whitney test of distances to the nearest training image, and grows with the counts.
+    From 0 to 3 for fresh images; above for a copier, exact or with a little noise, which pixels tell, or with images
+    moved by a pixel, which features tell: the value is the greater of both, which stand among the extras. There they
+    may lie far below 0, where samples are unlike any image; the value is 0 then, since being no copy is no merit. The
+    statistic is -C_T of the paper over the whole space, a Mann-Whitney test of distances to the nearest training image,
+    and grows with the counts.
     """
 
     version: ClassVar[int] = 1
@@ -31,11 +32,11 @@ class Memorisation(FeatureMetric):
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
-        """Return the greater z of pixels and of features."""
+        """Return the greater z of pixels and of features, or 0 where both are below."""
         pixels = copying_z(evaluation.train.images, evaluation.target.images, evaluation.samples(self.samples))
         train = evaluation.features(evaluation.extractor, "train")
         features = copying_z(train, self.of_target(evaluation), self.of_samples(evaluation))
-        return genbench.Score(max(pixels, features), extras={"pixels": pixels, "features": features})
+        return genbench.Score(max(pixels, features, 0.0), extras={"pixels": pixels, "features": features})
 
     def describe(self) -> str:
         """Return the protocol in words."""

@@ -12,7 +12,7 @@ from torch import Tensor
 import genbench
 from genbench.numerics.ms_ssim import fitted_scales, ms_ssim
 from genbench_plugins.metrics.classes import knows_own_classes
-from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric, cpu_generator
+from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 
 
 @dataclass(eq=False)
@@ -52,7 +52,7 @@ class MSSSIM(FeatureMetric):
         labels = torch.zeros(len(images), dtype=torch.int64)
         if knows_own_classes(evaluation):
             labels = evaluation.logits(evaluation.extractor, of, len(images)).argmax(1).cpu()
-        i, j = (rows.to(images.device) for rows in disjoint_pairs(labels, cpu_generator(evaluation)))
+        i, j = (rows.to(images.device) for rows in disjoint_pairs(labels, evaluation.stream("pairs")))
         low, high = evaluation.space.bounds
         unit = ((images - low) / (high - low)).clamp(0, 1)
         return ms_ssim(unit[i], unit[j])

@@ -18,8 +18,8 @@ class OfNeighbourhoods(FeatureMetric):
     """A share of images that lie in balls around others, as large as the distance to the k-th neighbour.
 
     As many samples are taken as there are images scored against: with more of the ones, balls around the others seem
-    larger. Where there are fewer samples than images, as many images. Which ones is decided by a hash of their values.
-    The four metrics are computed together where their k are the usual ones.
+    larger. Where there are fewer samples than images, as many images. Which ones is drawn at random. The four metrics
+    are computed together, from the same images, where their k are the usual ones.
     """
 
     unit: ClassVar[str] = "share"

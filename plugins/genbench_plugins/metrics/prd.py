@@ -9,7 +9,7 @@ from annotated_types import Ge
 
 import genbench
 from genbench.numerics.prd import clustered_curve
-from genbench_plugins.metrics.features import FeatureMetric, cpu_generator
+from genbench_plugins.metrics.features import FeatureMetric
 
 
 @dataclass(eq=False)
@@ -32,7 +32,7 @@ class PRD(FeatureMetric):
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return F_8, and F_1/8 among the extras."""
         real, fake = self.in_equal_numbers(evaluation)
-        curve = clustered_curve(real, fake, cpu_generator(evaluation), self.clusters, self.runs)
+        curve = clustered_curve(real, fake, evaluation.stream("cells"), self.clusters, self.runs)
         return genbench.Score(curve.f_score(8), extras={"f_eighth": curve.f_score(1 / 8)})
 
     def describe(self) -> str:
