@@ -120,6 +120,7 @@ def test_sources_of_one_file_and_of_several_stand_together(cli) -> None:
     assert code == 0
     assert " 2/2 " in out
     assert " 1/1 " in out
+    assert "One seed: no error, no interval, no rank. Give 3 files or more for each name." in cli("theirs=b.npz")[1]
 
 
 def test_references_are_shown_by_default_with_as_many_seeds(cli) -> None:
@@ -362,6 +363,8 @@ FILES: dict[str, tuple[Any, str, str]] = {
     "empty folder": (lambda: Path("p").mkdir(), "ours=p", "'p': no images in it; expected files ending in .png"),
     "nested folder": (nested, "ours=p", "'p': it holds a folder ('inner'); expected images alone"),
     "dangling link": (links_nowhere, "ours=p", "'p': there is no such file or folder"),
+    "pipe": (lambda: os.mkfifo("a.npz"), "ours=a.npz", "'a.npz': it is no plain file; expected .npz"),
+    "device": (lambda: None, "ours=/dev/zero", "'/dev/zero': it is no plain file"),
     "empty file": (lambda: Path("a.npz").touch(), "ours=a.npz", "'a.npz': it is empty"),
     "no archive": (
         lambda: Path("a.npz").write_text("x"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ def check_unchanged(path: Path, before: str) -> None:
 
 def _stamp(file: Path) -> list[int]:
     told = file.stat()
+    if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
+        refuse(file, "it is no plain file", "expected .npz, .npy, .safetensors, or a folder of images")
     return [told.st_size, told.st_mtime_ns, told.st_ino]
 
 
