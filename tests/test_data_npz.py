@@ -213,7 +213,7 @@ def header(shape: str, dtype: str = "|u1") -> bytes:
 @pytest.mark.parametrize(
     ("content", "match"),
     [
-        (header("(1000000, 1000, 1000)"), "x_train says 1000000000000 bytes and holds 85; it is truncated"),
+        (header("(1000000, 1000, 1000)"), "x_train says 1000000000000 bytes and holds 0; it is truncated"),
         (header("(-1, 5, 4)") + b"0" * 80, "x_train cannot be read: "),
         (header("(20, 5, 4)", "|O") + b"0" * 4000, "x_train holds Python objects"),
         (header("'x'"), "it cannot be read: "),

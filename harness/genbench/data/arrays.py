@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import weakref
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
@@ -67,8 +68,8 @@ def checked_head(name: str, member: IO[bytes], holds: int, refuse: Refuse) -> He
     head = _head(member)
     if head.dtype.hasobject or head.dtype.fields is not None:
         refuse(f"{name} holds Python objects (dtype {head.dtype})", "save plain arrays; pickles are not opened")
-    if head.nbytes > holds:
-        refuse(f"{name} says {head.nbytes} bytes and holds {holds}", "it is truncated: write it again")
+    if head.nbytes > holds - head.start:
+        refuse(f"{name} says {head.nbytes} bytes and holds {holds - head.start}", "it is truncated: write it again")
     return head
 
 
@@ -174,6 +175,7 @@ class ZippedRows(_NumpyRows):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._open = contextlib.ExitStack()
+        weakref.finalize(self, self._open.close)
         try:
             with zipfile.ZipFile(path) as archive:
                 self._check(archive)

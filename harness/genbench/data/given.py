@@ -23,6 +23,7 @@ class GivenImages(Model):
     """
 
     version: ClassVar[int] = 1
+    sample_batch: ClassVar[int] = images.BATCH
 
     contents: tuple[str, ...] = ()
     declared: str = ""

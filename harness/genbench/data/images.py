@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 UNIT = (0.0, 1.0)
 BATCH = 1000
+"""How many are read at once, and are drawn and stored together as a model's samples are."""
 
 CHANNELS = (1, 3)
 """How many a picture in a folder can have."""
@@ -67,6 +68,8 @@ def check_unchanged(path: Path, before: str) -> None:
 
 def _stamp(file: Path) -> list[int]:
     told = file.stat()
+    if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
+        refuse(file, "it is no plain file", "expected .npz, .npy, .safetensors, or a folder of images")
     return [told.st_size, told.st_mtime_ns, told.st_ino]
 
 
@@ -116,9 +119,9 @@ class Images(ABC):
         return images
 
     def check(self, n: int) -> None:
-        """Read the first n images, and keep none. Raises DataError where one cannot be scored."""
+        """Read the batches that hold the first n images, and keep none. Raises DataError where one cannot be scored."""
         for start in range(0, n, BATCH):
-            self.read(start, min(start + BATCH, n))
+            self.read(start, start + BATCH)
 
     def _check_range(self, images: NDArray[np.float32]) -> None:
         (low, high), least, greatest = self._bounds, float(images.min()), float(images.max())
@@ -142,7 +145,7 @@ class ArrayImages(Images):
         super().__init__(path, space.bounds)
         self._rows = arrays.rows(path)
         self._check_type(self._rows.dtype)
-        if math.prod(self._rows.shape) == 0:
+        if not self._rows.shape or 0 in self._rows.shape:
             refuse(path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, none of them 0")
         self.count, *shape = self._rows.shape
         self._axes = self._understood(tuple(shape), space)

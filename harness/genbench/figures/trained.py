@@ -16,10 +16,11 @@ from genbench.data.prepare import Prepared, prepare
 from genbench.errors import DataError, PluginError
 from genbench.figures.kinds import Lacking
 from genbench.figures.subjects import Subject
+from genbench.ranking.scores import is_given
 from genbench.registry import names
 from genbench.registry.plugins import BUILTIN
 from genbench.registry.resolve import Resolved, Resolver
-from genbench.trial import restoring, sampling, seeding, surroundings
+from genbench.trial import restoring, sampling, seeding, sources, surroundings
 from genbench.trial.logs import LOG
 
 
@@ -53,6 +54,8 @@ class Trained:
     @cached_property
     def resolved(self) -> Resolved:
         """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
+        if is_given(self._record.model):
+            return sources.again(self._record.model)
         resolved = self._resolve("model", self._stored.model)
         if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):
             raise PluginError(

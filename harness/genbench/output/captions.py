@@ -36,7 +36,12 @@ def _errors(board: Board) -> Iterator[str]:
         yield f"±: standard error over {board.folds} folds of scores averaged over training seeds."
     if counts[-1] == 1:
         lacking = "no interval" if board.folds > 1 else "no error, no interval"
-        yield f"One seed: {lacking}, no rank. Give --seeds 3 or more."
+        more = (
+            "3 files or more for each name"
+            if all(row.is_given for row in board.of_kind("ours"))
+            else "--seeds 3 or more"
+        )
+        yield f"One seed: {lacking}, no rank. Give {more}."
     else:
         freedom = ", ".join(str(n - 1) for n in counts if n > 1)
         what = (

@@ -45,7 +45,9 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "protocol": Column("text", "the protocol in words"),
         "dataset_digest": Column("text", "hash of the dataset's images, labels and splits"),
         "samples": Column("count", "samples scored per seed"),
-        "samples_are": Column("text", "what a sample is: draws, means, clipped, reconstructions or real images"),
+        "samples_are": Column(
+            "text", "what a sample is: draws, means, clipped, reconstructions, real images, or not said"
+        ),
         "fit_seconds": Column("number", "mean wall time of training, in seconds"),
         "sample_seconds": Column("number", "mean wall time of sampling, in seconds"),
         "parameters": Column("count", "learned numbers in the model"),
@@ -58,7 +60,9 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "device": Column("text", "where the trials ran; where they differ, every value"),
         "threads": Column("text", "CPU threads per trial; where trials differ, every value"),
         "genbench_version": Column("text", "version of genbench that ran the trials"),
-        "plugin": Column("text", "distribution and version that the model comes from"),
+        "plugin": Column(
+            "text", "distribution and version that the model comes from; of images made elsewhere: evaluate, a digest"
+        ),
         "torch_version": Column("text", "version of torch that ran the trials"),
         "source": Column("text", "where a published number stands; the git commit behind ours"),
     }

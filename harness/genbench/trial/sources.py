@@ -47,6 +47,12 @@ def check(model: Resolved) -> None:
         images.check_unchanged(Path(model.settings["path"]), model.settings["state"])
 
 
+def again(stored: Mapping[str, Any]) -> Resolved:
+    """Return what stood in a model's place in a stored trial. Nothing that the record names is imported."""
+    options, settings = dict(stored["options"]), dict(stored["settings"])
+    return _resolved(stored["name"], stored["distribution_version"], options, settings)
+
+
 # From what was asked for ---------------------------------------------------------------------------------------------
 
 
@@ -91,7 +97,13 @@ def _resolved(name: str, edition: str, options: Mapping[str, Any], settings: Map
         distribution_version=edition,
         options=options,
         settings=settings,
-        traits={"samples_are": options["declared"], "role": "model", "chains": None, "given": True},
+        traits={
+            "samples_are": options["declared"],
+            "role": "model",
+            "chains": None,
+            "abilities": [],
+            "given": True,
+        },
         source="",
     )
 

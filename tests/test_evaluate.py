@@ -1,0 +1,524 @@
+"""Images made elsewhere: scored exactly as a model's, their files as seeds, and every fault refused in one line."""
+
+import json
+import os
+import pickle
+import shlex
+import struct
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.numpy import save_file
+
+import genbench
+from genbench.api import Space
+from genbench.cli import main
+from genbench.data import arrays
+from genbench.data.images import opened
+from genbench.data.prepare import prepare
+from genbench.errors import DataError, RequestError, Unsupported
+from genbench.output.tables_csv import read_csv
+from genbench_plugins.datasets.digits import Digits
+
+DIGITS = Space((1, 8, 8), 10)
+
+COPIER = """
+import genbench
+from dataclasses import dataclass
+
+@dataclass(eq=False)
+class Copier(genbench.Model):
+    sample_batch = 400
+
+    def build(self, space, device):
+        self.space = space
+
+    def fit(self, data, run):
+        self.images_ = data.train.images[:400]
+
+    def sample(self, n, generator):
+        return self.images_[:n]
+"""
+
+
+@pytest.fixture
+def cli(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Return a function that evaluates in an empty folder: (exit code, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(line: str, command: str = "evaluate") -> tuple[int, str, str]:
+        quick = " --metric brightness --reference none" if command == "evaluate" and "--metric" not in line else ""
+        code = main([command, *shlex.split(line + quick)])
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+def noise(n: int, *shape: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (n, *(shape or (1, 8, 8))), np.uint8)
+
+
+def save(path: str, images: NDArray[Any]) -> None:
+    np.savez(path, images=images)
+
+
+def values(results: str = "results") -> dict[tuple[str, int], float]:
+    """Return the stored values by model and seed."""
+    frame = read_csv(Path(results) / "trials.csv")
+    return {(row.model, row.seed): row.value for row in frame.itertuples()}
+
+
+# Scores
+
+
+def test_images_score_exactly_as_a_model_that_samples_them(cli) -> None:
+    real = prepare(Digits(), {"name": "digits", "evaluate": "test"}).split("train").images[:400].numpy()
+    save("real.npz", real)
+    Path("copier.py").write_text(COPIER)
+    asked = "--metric parzen,brightness --samples 400 --reference none --results"
+    assert cli(f"--models ./copier.py:Copier --seeds 1 {asked} trained", "run")[0] == 0
+    code, out, _ = cli(f"real=real.npz {asked} given")
+    assert code == 0
+    trained, given = read_csv(Path("trained/leaderboard.csv")), read_csv(Path("given/leaderboard.csv"))
+    assert "Parzen log-likelihood on digits" in out
+    assert list(given["model"]) == ["real", "real"]
+    for column in ("metric", "mean", "stderr_examples", "protocol_id", "protocol", "samples", "dataset_digest"):
+        assert list(given[column]) == list(trained[column]), column
+
+
+def test_files_are_seeds_and_are_ranked(cli) -> None:
+    for seed in range(3):
+        save(f"dark{seed}.npz", noise(500, seed=seed) // 2)
+        save(f"light{seed}.npz", noise(500, seed=seed))
+    code, out, err = cli("'ours=dark*.npz' theirs=light0.npz,light1.npz,light2.npz --samples-are ours=draws")
+    assert code == 0
+    rows = read_csv(Path("results/leaderboard.csv")).set_index("model")
+    assert list(rows["rank_low"]) == list(rows["rank_high"]) == [1, 2]
+    assert list(rows["seeds_done"]) == list(rows["seeds_planned"]) == [3, 3]
+    assert list(rows["samples_are"]) == ["draws", "not said"]
+    assert rows["fit_seconds"].isna().all()
+    assert rows["sample_seconds"].isna().all()
+    assert rows["parameters"].isna().all()
+    assert values()["ours", 1] == pytest.approx((noise(500, seed=1) // 2).mean() / 255, abs=1e-6)
+    assert "6 trials: ours (3), theirs (3) x seeds 0 1 2; 0 in the store" in err
+    assert "not said" in out
+
+
+def test_sources_of_one_file_and_of_several_stand_together(cli) -> None:
+    for seed in range(2):
+        save(f"a{seed}.npz", noise(500, seed=seed))
+    save("b.npz", noise(500, seed=7))
+    code, out, _ = cli("ours=a0.npz,a1.npz theirs=b.npz")
+    assert code == 0
+    assert " 2/2 " in out
+    assert " 1/1 " in out
+    assert "One seed: no error, no interval, no rank. Give 3 files or more for each name." in cli("theirs=b.npz")[1]
+
+
+def test_references_are_shown_by_default_with_as_many_seeds(cli) -> None:
+    save("a0.npz", noise(500))
+    save("a1.npz", noise(500, seed=1))
+    code, out, err = cli("ours=a0.npz,a1.npz --metric brightness")
+    assert code == 0
+    assert "10 trials: ours (2) and 4 references x seeds 0 1" in err
+    assert "train-data" in out
+    assert "! ours" not in out.split("Protocol")[0]
+
+
+def test_a_second_call_does_nothing_and_a_metric_added_later_needs_no_more_files(cli) -> None:
+    save("a.npz", noise(600))
+    first = cli("ours=a.npz")[1]
+    code, again, err = cli("ours=a.npz")
+    assert code == 0
+    assert "1 in the store" in err
+    assert again.splitlines()[:5] == first.splitlines()[:5]
+    assert "1 done in" in first
+    assert "0 done in" in again
+    assert cli("ours=a.npz --metric brightness,parzen[samples=300] --reference none")[0] == 0
+    assert len(list(Path("results/trials").iterdir())) == 1
+
+
+def test_a_changed_file_is_a_new_trial_and_a_moved_one_is_not(cli) -> None:
+    save("a.npz", noise(500))
+    cli("ours=a.npz")
+    Path("a.npz").rename("moved.npz")
+    assert "1 in the store" in cli("ours=moved.npz")[2]
+    save("a.npz", noise(500) // 2)
+    code, out, err = cli("ours=a.npz")
+    assert code == 0
+    assert "0 in the store" in err
+    assert " ours " in out, "what is asked for stands alone"
+    shown = cli("", "leaderboard")[1]
+    models = list(read_csv(Path("results/leaderboard.csv"))["model"])
+    assert all(model.startswith("ours ") and model in shown for model in models)
+    assert len(set(models)) == 2
+
+
+def test_they_stand_beside_trained_models(cli) -> None:
+    save("a.npz", noise(500))
+    cli("--models toy --metric brightness --reference none --seeds 2", "run")
+    cli("ours=a.npz")
+    rows = read_csv(Path("results/leaderboard.csv"))
+    assert set(rows["model"]) == {"toy", "ours"}
+    assert rows["protocol_id"].nunique() == 1
+    out = cli("", "leaderboard")[1]
+    assert out.count("Protocol brightness") == 1
+    assert "ours" not in cli("--table capabilities", "leaderboard")[1]
+
+
+def test_the_python_interface_takes_paths(cli, tmp_path: Path) -> None:
+    save("a0.npz", noise(500))
+    save("a1.npz", noise(500, seed=1))
+    given: Any = {"ours": [tmp_path / "a0.npz", "a1.npz"], "theirs": tmp_path / "a0.npz"}
+    report = genbench.evaluate(given, metrics="brightness", datasets="digits", reference="none", samples_are="means")
+    frame = report.leaderboard.set_index("model")
+    assert list(frame["seeds_done"][["ours", "theirs"]]) == [2, 1]
+    assert set(frame["samples_are"]) == {"means"}
+
+
+def test_processes_score_the_same(cli) -> None:
+    for seed in range(2):
+        save(f"a{seed}.npz", noise(500, seed=seed))
+    cli("ours=a0.npz,a1.npz --results one")
+    assert cli("ours=a0.npz,a1.npz --results two --engine process --jobs 2")[0] == 0
+    assert values("one") == values("two")
+
+
+def test_metrics_that_need_the_model_are_refused_with_their_reason(cli) -> None:
+    save("a.npz", np.zeros((600, 1, 1, 1), np.float32))
+    code, out, _ = cli("ours=a.npz --dataset gaussian1d --metric discriminator-gap --reference none")
+    assert code == 0
+    assert "skipped" in out
+
+
+# Where the images are
+
+
+@pytest.mark.parametrize("layout", ["nchw", "nhw", "nhwc"])
+@pytest.mark.parametrize("dtype", ["uint8", "float16", "float32", ">f8"])
+@pytest.mark.parametrize("suffix", ["npz", "npy", "safetensors"])
+def test_arrays_are_read_as_they_are_meant(suffix: str, dtype: str, layout: str, tmp_path: Path) -> None:
+    channels = 3 if layout != "nhw" else 1
+    x = noise(30, channels, 4, 5)
+    meant = x / np.float32(255)
+    stored = {"nchw": x, "nhw": x[:, 0], "nhwc": np.ascontiguousarray(x.transpose(0, 2, 3, 1))}[layout]
+    if dtype != "uint8":
+        stored = (stored / np.float32(255)).astype(
+            dtype if suffix != "safetensors" else dtype.replace(">f8", "float64")
+        )
+        meant = (x / np.float32(255)).astype(dtype).astype(np.float32)
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "npz":
+        np.savez_compressed(path, labels=np.arange(30), images=stored)
+    elif suffix == "npy":
+        np.save(path, stored)
+    else:
+        save_file({"images": stored}, path)
+    images = opened(path, Space((channels, 4, 5)))
+    assert images.count == 30
+    assert ("(n, H, W, C)" in images.note) == (layout == "nhwc")
+    for start, stop in [(0, 7), (7, 30), (25, 99), (3, 4)]:
+        found = images.read(start, stop)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, meant[start:stop])
+
+
+def pictures(folder: str, images: NDArray[np.uint8], mode: str = "L") -> None:
+    Path(folder).mkdir()
+    for row, image in enumerate(images):
+        Image.fromarray(image[0]).convert(mode).save(f"{folder}/{row:04d}.png")
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_folder_scores_as_the_array_of_its_pictures(mode: str, cli) -> None:
+    pictures("p", noise(60), mode)
+    save("a.npz", noise(60))
+    code, out, err = cli("folder=p/ array=a.npz")
+    assert code == 0
+    assert values()["folder", 0] == values()["array", 0]
+    assert "brightness: 60 samples in place of 500" in err
+    assert "brightness[samples=60]" in out
+    assert "1 in the store" in cli("folder=p --metric brightness --reference none")[2]
+
+
+def test_only_batches_with_images_asked_for_are_read(cli) -> None:
+    pictures("p", noise(1010))
+    Path("p/1007.png").write_bytes(b"no picture")
+    assert cli("ours=p --samples 1000")[0] == 0
+    code, _, err = cli("ours=p --samples 1001")
+    assert code == 2
+    assert "'p/1007.png': not a readable image" in err
+
+
+def test_more_than_a_batch_and_no_whole_number_of_them(cli) -> None:
+    save("a.npz", noise(1203))
+    assert cli("ours=a.npz --samples 1203")[0] == 0
+    assert values()["ours", 0] == pytest.approx(noise(1203).mean() / 255, abs=1e-6)
+    drawn = next(Path("results/trials").glob("*/samples/*.safetensors"))
+    assert json.loads(drawn.read_bytes()[8:200].split(b"}}")[0] + b"}}")["samples"]["shape"] == [1203, 1, 8, 8]
+
+
+def test_values_within_the_bounds_of_the_dataset(cli) -> None:
+    x = np.random.default_rng(0).normal(0, 1, (400, 1)).clip(-3, 3)
+    save("a.npz", x[:, None].astype(np.float32))
+    assert cli("ours=a.npz --dataset gaussian1d --metric jsd[samples=400] --reference none")[0] == 0
+    save("a.npz", noise(400, 1, 1))
+    code, _, err = cli("ours=a.npz --dataset gaussian1d --metric jsd[samples=400] --reference none")
+    assert code == 2
+    assert "it holds uint8; expected floats from" in err
+
+
+# Counts
+
+
+def test_a_default_count_gives_way_to_the_smallest_source(cli) -> None:
+    save("a.npz", noise(700))
+    save("b.npz", noise(450, seed=1))
+    code, _, err = cli("ours=a.npz theirs=b.npz")
+    assert code == 0
+    assert "brightness: 450 samples in place of 500, for theirs (b.npz) has no more" in err
+    assert list(read_csv(Path("results/leaderboard.csv"))["samples"]) == [450, 450]
+    assert "in place of" not in cli("ours=a.npz")[2]
+
+
+@pytest.mark.parametrize("asked", ["--samples 500", "--metric brightness[samples=500]", "--set brightness.samples=500"])
+def test_a_count_that_was_named_does_not(asked: str, cli) -> None:
+    save("a.npz", noise(450))
+    metric = "" if "--metric" in asked else "--metric brightness"
+    code, _, err = cli(f"ours=a.npz {asked} {metric} --reference none")
+    assert code == 2
+    assert (
+        "brightness asks for 500 samples, and ours (a.npz) has 450 images; expected as many: give --samples 450" in err
+    )
+    assert not Path("results").exists()
+
+
+def test_a_metric_that_asks_for_more_than_it_says_fails_alone(cli) -> None:
+    from genbench.data.given import GivenImages
+    from genbench.data.images import state
+
+    save("a.npz", noise(20))
+    model = GivenImages(path="a.npz", state=state(Path("a.npz")))
+    model.build(DIGITS, torch.device("cpu"))
+    assert len(model.given(10, 99)) == 10
+    with pytest.raises(Unsupported, match="20 images were given, and more are asked for"):
+        model.given(20, 30)
+
+
+# Refusals: one line each, exit code 2, and no results
+
+
+def bomb() -> None:
+    """Write an archive that says it unpacks to more than may be, in a few bytes."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (99, 1, 8, 8), }\n"
+    with zipfile.ZipFile("a.npz", "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x02\x00" + struct.pack("<I", 1 << 31) + header)
+
+
+def truncated() -> None:
+    np.save("a.npy", noise(30))
+    Path("a.npy").write_bytes(Path("a.npy").read_bytes()[:-100])
+
+
+def objects() -> None:
+    np.savez("a.npz", images=np.array([{"a": 1}], dtype=object))
+
+
+def nested() -> None:
+    Path("p/inner").mkdir(parents=True)
+
+
+def links_nowhere() -> None:
+    Path("p").mkdir()
+    Path("p/a.png").symlink_to("nowhere.png")
+
+
+def safetensors_garbage() -> None:
+    Path("a.safetensors").write_bytes(b"\xff" * 100)
+
+
+def brain_floats() -> None:
+    from safetensors.torch import save_file as save_torch
+
+    save_torch({"images": torch.zeros(30, 1, 8, 8, dtype=torch.bfloat16)}, "a.safetensors")
+
+
+def spoilt(value: float) -> NDArray[np.float32]:
+    x = noise(40) / np.float32(255)
+    x[33, 0, 2, 1] = value
+    return x
+
+
+FILES: dict[str, tuple[Any, str, str]] = {
+    "missing": (lambda: None, "ours=nowhere.npz", "'nowhere.npz': there is no such file or folder; expected .npz"),
+    "no match": (lambda: None, "'ours=runs/*.npz'", "ours: nothing matches 'runs/*.npz'"),
+    "empty folder": (lambda: Path("p").mkdir(), "ours=p", "'p': no images in it; expected files ending in .png"),
+    "nested folder": (nested, "ours=p", "'p': it holds a folder ('inner'); expected images alone"),
+    "dangling link": (links_nowhere, "ours=p", "'p': there is no such file or folder"),
+    "pipe": (lambda: os.mkfifo("a.npz"), "ours=a.npz", "'a.npz': it is no plain file; expected .npz"),
+    "device": (lambda: None, "ours=/dev/zero", "'/dev/zero': it is no plain file"),
+    "empty file": (lambda: Path("a.npz").touch(), "ours=a.npz", "'a.npz': it is empty"),
+    "no archive": (
+        lambda: Path("a.npz").write_text("x"),
+        "ours=a.npz",
+        "it cannot be read: File is not a zip file; write",
+    ),
+    "no array": (lambda: Path("a.npy").write_text("xx"), "ours=a.npy", "'a.npy': it cannot be read"),
+    "no tensors": (safetensors_garbage, "ours=a.safetensors", "'a.safetensors': it cannot be read"),
+    "kind": (lambda: Path("a.png").write_text("x"), "ours=a.png", "'a.png': no file of images; expected .npz, .npy"),
+    "pickle": (
+        lambda: Path("a.pt").write_bytes(pickle.dumps(1)),
+        "ours=a.pt",
+        "Pickles are not opened: they can run code",
+    ),
+    "objects": (
+        objects,
+        "ours=a.npz",
+        "images holds Python objects (dtype object); save plain arrays; pickles are not",
+    ),
+    "key": (lambda: np.savez("a.npz", image=noise(9)), "ours=a.npz", "it has no array 'images' among: image; save the"),
+    "keys": (lambda: np.savez("a.npz", noise(9)), "ours=a.npz", "it has no array 'images' among: arr_0"),
+    "tensor key": (lambda: save_file({"x": noise(9)}, "a.safetensors"), "ours=a.safetensors", "'images' among: x"),
+    "int64": (
+        lambda: save("a", noise(9).astype(int)),
+        "ours=a.npz",
+        "dtype int64; expected uint8 (0 to 255) or floats",
+    ),
+    "bool": (lambda: save("a", noise(9) > 9), "ours=a.npz", "dtype bool; expected uint8 (0 to 255) or floats"),
+    "bfloat16": (brain_floats, "ours=a.safetensors", "dtype BF16; expected uint8 (0 to 255) or floats"),
+    "complex": (lambda: save("a", noise(9) * 1j), "ours=a.npz", "dtype complex128; expected"),
+    "nan": (
+        lambda: save("a", spoilt(np.nan)),
+        "ours=a.npz",
+        "image 33 holds NaN or infinity; expected floats from 0 to 1",
+    ),
+    "-1 to 1": (lambda: save("a", spoilt(-1)), "ours=a.npz", "if it goes from -1 to 1, save (x + 1) / 2"),
+    "to 255": (lambda: save("a", noise(40) * 1.0), "ours=a.npz", "divide by 255, or save uint8"),
+    "shape": (
+        lambda: save("a", noise(9, 1, 28, 28)),
+        "ours=a.npz",
+        "it has shape (9, 1, 28, 28); expected (n, 8, 8) or",
+    ),
+    "colour": (
+        lambda: save("a", noise(9, 3, 8, 8)),
+        "ours=a.npz",
+        "expected (n, 8, 8) or (n, 1, 8, 8) or (n, 8, 8, 1)",
+    ),
+    "flat": (lambda: save("a", noise(9, 64)), "ours=a.npz", "it has shape (9, 64); expected (n, 8, 8)"),
+    "none": (lambda: save("a", noise(0, 1, 8, 8)), "ours=a.npz", "it has shape (0, 1, 8, 8); expected"),
+    "scalar": (lambda: save("a", np.uint8(3)), "ours=a.npz", "it has shape (); expected"),
+    "columns": (
+        lambda: save("a", np.asfortranarray(noise(9, 8, 8))),
+        "ours=a.npz",
+        "images is stored by columns; save",
+    ),
+    "truncated": (truncated, "ours=a.npy", "the array says 1920 bytes and holds"),
+    "long header": (bomb, "ours=a.npz", "its header says 2147483648 bytes"),
+    "picture size": (lambda: pictures("p", noise(3, 1, 9, 8)), "ours=p", "'p/0000.png': it is 8x9; expected 8x8"),
+    "other suffix": (lambda: Path("a").write_text("x"), "ours=a", "'a': no file of images"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_files_that_are_refused(case: str, cli) -> None:
+    make, line, expected = FILES[case]
+    make()
+    code, out, err = cli(line)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert expected in err
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("", "no images given; expected NAME=PATH"),
+        ("a.npz", "'a.npz' has no name; expected NAME=PATH"),
+        ("ours=", "ours: no path given"),
+        ("Ours=a.npz", "name 'Ours': expected small letters"),
+        ("=a.npz", "name '': expected small letters"),
+        ("nan=a.npz", "name 'nan': expected small letters"),
+        ("vae=a.npz", "name 'vae' is that of a model; expected one of your own, as in my-vae="),
+        ("toy=a.npz", "name 'toy' is that of a model"),
+        ("ours=a.npz ours=b.npz", "ours is given twice"),
+        ("ours=a.npz,a.npz", "ours: a.npz holds the same as a.npz; expected images of another seed"),
+        ("ours=a.npz,copy.npz", "ours: copy.npz holds the same as a.npz"),
+        ("ours=a.npz --samples-are photographs", "samples of ours are 'photographs'; expected one of: draws"),
+        ("ours=a.npz --samples-are their=draws", "unknown source of images 'their'"),
+        ("ours=a.npz --samples-are draws --samples-are means", "--samples-are is given several times"),
+        ("ours=a.npz --dataset nothing", "unknown dataset 'nothing'"),
+        ("ours=a.npz --set gan.lr=1", "options are set for 'gan', which is not in this run"),
+        ("ours=a.npz --size 9", "--size 9: no dataset of this run takes it"),
+    ],
+)
+def test_requests_that_are_refused(line: str, expected: str, cli) -> None:
+    save("a.npz", noise(500))
+    Path("copy.npz").write_bytes(Path("a.npz").read_bytes())
+    code, out, err = cli(line)
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert expected in err
+    assert not Path("results").exists()
+
+
+def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "a.npz", images=np.zeros((40_000, 1, 8, 8), np.uint8))
+    assert (tmp_path / "a.npz").stat().st_size < 10_000
+    monkeypatch.setattr(arrays, "MOST_MIB", 2)
+    with pytest.raises(DataError, match="it unpacks to 2 MiB; expected at most 2: save fewer images"):
+        opened(tmp_path / "a.npz", DIGITS)
+
+
+def test_colour_is_asked_for_of_pictures_too(tmp_path: Path) -> None:
+    os.chdir(tmp_path)
+    pictures("grey", noise(2))
+    with pytest.raises(DataError, match="it is grey; expected colour, as the dataset has"):
+        opened(Path("grey"), Space((3, 8, 8))).check(1)
+    Path("colours").mkdir()
+    Image.fromarray(noise(1, 8, 8, 3)[0]).save("colours/a.png")
+    assert opened(Path("colours"), Space((3, 8, 8))).read(0, 9).shape == (1, 3, 8, 8)
+    with pytest.raises(DataError, match="it is in colour; expected grey, as the dataset has"):
+        opened(Path("colours"), DIGITS).check(1)
+
+
+@pytest.mark.parametrize("how", ["changes", "goes"])
+def test_a_file_that_changes_while_it_is_scored(how: str, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from genbench import bench
+
+    save("a.npz", noise(500))
+    execute = bench.execute
+
+    def late(*args: Any) -> bench.Report:
+        save("a.npz", noise(500, seed=2)) if how == "changes" else Path("a.npz").unlink()
+        return execute(*args)
+
+    monkeypatch.setattr(bench, "execute", late)
+    code, out, err = cli("ours=a.npz")
+    assert (code, out) == (2, "")
+    told = "changed while the run was going on" if how == "changes" else "It was there when the run was planned"
+    assert told in err.splitlines()[-1]
+    assert list(Path("results").glob("trials/*/samples/*")) == []
+
+
+def test_its_samples_can_be_drawn_as_a_figure(cli) -> None:
+    save("a.npz", noise(500))
+    cli("ours=a.npz")
+    code, out, err = cli("ours --kind samples", "figures")
+    assert code == 0, err
+    assert "figures/ours-digits-s0-samples.png" in out
+
+
+def test_requests_in_python_are_checked_too() -> None:
+    with pytest.raises(RequestError, match="no images given"):
+        genbench.evaluate({})
+    with pytest.raises(RequestError, match="--timeout -1: expected a number of seconds"):
+        genbench.evaluate({"ours": "a.npz"}, timeout=-1)
