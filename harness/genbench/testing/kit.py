@@ -132,7 +132,7 @@ class Session:
         return Result(
             SKIPPED_ALL,
             "failed",
-            f"every check of a {kind} was skipped, so nothing is known of it: {result.reason}; expected some that look "
+            f"every check of {'an' if kind[0] in 'aeiou' else 'a'} {kind} was skipped, so nothing is known of it: {result.reason}; expected some that look "
             "at it. Provide what they lack (files, options, another dataset)",
         )
 
