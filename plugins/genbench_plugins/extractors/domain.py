@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 class Domain(genbench.FeatureExtractor):
     """What a small convolutional classifier says of an image: 64 features, from the layer before its classes.
 
-    For digits and mnist its weights come with genbench, so that scores compare across machines. For any other dataset
-    with labels it is trained on the training images by the same recipe, on the machine at hand, once; tables then say
-    "local", and each score keeps the digest of the weights, since two machines may come to other last digits.
+    For digits and mnist its weights come with genbench, so that scores compare across machines: 85,226 parameters that
+    find the class of 99.20 % of the 500 test digits, and 122,730 that find it of 99.44 % of MNIST's 10,000 test images
+    (benchmarks/extractors/train_domain.py). For any other dataset with labels it is trained on the training images by
+    the same recipe, on the machine at hand, once; tables then say "local", and each score keeps the digest of the
+    weights, since two machines may come to other last digits.
     """
 
     version: ClassVar[int] = 1

@@ -41,8 +41,8 @@ class Official:
                 self._download(path)
             except (OSError, ValueError) as error:
                 raise DataError(
-                    f"weights are not in {str(path)!r}, and the download failed ({type(error).__name__}: {error}). Put "
-                    f"the file of {self.url} there, or name it by the option weights"
+                    f"weights are missing: put {self.url} at {str(path)!r}, or name a file by the option weights. The "
+                    f"download failed: {type(error).__name__}: {error}"
                 ) from error
         return path
 
@@ -78,8 +78,10 @@ def opened(path: Path, sha256: str) -> dict[str, Tensor]:
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # of what it then refuses
             state = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
-        line = str(error).strip().partition("\n")[0]
-        raise DataError(f"weights {str(path)!r} are no file of tensors as torch.save writes it: {line}") from error
+        # torch's own message advises to open the file unsafely
+        raise DataError(
+            f"weights {str(path)!r} are no file of tensors as torch.save writes it, or hold code; expected weights alone"
+        ) from error
     return _checked(state, path)
 
 
