@@ -20,9 +20,17 @@ NAMES = [
 EMBEDDED = ["digits", "gaussian1d", "mixture1d"]
 """Datasets that need no files."""
 
+BY_FILES = ["inception", "vgg16"]
+"""Extractors that need weights which are not shipped."""
+
+BY_TRUST = ["clip", "dinov2"]
+"""Extractors that run code from elsewhere."""
+
 OF_KNOWN_DENSITY = ["jsd", "discriminator-gap"]
 """Metrics that score nothing but a dataset whose true density is known."""
 
+
+ELSEWHERE = (*OF_KNOWN_DENSITY, *BY_FILES, *BY_TRUST)
 
 A_SHARE = "its error is that of a share, which here comes near 1 where there are fewer images"
 EXPECTED = {
@@ -34,9 +42,7 @@ EXPECTED = {
 """Failures that lie in the nature of a metric."""
 
 
-@parametrize_with_checks(
-    [*(name for name in NAMES if name not in OF_KNOWN_DENSITY), *EMBEDDED], expected_failures=EXPECTED
-)
+@parametrize_with_checks([*(name for name in NAMES if name not in ELSEWHERE), *EMBEDDED], expected_failures=EXPECTED)
 def test_built_in(check) -> None:
     check()
 
@@ -87,12 +93,25 @@ def test_the_real_mnist(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {result.check for result in verdict if result.status == "skipped"} <= {"works-on-cuda"}
 
 
-@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "tfd"])
-def test_a_dataset_without_its_files_has_not_been_checked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@parametrize_with_checks(["random"], dataset="gaussian1d")
+def test_an_extractor_of_numbers(check) -> None:
+    check()
+
+
+@pytest.mark.parametrize("name", BY_TRUST)
+def test_an_extractor_that_runs_code_from_elsewhere_has_not_been_checked(name: str) -> None:
+    (failure,) = check(name).failures
+    assert failure.check == "not-everything-skipped"
+    assert "Say that you trust it by the option trust_remote=true" in failure.reason
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "tfd", *BY_FILES])
+def test_a_plugin_without_its_files_has_not_been_checked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:
         raise OSError("no network in this test")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
     (failure,) = check(name).failures
     assert failure.check == "not-everything-skipped"
     assert "its files are not here" in failure.reason

@@ -350,7 +350,7 @@ class FeatureExtractor(Plugin, ABC):
         """What the features depend on beside the images and the options: weights, preprocessing. Known once bound."""
 
     @property
-    def weights(self) -> str:
+    def weights_digest(self) -> str:
         """What tells the very weights apart where those of one digest may differ, as trained ones do. Known once
         prepared; kept beside each score."""
         return ""

@@ -78,6 +78,8 @@ def _arguments(text: str, request: str) -> tuple[Value | None, dict[str, Value]]
     for part in split(text):
         name, equals, raw = part.partition("=")
         name = name.strip()
+        if "[" in name:  # the = is one of an unnamed value's own options: fid[inception[weights=w.pth]]
+            equals = ""
         if not equals and positional is None and not options:
             positional = value(part)
         elif not equals or not OPTION.fullmatch(name):

@@ -92,7 +92,8 @@ class Resolver:
         """
         resolved = self.resolve(kind, text)
         values = [*resolved.options.values(), *resolved.settings.values()]
-        stamps = [files.stamp(Path(value)) for value in values if isinstance(value, str) and Path(value).is_file()]
+        paths = [Path(value).expanduser() for value in values if isinstance(value, str) and value]
+        stamps = [files.stamp(path) for path in paths if path.is_file()]
         state = targets.package_state(resolved.target)
         key = files.digest([FORMAT, kind, dataclasses.asdict(resolved), list(of), stamps, state], 24)
         if key not in self._memory:

@@ -132,8 +132,8 @@ class Session:
         return Result(
             SKIPPED_ALL,
             "failed",
-            f"every check of a {kind} was skipped, so nothing is known of it: {result.reason}; expected some that look "
-            "at it. Provide what they lack (files, options, another dataset)",
+            f"every check of {'an' if kind[0] in 'aeiou' else 'a'} {kind} was skipped, so nothing is known of it: "
+            f"{result.reason}; expected some that look at it. Provide what they lack (files, options, another dataset)",
         )
 
     def unknown(self, expected: Iterable[str]) -> str:

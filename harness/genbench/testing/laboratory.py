@@ -17,7 +17,7 @@ from genbench.abilities import LogProb
 from genbench.api import FeatureExtractor, Metric, Model, Space, Split, TrainingData
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
-from genbench.errors import Unsupported
+from genbench.errors import DataError, Unsupported
 from genbench.registry.extraction import AUTO, suited
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
@@ -111,12 +111,18 @@ class Laboratory:
     # Extraction
 
     def extractor(self) -> FeatureExtractor:
-        """Return the subject, an extractor, or the one that the subject, a metric, names; ready for use here."""
+        """Return the subject, an extractor, or the one that the subject, a metric, names; ready for use here.
+
+        Raises CheckSkipped where files that it needs are not here.
+        """
         made = self.subject.make()
         if isinstance(made, Metric):
             made = Resolver(load_registry(), cache_folder()).resolve("extractor", self.extractor_name).instantiate()
-        with self.surroundings():
-            make_ready(made, self.data.space, self.data.digest, self.training_data)
+        try:
+            with self.surroundings():
+                make_ready(made, self.data.space, self.data.digest, self.training_data)
+        except DataError as error:
+            raise CheckSkipped(f"its files are not here: {error}") from error
         ready: FeatureExtractor = made
         return ready
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -27,16 +28,26 @@ def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Ca
     """Bind and prepare an extractor, in one process at a time: what another prepared is there then."""
     extractor.bind(space, dataset)
     if type(extractor).prepare is not FeatureExtractor.prepare:
-        lock = cache_folder() / "extractors" / f"{files.digest([identity(extractor), dataset], 24)}.lock"
+        lock = cache_folder() / "extractors" / f"{files.digest([_before(extractor), dataset], 24)}.lock"
         with saving_work(lock), seeding.seeded(0, "extractor"):
             extractor.prepare(data(), data_folder(), cache_folder() / "extractors")
 
 
 def identity(extractor: FeatureExtractor) -> list[str]:
-    """Return what tells extractors apart: class, options and digest, should a digest forget an option."""
-    kept = {name: value for name, value in vars(extractor).items() if not name.endswith("_")}
+    """Return what tells prepared extractors apart: what was known before, and the very weights."""
+    return [*_before(extractor), extractor.weights_digest]
+
+
+def _before(extractor: FeatureExtractor) -> list[str]:
+    """Return what is known once bound: class, version, options and digest, should a digest forget an option.
+
+    Settings are left out: they change how features come about, not what they are.
+    """
     cls = type(extractor)
-    return [cls.__module__, cls.__qualname__, repr(sorted(kept.items())), extractor.digest, extractor.weights]
+    fields: tuple[dataclasses.Field[Any], ...] = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+    settings = {f.name for f in fields if not f.metadata.get("identity", True)}
+    kept = {name: value for name, value in vars(extractor).items() if not name.endswith("_") and name not in settings}
+    return [f"{cls.__module__}:{cls.__qualname__}", str(cls.version), repr(sorted(kept.items())), extractor.digest]
 
 
 @torch.no_grad()

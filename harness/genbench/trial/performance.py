@@ -282,7 +282,7 @@ class Performance:
             "extras": extras,
             "samples": samples,
             "inputs": inputs,
-            **({"weights": used.weights} if used is not None else {}),
+            **({"weights": used.weights_digest} if used is not None else {}),
         }
         writers: dict[str, Callable[[Path], object]] = {
             f"{name}.json": lambda path: path.write_text(files.sealed(content))

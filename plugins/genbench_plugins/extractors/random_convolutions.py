@@ -51,7 +51,8 @@ class RandomConvolutions(genbench.FeatureExtractor):
 
     def _drawn(self) -> list[tuple[Tensor, Tensor]]:
         generator = torch.Generator().manual_seed(SEED)
-        layers, inputs = [], self.space.shape[0]
+        layers: list[tuple[Tensor, Tensor]] = []
+        inputs = self.space.shape[0]
         for width in WIDTHS:
             w = 2 * torch.rand(width, inputs, 3, 3, generator=generator).double() - 1
             if layers:  # what a ReLU leaves has a mean, which would drown all else

@@ -1,0 +1,62 @@
+"""Files written whole or not at all, and tensors read back only where they are what was written."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; on success it is renamed over `path`, else it is removed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    aside = Path(name)
+    try:
+        yield aside
+        aside.chmod(0o644)  # what mkstemp makes, and safetensors, is for nobody else
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """Return what tells tensors apart: the SHA-256 of their names, shapes and values."""
+    sha = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        sha.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}\n".encode())
+        sha.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return sha.hexdigest()
+
+
+def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors with their digest."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as aside:
+        save_file(plain, aside, {"sha256": digest(plain)})
+
+
+def read_tensors(path: Path) -> dict[str, Tensor] | None:
+    """Return tensors as `save_tensors` wrote them, or None where the file is missing, damaged or something else."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            told = (file.metadata() or {}).get("sha256")
+    except (OSError, SafetensorError):
+        return None
+    return found if digest(found) == told else None

@@ -1,0 +1,192 @@
+"""Features of real splits are computed once, kept under a complete key, and never believed when they are damaged."""
+
+import os
+import subprocess
+import sys
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from genbench import FeatureExtractor, Space, TrainingData, setting
+from genbench.testing.images import made
+from genbench.trial.extraction import Features, identity, make_ready
+
+CPU = torch.device("cpu")
+IMAGES = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+
+
+@dataclass(eq=False)
+class Counting(FeatureExtractor):
+    """Values times a factor; says how often it was asked."""
+
+    asked: ClassVar[list[str]] = []
+
+    factor: float = 2.0
+    place: str = setting("")
+
+    digest: ClassVar[str] = "one"
+    weights_digest: ClassVar[str] = ""
+
+    def features(self, images: Tensor) -> Tensor:
+        self.asked.append("features")
+        return images.flatten(1) * self.factor
+
+    def logits(self, images: Tensor) -> Tensor:
+        self.asked.append("logits")
+        return images.flatten(1)[:, :3]
+
+
+@dataclass(eq=False)
+class OtherDigest(Counting):
+    digest: ClassVar[str] = "two"
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("GENBENCH_CACHE", str(tmp_path))
+    monkeypatch.setattr(Counting, "asked", [])
+    return tmp_path / "features"
+
+
+def kept(cache: Path) -> list[Path]:
+    return sorted(cache.glob("*.safetensors"))
+
+
+def test_features_are_computed_once_for_all_who_ask(cache: Path) -> None:
+    first = Features("digest", CPU).get(Counting(), "features", "test", IMAGES)
+    again = Features("digest", CPU).get(Counting(), "features", "test", IMAGES)
+    assert torch.equal(first, IMAGES.flatten(1) * 2)
+    assert torch.equal(first, again)
+    assert Counting.asked == ["features"]
+    assert len(kept(cache)) == 1
+
+
+@pytest.mark.parametrize("damage", ["bit", "half", "empty", "rows", "link"])
+def test_what_is_damaged_is_computed_again(damage: str, cache: Path) -> None:
+    features = Features("digest", CPU)
+    expected = features.get(Counting(), "features", "test", IMAGES)
+    (path,) = kept(cache)
+    content = bytearray(path.read_bytes())
+    if damage == "bit":
+        content[-5] ^= 1
+        path.write_bytes(content)
+    elif damage == "half":
+        path.write_bytes(content[: len(content) // 2])
+    elif damage == "empty":
+        path.write_bytes(b"")
+    elif damage == "rows":
+        features.get(Counting(), "features", "train", IMAGES[:10])
+        (other,) = set(kept(cache)) - {path}
+        path.write_bytes(other.read_bytes())
+    else:
+        path.unlink()
+        path.symlink_to("nowhere")
+    Counting.asked.clear()
+    for _ in range(2):
+        assert torch.equal(features.get(Counting(), "features", "test", IMAGES), expected)
+    assert Counting.asked == ["features"]
+
+
+def test_the_key_is_complete(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(extractor: FeatureExtractor, dataset: str = "digest", split: str = "test", n: int = 30) -> None:
+        Features(dataset, CPU).get(extractor, "features", split, IMAGES[:n])
+        seen.append(len(kept(cache)))
+
+    seen: list[int] = []
+    ask(Counting())
+    ask(Counting(factor=3.0))
+    ask(OtherDigest())
+    ask(Counting(), dataset="other")
+    ask(Counting(), split="train")
+    ask(Counting(), n=20)
+    bound = Counting()
+    bound.bind(Space((1, 4, 4), bounds=(-1.0, 1.0)), "digest")
+    ask(bound)
+    Features("digest", CPU).get(Counting(), "logits", "test", IMAGES)
+    seen.append(len(kept(cache)))
+    monkeypatch.setattr(Counting, "weights_digest", "trained here")
+    ask(Counting())
+    monkeypatch.setattr(Counting, "version", 2)
+    ask(Counting())
+    monkeypatch.setattr(torch, "__version__", "99.0")
+    ask(Counting())
+    assert seen == list(range(1, 12))
+
+
+def test_another_kind_of_device_is_another_key() -> None:
+    paths = {
+        Features("digest", torch.device(name))._path(Counting(), "features", "test", 3) for name in ("cpu", "cuda")
+    }
+    assert len(paths) == 2
+
+
+def test_a_setting_is_no_part_of_the_key() -> None:
+    assert identity(Counting(place="/a")) == identity(Counting(place="/b"))
+
+
+def test_cheap_features_are_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Counting, "is_cheap", True)
+    Features("digest", CPU).get(Counting(), "features", "test", IMAGES)
+    assert not cache.exists()
+
+
+def test_what_is_known_once_prepared_is_not_asked_for_before() -> None:
+    class Late(Counting):
+        @property
+        def weights_digest(self) -> str:  # type: ignore[override]
+            return self.digest_
+
+        def prepare(self, data: TrainingData, originals: Path, cache: Path) -> None:
+            self.digest_ = "trained"
+
+    space = Space((1, 4, 4))
+    extractor = Late()
+    make_ready(extractor, space, "digest", lambda: TrainingData(made(space, 3), made(space, 3), space))
+    assert identity(extractor)[-1] == "trained"
+
+
+SLOW = """
+    import os, sys, time
+    from dataclasses import dataclass
+    from pathlib import Path
+    import torch
+    from genbench import FeatureExtractor
+    from genbench.trial.extraction import Features
+
+    @dataclass(eq=False)
+    class Slow(FeatureExtractor):
+        digest = "slow"
+
+        def features(self, images):
+            with open(os.environ["LOG"], "a") as log:
+                log.write("computed\\n")
+            time.sleep(1)
+            return images.flatten(1)
+
+    here, there = sys.argv[1:]
+    Path(here).touch()
+    while not Path(there).exists():
+        time.sleep(0.01)
+    found = Features("digest", torch.device("cpu")).get(Slow(), "features", "test", torch.arange(8.0).view(2, 1, 2, 2))
+    assert found.tolist() == [[0, 1, 2, 3], [4, 5, 6, 7]]
+"""
+
+
+def test_two_processes_at_once_compute_features_once(tmp_path: Path, cache: Path) -> None:
+    script = tmp_path / "slow.py"
+    script.write_text(textwrap.dedent(SLOW))
+    log, ready = tmp_path / "log", [str(tmp_path / name) for name in ("a", "b")]
+    environment = {**os.environ, "LOG": str(log), "PYTHONPATH": os.pathsep.join(sys.path)}
+    both = [
+        subprocess.Popen([sys.executable, script, *order], env=environment, stderr=subprocess.PIPE, text=True)
+        for order in (ready, ready[::-1])
+    ]
+    ends = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], ends
+    assert log.read_text() == "computed\n"
+    assert len(kept(cache)) == 1
