@@ -13,6 +13,7 @@ from genbench import files
 from genbench.abilities import LogProb
 from genbench.api import Dataset, FeatureExtractor, Model, Of, Space, Split, TrainingData
 from genbench.data.prepare import SplitName
+from genbench.errors import ChangedError
 from genbench.registry.resolve import Resolved
 from genbench.trial import extraction, seeding
 from genbench.trial.extraction import Features, What
@@ -86,6 +87,10 @@ class Shared:
         def make() -> FeatureExtractor:
             extractor: FeatureExtractor = Resolved(**resolved).instantiate()
             extraction.make_ready(extractor, self.data.space, dataset, self.training_data)
+            if (planned := resolved["traits"]["digest"]) != extractor.digest:
+                raise ChangedError(
+                    f"extractor {resolved['label']} is {extractor.digest}; planned was {planned}: run again"
+                )
             return extractor
 
         return self.once(f"extractor {files.digest([resolved, dataset])}", make)

@@ -80,7 +80,7 @@ def opened(path: Path, sha256: str) -> dict[str, Tensor]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
         # torch's own message advises to open the file unsafely
         raise DataError(
-            f"weights {str(path)!r} are no file of tensors as torch.save writes it, or hold code; expected weights alone"
+            f"weights {str(path)!r} are no file of tensors as torch.save writes it, or hold code; expected tensors only"
         ) from error
     return _checked(state, path)
 

@@ -1,0 +1,86 @@
+"""From images to scores, by one file of weights: what genbench evaluate says is what torch-fidelity says itself."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from test_extractors_fidelity import weights
+
+import genbench
+
+__all__ = ["weights"]  # the fixture
+
+N, SPLITS = 40, 2
+
+
+class Levels(torch.utils.data.Dataset[torch.Tensor]):
+    """Images as torch-fidelity takes them: (3, H, W) uint8, one by one."""
+
+    def __init__(self, images: np.ndarray) -> None:
+        self.images = torch.from_numpy(images)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, row: int) -> torch.Tensor:
+        return self.images[row]
+
+
+def images(seed: int, n: int = N, noise: int = 56) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    shades = rng.integers(0, 256 - noise, (n, 3, 1, 1))
+    return (shades + rng.integers(0, noise, (n, 3, 32, 32))).astype(np.uint8)
+
+
+def samples() -> np.ndarray:
+    """Return images far enough from the others that a distance is no matter of rounding."""
+    return images(2, noise=156)
+
+
+@pytest.fixture(scope="module")
+def scored(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, float], dict[str, float]]:
+    """Return our scores and theirs by name."""
+    folder = tmp_path_factory.mktemp("images")
+    np.savez(folder / "data.npz", x_train=images(0, 20), x_test=images(1))
+    np.savez(folder / "ours.npz", images=samples())
+    named = f'"inception[weights={weights}]"'
+    options = {"fid": "", "kid": "", "precision": "", "recall": "", "is": f",splits={SPLITS}"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENBENCH_CACHE", str(folder / "cache"))
+        report = genbench.evaluate(
+            {"ours": [str(folder / "ours.npz")]},
+            metrics=[f"{name}[extractor={named}{more}]" for name, more in options.items()],
+            datasets=f"npz:{folder / 'data.npz'}",
+            samples=N,
+            reference="none",
+            results=folder / "results",
+        )
+    ours = {board.metric["name"]: board.rows[0].scores[0].value for board in report.boards}
+    return ours, theirs(weights)
+
+
+def theirs(weights: Path) -> dict[str, float]:
+    from torch_fidelity import calculate_metrics
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = calculate_metrics(
+            input1=Levels(samples()), input2=Levels(images(1)), cuda=False, cache=False, verbose=False, batch_size=N,
+            fid=True, kid=True, isc=True, prc=True, feature_extractor="inception-v3-compat",
+            feature_extractor_weights_path=str(weights), kid_subsets=2, kid_subset_size=N, isc_splits=SPLITS,
+            samples_shuffle=False, prc_neighborhood=3, save_cpu_ram=True,
+        )  # fmt: skip
+    names = {"fid": "frechet_inception_distance", "kid": "kernel_inception_distance_mean", "is": "inception_score_mean"}
+    return {**{ours: found[name] for ours, name in names.items()}, "precision": found["precision"], "recall": found["recall"]}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("metric", "within"),
+    [("fid", 1e-6), ("is", 1e-6), ("precision", 1e-6), ("recall", 1e-6), ("kid", 2e-4)],  # theirs sums KID in float32
+)
+def test_scores_are_those_of_torch_fidelity(metric: str, within: float, scored: tuple[dict[str, float], ...]) -> None:
+    ours, theirs = scored
+    assert ours[metric] == pytest.approx(theirs[metric], rel=within)
