@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from genbench.api import Split
 from genbench.calibration.damages import DAMAGES, Damage, Material
@@ -14,7 +15,7 @@ from genbench.errors import GenbenchError, RequestError, printable
 from genbench.testing import subject
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped
-from genbench.testing.scoring import Scoring
+from genbench.testing.scoring import Remembered, Scoring
 from genbench.trial import seeding
 
 
@@ -62,13 +63,17 @@ def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str 
     """
     found = subject.find(metric, "metric")
     laboratory = Laboratory(found, dataset, device)
-    half = Scoring(laboratory).images()
+    half, features = Scoring(laboratory, 1).images(), Remembered()
     test = laboratory.split("test")
     first = len(half.splits["test"])
     fresh = Split(test.images[first:].cpu(), None if test.labels is None else test.labels[first:].cpu())
     train = laboratory.split("train").images.cpu()
     material = Material(laboratory.data.space, fresh, train, max(2, len(fresh) // 2))
-    responses = [response for damage in DAMAGES for response in _responses(laboratory, damage, material, draws)]
+
+    def score(x: Tensor, seed: int) -> float:
+        return Scoring(laboratory, len(x), features=features).score(x.to(laboratory.device), half, seed=seed).value
+
+    responses = [response for damage in DAMAGES for response in _responses(score, damage, material, draws)]
     if not any(response.values for response in responses):
         raise RequestError(f"{metric} scores nothing on {dataset}: {responses[0].reason}")
     made = found.make()
@@ -77,25 +82,28 @@ def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str 
     )
 
 
-def _responses(laboratory: Laboratory, damage: Damage, material: Material, draws: int) -> Iterator[Response]:
+Score = Callable[[Tensor, int], float]
+
+
+def _responses(score: Score, damage: Damage, material: Material, draws: int) -> Iterator[Response]:
     unfit = damage.unfit(material)
     for level in damage.levels:
         if unfit:
             yield Response(damage.name, level, damage.unit, 0, (), unfit)
         else:
-            yield _response(laboratory, damage, level, material, draws)
+            yield _response(score, damage, level, material, draws)
 
 
-def _response(laboratory: Laboratory, damage: Damage, level: float, material: Material, draws: int) -> Response:
+def _response(score: Score, damage: Damage, level: float, material: Material, draws: int) -> Response:
     values: list[float] = []
     count = 0
     for draw in range(draws):
         generator = seeding.stream(draw, "calibrate")
         x = damage.apply(material, level, generator)
-        x = x[torch.randperm(len(x), generator=generator)].to(laboratory.device)
+        x = x[torch.randperm(len(x), generator=generator)]
         count = len(x)
         try:
-            values.append(Scoring(laboratory, count).score(x, seed=draw).value)
+            values.append(score(x, draw))
         except (GenbenchError, ValueError, CheckSkipped) as error:
             return Response(damage.name, level, damage.unit, count, (), printable(error))
     return Response(damage.name, level, damage.unit, count, tuple(values))

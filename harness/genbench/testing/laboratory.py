@@ -126,6 +126,11 @@ class Laboratory:
         ready: FeatureExtractor = made
         return ready
 
+    @cached_property
+    def of_metric(self) -> FeatureExtractor:
+        """Return the extractor that the subject, a metric, names: the same one at each call."""
+        return self.extractor()
+
     @property
     def extractor_name(self) -> str:
         """Return what the subject, a metric, calls its extractor here, or "" where it has none."""

@@ -11,12 +11,13 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from genbench.api import Metric, Model, Score, Space, Split, TrainingData
+from genbench.api import FeatureExtractor, Metric, Model, Score, Space, Split, TrainingData
 from genbench.errors import GenbenchError
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped
 from genbench.trial import seeding
 from genbench.trial.evaluation import Shared, TrialEvaluation
+from genbench.trial.extraction import What, extracted, identity
 
 COUNT = 400
 """Samples that a metric is given, unless it needs more."""
@@ -34,6 +35,20 @@ class Images:
         """Return a split, and count that it was asked for."""
         self.reads[name] += 1
         return self.splits[name]
+
+
+class Remembered:
+    """Features of real splits, computed once for as long as the very images are in use."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str, int], tuple[Tensor, Tensor]] = {}
+
+    def get(self, extractor: FeatureExtractor, what: What, split: str, images: Tensor) -> Tensor:
+        """Return features or logits of images, (n, d)."""
+        key = (repr(identity(extractor)), what, id(images))
+        if key not in self._found:  # the images are kept too, so that no others get their id
+            self._found[key] = (images, extracted(extractor, what, images))
+        return self._found[key][1]
 
 
 class HandingOut(Model):
@@ -91,8 +106,15 @@ class Scoring:
     asks for by default.
     """
 
-    def __init__(self, laboratory: Laboratory, count: int | None = None, share: float = 1.0) -> None:
+    def __init__(
+        self,
+        laboratory: Laboratory,
+        count: int | None = None,
+        share: float = 1.0,
+        features: Remembered | None = None,
+    ) -> None:
         self._laboratory = laboratory
+        self._features = Remembered() if features is None else features
         self._share = share
         self._begin(COUNT if count is None else count)
         if count is None and "samples" in laboratory.subject.options and not self.can_score():
@@ -154,8 +176,9 @@ class Scoring:
 
         laboratory = self._laboratory
         first = functools.partial(_repeated, samples)
-        shared = Shared(images, laboratory.device, first, lambda: HandingOut(samples), laboratory.density)
-        extractor = laboratory.extractor if "extractor" in laboratory.subject.options else None
+        model = functools.partial(HandingOut, samples)
+        shared = Shared(images, laboratory.device, first, model, laboratory.density, self._features)
+        extractor = (lambda: laboratory.of_metric) if "extractor" in laboratory.subject.options else None
         return TrialEvaluation(shared, target, seed, "checked", extractor)
 
     @contextlib.contextmanager

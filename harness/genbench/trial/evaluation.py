@@ -16,7 +16,7 @@ from genbench.data.prepare import SplitName
 from genbench.errors import ChangedError
 from genbench.registry.resolve import Resolved
 from genbench.trial import extraction, seeding
-from genbench.trial.extraction import Features, What
+from genbench.trial.extraction import What
 
 T = TypeVar("T")
 
@@ -30,6 +30,13 @@ class Images(Protocol):
 
     def split(self, name: SplitName, device: torch.device | str = "cpu") -> Split[Tensor]:
         """Return a split on a device."""
+
+
+class KeepsFeatures(Protocol):
+    """Where features of real splits are kept."""
+
+    def get(self, extractor: FeatureExtractor, what: What, split: str, images: Tensor) -> Tensor:
+        """Return features or logits of a split, (n, d)."""
 
 
 def density_of(dataset: Dataset) -> LogProb | None:
@@ -51,7 +58,7 @@ class Shared:
         samples: Callable[[int], Tensor],
         model: Callable[[], Model],
         density: LogProb | None = None,
-        features: Features | None = None,
+        features: KeepsFeatures | None = None,
     ) -> None:
         self.data = data
         self.device = device
