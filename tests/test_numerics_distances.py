@@ -9,7 +9,7 @@ from scipy.spatial.distance import cdist
 from torch import Tensor
 
 from genbench.numerics import distances
-from genbench.numerics.distances import squared_distances
+from genbench.numerics.distances import squared_distances, squared_distances_within
 
 MIB = 2.0**20
 
@@ -89,6 +89,24 @@ def test_the_caller_can_reserve_bytes_for_each_row() -> None:
     assert (plain, reserved) == (10, 20)
 
 
+@pytest.mark.parametrize("memory_mib", [1e-9, 0.01, 128])
+@pytest.mark.parametrize(("n", "d"), [(1, 3), (2, 1), (7, 4), (103, 50)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_pairs_within_a_set_are_all_there_once(n: int, d: int, dtype: torch.dtype, memory_mib: float) -> None:
+    x = normal(n, d).to(dtype) + 100
+    found = torch.full((n, n), torch.nan, dtype=dtype)
+    for rows, block in squared_distances_within(x, memory_mib):
+        assert found[rows, rows.start :].isnan().all()
+        found[rows, rows.start :] = block
+        found[rows.start :, rows] = block.T
+    torch.testing.assert_close(found, whole(x, x), rtol=1e-5, atol=1e-4)
+
+
+def test_pairs_within_a_set_are_little_more_than_half() -> None:
+    taken = sum(block.numel() for _, block in squared_distances_within(normal(1000, 3)))
+    assert taken <= 0.55 * 1000**2
+
+
 @pytest.mark.parametrize("precision", ["highest", "high", "medium"])
 def test_products_are_exact_whatever_a_model_has_set(precision: str, monkeypatch: pytest.MonkeyPatch) -> None:
     during = []
@@ -116,6 +134,8 @@ def test_values_that_are_not_finite_are_refused_by_name(bad: float, which: str) 
     sets[which][2, 3] = bad
     with pytest.raises(ValueError, match=f"{which} hold NaN, infinity or values too large"):
         list(squared_distances(sets["ours"], sets["theirs"], names=("ours", "theirs")))
+    with pytest.raises(ValueError, match=f"{which} hold NaN, infinity or values too large"):
+        list(squared_distances_within(sets[which], name=which))
 
 
 @pytest.mark.parametrize(

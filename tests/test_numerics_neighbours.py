@@ -142,6 +142,23 @@ def test_memory_changes_nothing(ties: bool, memory_mib: float, monkeypatch: pyte
     assert_equal(neighbourhoods(real, fake, memory_mib=memory_mib), expected)
 
 
+@pytest.mark.parametrize("memory_mib", [1e-9, 0.01, 128])
+def test_neighbours_are_found_by_either_half_of_the_pairs(memory_mib: float) -> None:
+    x = normal(130, 33)
+    rough, numbers = neighbours._nearest(x, 7, memory_mib, "x")
+    apart = torch.cdist(x.double(), x.double()).square().fill_diagonal_(math.inf)
+    expected = apart.sort(1)
+    torch.testing.assert_close(rough.double(), expected.values[:, :7], rtol=1e-5, atol=1e-4)
+    assert torch.equal(numbers, expected.indices[:, :7])
+
+
+def test_rows_settled_in_parts_are_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, fake = (whole_numbers(130, 4, seed) + 0.1 for seed in (0, 1))
+    expected = neighbourhoods(real, fake)
+    monkeypatch.setattr(neighbours, "_ROWS", 7)
+    assert_equal(neighbourhoods(real, fake), expected)
+
+
 @pytest.mark.parametrize("d", [2, 64, 784, 3072])
 @pytest.mark.parametrize("about", [0.0, 1.0, 20.0])
 def test_products_are_never_rounded_more_than_is_allowed_for(d: int, about: float) -> None:

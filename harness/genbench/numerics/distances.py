@@ -1,5 +1,6 @@
 """Squared Euclidean distances between two sets, block by block, by matrix products in bounded memory."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
@@ -23,6 +24,9 @@ _BACKENDS = [
 _PAIR_VALUES = 2**16
 """How many values of paired rows are taken at a time on a CPU: few enough to stay in its cache."""
 
+_HALF_BLOCKS = 10
+"""In how many blocks the pairs within a set are taken at least: one pair in ten is then taken twice, in its block."""
+
 
 def squared_distances(
     x: Tensor,
@@ -41,7 +45,7 @@ def squared_distances(
 
     Raises ValueError, with the set's name, for a set that is empty or not finite, and for unequal widths.
     """
-    dtype = torch.float64 if x.dtype == y.dtype == torch.float64 else torch.float32
+    dtype = product_type(x, y)
     check_rows(x, names[0])
     check_rows(y, names[1])
     check_widths(x, y, names)
@@ -53,11 +57,36 @@ def squared_distances(
     buffer = torch.empty(blocks[0].stop, len(y), dtype=dtype, device=y.device)
     for rows in blocks:
         block = x[rows].to(dtype) - centre  # (b, d)
-        distances = buffer[: len(block)]
-        norms = _squared_norms(block, names[0])
-        with full_precision():
-            torch.addmm(y_norms, block, y.T, alpha=-2, out=distances)
-        yield rows, distances.add_(norms[:, None]).clamp_(min=0)
+        yield rows, _products(block, _squared_norms(block, names[0]), y, y_norms, buffer[: len(block)])
+
+
+def squared_distances_within(x: Tensor, memory_mib: float = 128, name: str = "x") -> Iterator[tuple[slice, Tensor]]:
+    """Yield (rows, distances): ‖x_i - x_j‖² of a block of rows of x (n, ...) to its own and all later rows, (b, rest).
+
+    By symmetry that is every pair, for little more than half the work of `squared_distances(x, x)`, which it is like
+    in all else: column j of a block that starts at row s belongs to row s + j.
+    """
+    check_rows(x, name)
+    x = x.flatten(1).to(product_type(x, x))  # (n, d)
+    x = x - x.mean(0)
+    norms = _squared_norms(x, name)  # (n,)
+    blocks = _row_blocks(x, x, memory_mib, 0, least=_HALF_BLOCKS)
+    buffer = x.new_empty(blocks[0].stop * len(x))
+    for rows in blocks:
+        later, shape = slice(rows.start, None), (rows.stop - rows.start, len(x) - rows.start)
+        yield rows, _products(x[rows], norms[rows], x[later], norms[later], buffer[: math.prod(shape)].view(shape))
+
+
+def product_type(x: Tensor, y: Tensor) -> torch.dtype:
+    """Return the type in which distances between two sets are computed."""
+    return torch.float64 if x.dtype == y.dtype == torch.float64 else torch.float32
+
+
+def _products(x: Tensor, x_norms: Tensor, y: Tensor, y_norms: Tensor, out: Tensor) -> Tensor:
+    """Return ‖x_i - y_j‖², (b, m), written to `out`, of rows whose squared norms are known."""
+    with full_precision():
+        torch.addmm(y_norms, x, y.T, alpha=-2, out=out)
+    return out.add_(x_norms[:, None]).clamp_(min=0)
 
 
 def paired_squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tensor:
@@ -85,13 +114,13 @@ def _squared_norms(values: Tensor, name: str) -> Tensor:
     return norms.to(values.dtype)
 
 
-def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int) -> list[slice]:
-    """Return slices that cover the rows of x, the longest first and all nearly equal.
+def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int, least: int = 1) -> list[slice]:
+    """Return slices that cover the rows of x, the longest first and all nearly equal; `least` where it has the rows.
 
     Matrix products round a very short block differently, so a short rest would make results depend on the memory.
     """
     n, row = len(x), y.element_size() * (len(y) + y.shape[1]) + row_bytes
-    count = -(-n // max(1, int(memory_mib * 2**20 / row)))
+    count = max(-(-n // max(1, int(memory_mib * 2**20 / row))), min(least, n))
     size, longer = divmod(n, count)
     starts = [i * size + min(i, longer) for i in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(starts)]

@@ -7,10 +7,18 @@ import torch
 from torch import Tensor
 
 from genbench.numerics.checks import check_rows, check_widths
-from genbench.numerics.distances import paired_squared_distances, squared_distances
+from genbench.numerics.distances import (
+    paired_squared_distances,
+    product_type,
+    squared_distances,
+    squared_distances_within,
+)
 
 _SPARE = 2
 """How many neighbours beyond the k-th have their distances taken again at once. Where more are as near, all have."""
+
+_ROWS = 1024
+"""How many rows are copied at a time."""
 
 _PAIR_BYTES = 64
 """What a pair takes that may lie in a ball; in the worst case all do."""
@@ -46,7 +54,8 @@ def neighbourhoods(
 
     Distances are matrix products in float32 (float64 where both sets are); where rounding could decide, they are taken
     again in float64 from differences. So results depend neither on the memory given nor on the order of examples.
-    Three products are computed; the memory beside them is one copy of a set and about twice `memory_mib`.
+    The product of both sets is computed, and half of that of each with itself; the memory beside them is one copy of a
+    set and about twice `memory_mib`.
 
     Raises ValueError for k below 1, sets of at most k examples, that are not finite, or of unequal widths.
     """
@@ -63,26 +72,57 @@ def neighbourhoods(
 
 def _radii(x: Tensor, ks: tuple[int, ...], memory_mib: float, name: str) -> Tensor:
     """Return the squared distance of each row to its k-th nearest other row, for each k, (n, len(ks)) float64."""
-    most, at = max(ks), [k - 1 for k in ks]
+    most = max(ks)
     near = min(most + _SPARE, len(x) - 1)
-    centre, radii = x.mean(0, dtype=_product_type(x, x)), []
-    for rows, distances in squared_distances(x, x, memory_mib, names=(name, name)):
-        numbers = torch.arange(rows.start, rows.stop, device=x.device)
-        distances[numbers - rows.start, numbers] = torch.inf  # itself: by its number, since equal rows count
-        rough, found = distances.topk(near, largest=False)  # (b, near)
-        exact = paired_squared_distances(x, numbers.repeat_interleave(near), x, found.flatten()).view(found.shape)
-        exact = exact.sort(1).values
-        limit = exact[:, most - 1] + _slack(x[rows], centre, exact[:, most - 1 : most])
-        for row in _unsettled(rough[:, -1], exact[:, most - 1], limit) if near < len(x) - 1 else ():
-            others = (distances[row] <= limit[row]).nonzero()[:, 0]
-            exact[row] = paired_squared_distances(x, numbers[row].expand(len(others)), x, others).sort().values[:near]
-        radii.append(exact[:, at])
-    return torch.cat(radii)
+    rough, found = _nearest(x, near, memory_mib, name)  # (n, near)
+    numbers = torch.arange(len(x), device=x.device)
+    exact = paired_squared_distances(x, numbers.repeat_interleave(near), x, found.flatten()).view(found.shape)
+    exact = exact.sort(1).values[:, :most]
+    radii, centre = exact[:, -1], x.mean(0, dtype=product_type(x, x))
+    limit = radii + _slack(x, centre, radii[:, None])
+    if near < len(x) - 1:
+        _settle(x, exact, limit, _unsettled(rough[:, -1], radii, limit), memory_mib)
+    return exact[:, [k - 1 for k in ks]]
 
 
-def _unsettled(farthest: Tensor, radii: Tensor, limit: Tensor) -> list[int]:
+def _nearest(x: Tensor, near: int, memory_mib: float, name: str) -> tuple[Tensor, Tensor]:
+    """Return the distances of each row to its nearest other rows, as products give them, and their numbers, (n, near).
+
+    Each block of pairs serves its rows and, transposed, the rows after them.
+    """
+    distances = x.new_full((len(x), near), torch.inf, dtype=product_type(x, x))
+    numbers = torch.zeros(len(x), near, dtype=torch.int64, device=x.device)
+    for rows, block in squared_distances_within(x, memory_mib, name=name):
+        block.fill_diagonal_(torch.inf)  # itself: by its number, since equal rows count
+        later = slice(rows.stop, len(x))
+        _merge(distances[rows], numbers[rows], block, rows.start)
+        _merge(distances[later], numbers[later], block[:, rows.stop - rows.start :].T, rows.start)
+    return distances, numbers
+
+
+def _merge(nearest: Tensor, numbers: Tensor, distances: Tensor, start: int) -> None:
+    """Put among the nearest so far, (b, near), what is nearer of `distances` (b, m) to the rows from `start` on."""
+    near = nearest.shape[1]
+    values, found = distances.topk(min(near, distances.shape[1]), largest=False)
+    values, at = torch.cat([nearest, values], 1).topk(near, largest=False)
+    nearest.copy_(values)
+    numbers.copy_(torch.cat([numbers, found + start], 1).gather(1, at))
+
+
+def _settle(x: Tensor, exact: Tensor, limit: Tensor, rows: Tensor, memory_mib: float) -> None:
+    """Put into `exact` (n, k) the least distances of some rows, taken again to all others within their limits."""
+    for part in torch.split(rows, _ROWS) if len(rows) else ():
+        for block, distances in squared_distances(x[part], x, memory_mib):
+            for row, apart in zip(part[block].tolist(), distances, strict=True):
+                others = (apart <= limit[row]).nonzero()[:, 0]
+                others = others[others != row]
+                again = paired_squared_distances(x, others.new_full((len(others),), row), x, others)
+                exact[row] = again.sort().values[: exact.shape[1]]
+
+
+def _unsettled(farthest: Tensor, radii: Tensor, limit: Tensor) -> Tensor:
     """Return the rows of which so many neighbours are about as near as the k-th that one left out may be nearer."""
-    return ((farthest <= limit) & (radii > 0)).nonzero()[:, 0].tolist()
+    return ((farthest <= limit) & (radii > 0)).nonzero()[:, 0]
 
 
 def _across(
@@ -90,7 +130,7 @@ def _across(
 ) -> Neighbourhoods:
     precision, density = (real.new_zeros(len(fake), dtype=torch.float64) for _ in range(2))
     recall, coverage = (real.new_zeros(len(real), dtype=torch.float64) for _ in range(2))
-    centre = fake.mean(0, dtype=_product_type(real, fake))
+    centre = fake.mean(0, dtype=product_type(real, fake))
     real_slack, fake_slack = (
         _slack(x, centre, radii) for x, radii in ((real, real_radii), (fake, fake_radii[:, None]))
     )
@@ -126,12 +166,7 @@ def _slack(x: Tensor, centre: Tensor, radii: Tensor) -> Tensor:
     A product's rounding grows with both squared norms about the centre. That of the other row is bounded too, since it
     lies in the ball.
     """
-    parts = torch.split(x, 1024)
+    parts = torch.split(x, _ROWS)
     norms = torch.cat([torch.linalg.vector_norm(part - centre, dim=1, dtype=torch.float64) for part in parts])
     others = norms + radii.max(1).values.sqrt()
     return (4 + math.sqrt(x.shape[1]) / 4) * torch.finfo(centre.dtype).eps * (norms.square() + others.square())
-
-
-def _product_type(x: Tensor, y: Tensor) -> torch.dtype:
-    """Return the type in which `squared_distances` computes."""
-    return torch.float64 if x.dtype == y.dtype == torch.float64 else torch.float32
