@@ -65,9 +65,11 @@ def test_one_image_repeated_is_precise_and_recalls_nothing() -> None:
 
 
 def test_a_model_that_copies_training_images_is_nearer_to_them() -> None:
-    on = scoring("fid[pixels]", 250)
+    on = scoring("fid[pixels]", 1000)
     train = on.images().splits["train"].images
-    assert on.score(train[:250]).extras["train_gap"] > on.score(on.real).extras["train_gap"]
+    assert on.score(train).extras["train_gap"] > abs(
+        scoring("fid[pixels]", 250).score(on.real[:250]).extras["train_gap"]
+    )
 
 
 def test_the_distance_to_training_images_can_be_asked_for() -> None:
@@ -187,7 +189,7 @@ def test_repeated_samples_are_taken_as_often_as_they_come() -> None:
 def test_rows_are_taken_at_random() -> None:
     rows = torch.arange(1000.0)
     assert some(rows, 100, torch.Generator().manual_seed(0)).mean().item() == pytest.approx(500, abs=100)
-    assert torch.equal(some(rows, 1000, torch.Generator()), rows)
+    assert torch.equal(some(rows, 1000, torch.Generator()).sort().values, rows)
 
 
 def test_pairs_are_of_one_class_and_use_each_example_once() -> None:

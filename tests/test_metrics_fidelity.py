@@ -9,6 +9,7 @@ import torch
 from test_extractors_fidelity import weights
 
 import genbench
+from genbench.trial import seeding
 
 __all__ = ["weights"]  # the fixture
 
@@ -61,13 +62,18 @@ def scored(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dic
     return ours, theirs(weights)
 
 
+def in_our_order() -> np.ndarray:
+    """Return the order in which `is` splits the samples of the first seed."""
+    return torch.randperm(N, generator=seeding.stream(0, "evaluate", "shared", "splits")).numpy()
+
+
 def theirs(weights: Path) -> dict[str, float]:
     from torch_fidelity import calculate_metrics
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = calculate_metrics(
-            input1=Levels(samples()), input2=Levels(images(1)), cuda=False, cache=False, verbose=False, batch_size=N,
+            input1=Levels(samples()[in_our_order()]), input2=Levels(images(1)), cuda=False, cache=False, verbose=False, batch_size=N,
             fid=True, kid=True, isc=True, prc=True, feature_extractor="inception-v3-compat",
             feature_extractor_weights_path=str(weights), kid_subsets=2, kid_subset_size=N, isc_splits=SPLITS,
             samples_shuffle=False, prc_neighborhood=3, save_cpu_ram=True,

@@ -279,14 +279,16 @@ class Metric(Plugin, ABC):
 
     A field `samples`, where there is one, says how many samples it asks for; `--samples` sets it. A field `extractor`
     names a feature extractor, with its options as it is typed, or is "auto": the data then choose (inception for colour
-    images, else domain, or random without labels). What it was stands in the metric's printed name, and its digest is
-    part of the protocol. `--metric all` stands for every metric that is for_any_images.
+    images, unless the metric is of own_classes, those of the dataset; else domain, or random without labels). What it
+    was stands in the metric's printed name, and its digest is part of the protocol. `--metric all` stands for every
+    metric that is for_any_images.
     """
 
     title: ClassVar[str]
     unit: ClassVar[str]
     higher_is_better: ClassVar[bool]
     for_any_images: ClassVar[bool] = True
+    own_classes: ClassVar[bool] = False
     caption_extras: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -62,7 +62,7 @@ def blur(material: Material, level: float, generator: torch.Generator) -> Tensor
 
 
 def dropped_classes(material: Material, level: float, generator: torch.Generator) -> Tensor:
-    """Return as many images, of all classes but the first ones: this share of the classes is missing."""
+    """Return as many images, if there are, of all classes but the first ones: this share of the classes is missing."""
     labels = material.fresh.labels
     assert labels is not None  # unfit says so
     missing = round(level * (material.space.classes or 1))
@@ -73,7 +73,7 @@ def dropped_classes(material: Material, level: float, generator: torch.Generator
 def copies(material: Material, level: float, generator: torch.Generator) -> Tensor:
     """Return images of which this share are training images, to the bit."""
     x = material.some(generator).clone()
-    share = round(level * len(x))
+    share = min(round(level * len(x)), len(material.train))
     x[:share] = material.train[drawn(len(material.train), share, generator)]
     return x
 
@@ -92,8 +92,10 @@ def fewer(material: Material, level: float, generator: torch.Generator) -> Tenso
     return x[: max(1, round((1 - level) * len(x)))]
 
 
-def _without_labels(material: Material) -> str:
-    return "" if material.fresh.labels is not None else "the images have no labels"
+def _without_classes(material: Material) -> str:
+    if material.fresh.labels is None:
+        return "the images have no labels"
+    return "" if (material.space.classes or 0) >= 10 else "there are fewer than ten classes"
 
 
 def _without_width(material: Material) -> str:
@@ -103,7 +105,7 @@ def _without_width(material: Material) -> str:
 DAMAGES = (
     Damage("noise", "share of uniform noise", (0.0, 0.05, 0.1, 0.2, 0.4, 0.8), noise),
     Damage("blur", "standard deviation in pixels", (0.0, 0.5, 1.0, 2.0), blur, _without_width),
-    Damage("dropped classes", "share of classes", (0.0, 0.1, 0.2, 0.4), dropped_classes, _without_labels),
+    Damage("dropped classes", "share of classes", (0.0, 0.1, 0.2, 0.4), dropped_classes, _without_classes),
     Damage("copies", "share that are training images", (0.0, 0.1, 0.25, 0.5, 1.0), copies),
     Damage("moved copies", "share, moved by a pixel", (0.0, 0.1, 0.25, 0.5, 1.0), moved_copies, _without_width),
     Damage("fewer samples", "share left out", (0.0, 0.5, 0.75, 0.9), fewer),

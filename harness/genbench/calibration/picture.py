@@ -32,7 +32,8 @@ def draw(calibration: Calibration) -> Figure:
 
 def _panel(axes: Axes, name: str, responses: Sequence[Response]) -> None:
     levels, means = [r.level for r in responses], [r.mean or 0.0 for r in responses]
-    axes.axhline(means[0], color="0.6", linewidth=1, linestyle="--")
+    if levels[0] == 0:
+        axes.axhline(means[0], color="0.6", linewidth=1, linestyle="--")
     axes.errorbar(levels, means, [r.sd or 0.0 for r in responses], marker="o", markersize=4, capsize=3, color="C0")
     axes.set_title(name, fontsize=FONT, loc="left")
     axes.set_xlabel(responses[0].unit, fontsize=FONT - 1)

@@ -15,7 +15,7 @@ from genbench.errors import GenbenchError, RequestError, printable
 from genbench.testing import subject
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped
-from genbench.testing.scoring import Remembered, Scoring
+from genbench.testing.scoring import Images, Remembered, Scoring
 from genbench.trial import seeding
 
 
@@ -46,7 +46,6 @@ class Calibration:
     """All responses of a metric, in the order of damages, and what they were measured with."""
 
     metric: str
-    title: str
     unit: str
     higher_is_better: bool
     protocol: str
@@ -58,17 +57,13 @@ class Calibration:
 def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str = "cpu") -> Calibration:
     """Return how a metric responds to every kind of damage.
 
-    One half of the test images is scored against; samples are drawn from the other half, which no model has seen, half
-    as many as there are. Raises RequestError where it is no metric, or scores nothing on these data.
+    One half of the test images, at random, is scored against; samples are drawn from the other half, which no model has
+    seen, half as many as there are. Raises RequestError where it is no metric, or scores nothing on these data.
     """
     found = subject.find(metric, "metric")
     laboratory = Laboratory(found, dataset, device)
-    half, features = Scoring(laboratory, 1).images(), Remembered()
-    test = laboratory.split("test")
-    first = len(half.splits["test"])
-    fresh = Split(test.images[first:].cpu(), None if test.labels is None else test.labels[first:].cpu())
-    train = laboratory.split("train").images.cpu()
-    material = Material(laboratory.data.space, fresh, train, max(2, len(fresh) // 2))
+    half, material = _halves(laboratory)
+    features = Remembered()
 
     def score(x: Tensor, seed: int) -> float:
         return Scoring(laboratory, len(x), features=features).score(x.to(laboratory.device), half, seed=seed).value
@@ -76,10 +71,27 @@ def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str 
     responses = [response for damage in DAMAGES for response in _responses(score, damage, material, draws)]
     if not any(response.values for response in responses):
         raise RequestError(f"{metric} scores nothing on {dataset}: {responses[0].reason}")
-    made = found.make()
-    return Calibration(
-        laboratory.label, made.title, made.unit, made.higher_is_better, made.describe(), dataset, draws, responses
-    )
+    made = Scoring(laboratory, material.count).metric
+    words = f"{made.describe()}; against half of the test images, {len(half.splits['test']):,}"
+    if laboratory.extractor_name and (told := laboratory.of_metric.describe()):
+        words += f"; features of {laboratory.extractor_name} ({told})"
+    return Calibration(laboratory.label, made.unit, made.higher_is_better, words, dataset, draws, responses)
+
+
+def _halves(laboratory: Laboratory) -> tuple[Images, Material]:
+    """Return the images scored against, and what samples are made of: halves of the test images in random order."""
+    half, test = Scoring(laboratory, 1).images(), _shuffled(laboratory.split("test"))
+    first = len(half.splits["test"])
+    half.splits["test"] = Split(test.images[:first], None if test.labels is None else test.labels[:first])
+    fresh = Split(test.images[first:].cpu(), None if test.labels is None else test.labels[first:].cpu())
+    train = laboratory.split("train").images.cpu()
+    return half, Material(laboratory.data.space, fresh, train, max(2, len(fresh) // 2))
+
+
+def _shuffled(split: Split[Tensor]) -> Split[Tensor]:
+    """Return a split in a random order, the same each time: what is sorted by class has no like halves."""
+    order = torch.randperm(len(split), generator=torch.Generator().manual_seed(0)).to(split.images.device)
+    return Split(split.images[order], None if split.labels is None else split.labels[order])
 
 
 Score = Callable[[Tensor, int], float]

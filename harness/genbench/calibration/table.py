@@ -12,7 +12,7 @@ from genbench.calibration.response import Calibration, Response
 from genbench.errors import printable
 from genbench.output import numbers
 
-HEADS = ("metric", "dataset", "damage", "level", "unit", "samples", "draws", "mean", "sd", "reason")
+HEADS = ("metric", "dataset", "damage", "level", "unit", "samples", "draws", "mean", "sd", "reason", "protocol")
 
 
 def table(calibration: Calibration) -> Table:
@@ -20,6 +20,7 @@ def table(calibration: Calibration) -> Table:
     better = "higher" if calibration.higher_is_better else "lower"
     title = f"{calibration.metric} of damaged images of {calibration.dataset}, {calibration.unit}, {better} is better"
     made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="")
+    made.caption, made.caption_justify, made.caption_style = f"{calibration.protocol}.", "left", ""
     for head, justify in (("damage", "left"), ("level", "right"), ("samples", "right"), ("mean ± sd", "right")):
         made.add_column(head, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     made.add_column("")
@@ -51,5 +52,12 @@ def to_csv(calibration: Calibration) -> str:
     writer.writerow(HEADS)
     for r in calibration.responses:
         head = [calibration.metric, calibration.dataset, r.damage, r.level, r.unit, r.samples, len(r.values)]
-        writer.writerow([*head, *("" if number is None else repr(number) for number in (r.mean, r.sd)), r.reason])
+        writer.writerow(
+            [
+                *head,
+                *("" if number is None else repr(number) for number in (r.mean, r.sd)),
+                r.reason,
+                calibration.protocol,
+            ]
+        )
     return text.getvalue()

@@ -38,7 +38,7 @@ def _errors(board: Board) -> Iterator[str]:
         lacking = "no interval" if board.folds > 1 else "no error, no interval"
         more = (
             "3 files or more for each name"
-            if all(row.is_given for row in board.of_kind("ours"))
+            if (ours := board.of_kind("ours")) and all(row.is_given for row in ours)
             else "--seeds 3 or more"
         )
         yield f"One seed: {lacking}, no rank. Give {more}."
@@ -107,6 +107,8 @@ def _cautions(board: Board) -> Iterator[str]:
     devices = {device for row in board.rows for device in row.recorded(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:
         yield f"trained on different devices: {', '.join(sorted(devices))}; see the column device of leaderboard.csv"
+    if len({score.weights for row in board.rows for score in row.scores if score.weights}) > 1:
+        yield "features come from classifiers trained apart, whose weights differ: do not compare these scores closely"
     for row in board.rows:
         yield from _row_cautions(row)
 

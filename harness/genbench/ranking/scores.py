@@ -21,7 +21,8 @@ Kind = Literal["ours", "reference", "published"]
 class ScoreRow:
     """A trial's score under a protocol; value is None unless status is done.
 
-    model, dataset and metric are as resolved; per_example is the file with one value per test image, if there is one.
+    model, dataset and metric are as resolved; per_example is the file with one value per test image, if there is one;
+    weights tells apart those that a feature extractor was trained to where it was used.
     """
 
     trial: TrialRecord
@@ -35,6 +36,7 @@ class ScoreRow:
     extras: Mapping[str, float] | None = None
     samples: int = 0
     per_example: Path | None = None
+    weights: str = ""
 
     @property
     def model(self) -> Mapping[str, Any]:
@@ -113,5 +115,6 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         stderr_examples=content["stderr"],
         extras=content["extras"],
         samples=content["samples"],
+        weights=printable(content.get("weights", ""), 80),
         per_example=folder.path / examples if examples in finished.files else None,
     )

@@ -15,11 +15,12 @@ NATURAL = 32
 """Pixels to a side from which colour images are taken to be natural ones."""
 
 
-def suited(space: Space) -> str:
+def suited(space: Space, own_classes: bool = False) -> str:
     """Return the name of the extractor for images of a space: inception for natural ones, one of their own domain,
-    or a random one where there are no labels to learn a domain from."""
+    or a random one where there are no labels to learn a domain from. A metric of own_classes has no use for inception.
+    """
     channels, height, width = space.shape
-    if channels == 3 and min(height, width) >= NATURAL and space.bounds == (0.0, 1.0):
+    if not own_classes and channels == 3 and min(height, width) >= NATURAL and space.bounds == (0.0, 1.0):
         return "inception"
     return "random" if space.classes is None else "domain"
 
@@ -34,7 +35,7 @@ def with_extractor(resolver: Resolver, metric: Resolved, space: Space, dataset: 
         return metric
     extractor = resolver.remembered(
         "extractor",
-        suited(space) if asked == AUTO else asked,
+        suited(space, metric.traits["own_classes"]) if asked == AUTO else asked,
         [space.shape, space.classes, space.bounds, dataset],
         lambda found: bound(found, space, dataset),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from genbench.errors import ChangedError, GenbenchError, PluginError, RequestErr
 from genbench.registry import names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -92,8 +93,7 @@ class Resolver:
         """
         resolved = self.resolve(kind, text)
         values = [*resolved.options.values(), *resolved.settings.values()]
-        paths = [Path(value).expanduser() for value in values if isinstance(value, str) and value]
-        stamps = [files.stamp(path) for path in paths if path.is_file()]
+        stamps = [_stamp(value) for value in values if isinstance(value, str) and value]
         state = targets.package_state(resolved.target)
         key = files.digest([FORMAT, kind, dataclasses.asdict(resolved), list(of), stamps, state], 24)
         if key not in self._memory:
@@ -113,6 +113,14 @@ class Resolver:
             with contextlib.suppress(GenbenchError):  # a cache that cannot be written costs time, nothing else
                 files.write_record(self.cache / "resolved" / f"{key}.json", dataclasses.asdict(resolved))
         return resolved
+
+
+def _stamp(text: str) -> dict[str, Any] | None:
+    """Return what there is to tell of the file that an option names; None where it names none."""
+    with contextlib.suppress(OSError, ValueError):  # no path at all, as one that is too long
+        path = Path(os.path.expanduser(text))
+        return files.stamp(path) if path.is_file() else None
+    return None
 
 
 def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any]) -> Resolved:
@@ -200,6 +208,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "describe": plugin.describe(),
             "samples": getattr(plugin, "samples", 0),
             "for_any_images": plugin.for_any_images,
+            "own_classes": plugin.own_classes,
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}

@@ -100,7 +100,7 @@ def source_digest(target: str) -> str:
 
 
 def package_state(target: str) -> list[Any]:
-    """Return names, sizes and times of the Python files of a target's package: a changed plugin changes it."""
+    """Return names, sizes and times of a target's package, code and TOML: a changed plugin changes it."""
     try:
         spec = importlib.util.find_spec(target.partition(".")[0].partition(":")[0])
     except (ImportError, ValueError):
@@ -108,7 +108,9 @@ def package_state(target: str) -> list[Any]:
     if spec is None:
         return []
     roots = [Path(p) for p in spec.submodule_search_locations or []]
-    found = sorted(p for root in roots for p in root.rglob("*.py")) or [Path(spec.origin or "")]
+    found = sorted(p for root in roots for p in root.rglob("*") if p.suffix in (".py", ".toml")) or [
+        Path(spec.origin or "")
+    ]
     return [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in found if p.is_file()]
 
 

@@ -135,7 +135,7 @@ class Laboratory:
     def extractor_name(self) -> str:
         """Return what the subject, a metric, calls its extractor here, or "" where it has none."""
         named = str(self.subject.options.get("extractor", ""))
-        return suited(self.data.space) if named == AUTO else named
+        return suited(self.data.space, getattr(self.subject.cls, "own_classes", False)) if named == AUTO else named
 
     @property
     def label(self) -> str:

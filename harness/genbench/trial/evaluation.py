@@ -193,5 +193,17 @@ class TrialEvaluation:
         return self._shared.of_samples(extractor, what, n)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
-        """Return what compute returns, computed once for all metrics of a trial that ask by this key."""
-        return self._shared.once(f"{self._target}: {key}", compute)
+        """Return what compute returns, computed once for all metrics of a trial that ask by this key.
+
+        The samples that it asked for count as asked for by each of them.
+        """
+
+        def counted() -> tuple[T, int]:
+            others, self.asked = self.asked, 0
+            found = compute()
+            asked, self.asked = self.asked, others
+            return found, asked
+
+        found, asked = self._shared.once(f"{self._target}: {key}", counted)
+        self.asked = max(self.asked, asked)
+        return found

@@ -262,8 +262,10 @@ class Performance:
         return self._shared.extractor(protocol.extractor or {}, self._data.digest)
 
     def _commit_score(self, protocol: Protocol, score: Score, samples: int, seconds: float) -> None:
-        if not math.isfinite(score.value):
-            raise ValueError(f"{protocol.metric.label} returned {score.value}")
+        numbers = {"value": score.value, "stderr": score.stderr, **score.extras}
+        for name, number in numbers.items():
+            if number is not None and not math.isfinite(number):
+                raise ValueError(f"{protocol.metric.label} returned {name} {number}")
         name = f"metrics/{protocol.stage}"
         inputs = {"model": restoring.model_digest(self.record), "dataset": self._trial.dataset_digest}
         extras = dict(score.extras)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 import genbench
 
 NEEDS_CLASSES = "its extractor classifies nothing: choose one that does, as domain or inception"
@@ -17,4 +19,5 @@ def knows_own_classes(evaluation: genbench.Evaluation) -> bool:
     """Return whether the metric's extractor has exactly the dataset's classes."""
     if evaluation.space.classes is None or not classifies(evaluation):
         return False
-    return evaluation.logits(evaluation.extractor, "target").shape[1] == evaluation.space.classes
+    told: Tensor = evaluation.extractor.logits(evaluation.target.images[:2])  # type: ignore[attr-defined]
+    return told.shape[1] == evaluation.space.classes

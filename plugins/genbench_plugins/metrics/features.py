@@ -43,5 +43,5 @@ class FeatureMetric(genbench.Metric):
 
 
 def some(rows: Tensor, n: int, generator: torch.Generator) -> Tensor:
-    """Return n of the rows (m, ...) at random, or all where there are no more, (n, ...)."""
-    return rows if n >= len(rows) else rows[torch.randperm(len(rows), generator=generator)[:n].to(rows.device)]
+    """Return n of the rows (m, ...) at random and in random order, or all where there are no more, (n, ...)."""
+    return rows[torch.randperm(len(rows), generator=generator)[:n].to(rows.device)]

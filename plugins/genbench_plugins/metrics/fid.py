@@ -28,7 +28,8 @@ class FID(FeatureMetric):
     nearer samples are to training images than to as many others is among the extras (`train_gap`, 0 where they are as
     near to both). The distance is biased, the more the fewer images there are: compare at equal counts, which the
     protocol holds, or with `at_infinity`, which draws a line through subsets of the samples to infinitely many of them
-    (Chong & Forsyth 2020). Its standard error is that of drawing the samples alone: a jackknife over blocks of them.
+    (Chong & Forsyth 2020). Its standard error is that of drawing the samples alone: a jackknife over blocks of them;
+    extrapolated, it has none.
 
     The preset `cifar10-50k` is what papers report: 50,000 samples against the 50,000 images that are not for test.
     """
@@ -53,7 +54,8 @@ class FID(FeatureMetric):
         stderr = frechet_standard_error(fitted, fake, self.blocks) if len(fake) >= 2 * self.blocks else None
         extras = {"train_gap": self._gap(evaluation, real, fake)} if self.against == "target" else {}
         if self.at_infinity:
-            extras["all_samples"] = value
+            extras |= {"all_samples": value, **({"all_samples_stderr": stderr} if stderr is not None else {})}
+            stderr = None  # that of the line through subsets is not known
             value = frechet_at_infinity(fitted, fake, evaluation.stream("at infinity")).value
         return genbench.Score(value, stderr, extras)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge
+from torch import Tensor
 
 import genbench
 from genbench.numerics.inception_score import inception_scores
 from genbench_plugins.metrics.classes import NEEDS_CLASSES, classifies
-from genbench_plugins.metrics.features import FeatureMetric
+from genbench_plugins.metrics.features import FeatureMetric, some
 
 
 @dataclass(eq=False)
@@ -18,8 +19,8 @@ class InceptionScore(FeatureMetric):
     """exp of the mean KL(p(y|x) ‖ p(y)) of the extractor's classes, from 1 to their number: the mean over splits.
 
     It knows no real images: one good image of each class, copied, has the best score that there is. What the images
-    scored against would have, in as many splits, stands among the extras (`real`). Splits are of consecutive samples,
-    and the score grows with their size: compare at equal counts.
+    scored against would have, in as many splits, stands among the extras (`real`). Splits are drawn at random, so that
+    images sorted by class are no matter, and the score grows with their size: compare at equal counts.
     """
 
     version: ClassVar[int] = 1
@@ -35,13 +36,16 @@ class InceptionScore(FeatureMetric):
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the mean over splits, its standard error, and the spread that papers print."""
-        scores = inception_scores(evaluation.logits(evaluation.extractor, "samples", self.samples), self.splits)
-        real = inception_scores(evaluation.logits(evaluation.extractor, "target"), self.splits)
-        return genbench.Score(
-            value=scores.mean().item(),
-            stderr=scores.std().item() / self.splits**0.5,
-            extras={"spread": scores.std(correction=0).item(), "real": real.mean().item()},
-        )
+        scores = self._scores(evaluation, evaluation.logits(evaluation.extractor, "samples", self.samples))
+        real = evaluation.logits(evaluation.extractor, "target")
+        extras = {"spread": scores.std(correction=0).item()}
+        if len(real) >= self.splits:
+            extras["real"] = self._scores(evaluation, real).mean().item()
+        return genbench.Score(scores.mean().item(), scores.std().item() / self.splits**0.5, extras)
+
+    def _scores(self, evaluation: genbench.Evaluation, logits: Tensor) -> Tensor:
+        """Return the score of each split, (splits,)."""
+        return inception_scores(some(logits, len(logits), evaluation.stream("splits")), self.splits)
 
     def describe(self) -> str:
         """Return the protocol in words."""

@@ -18,15 +18,17 @@ from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 class ModeCoverage(FeatureMetric):
     """KL divergence of the classes of samples from those of the images scored against, by a classifier.
 
-    0 where all classes come as often as in real images; log(classes) and more where all samples are of one. A class is
-    missed where its share is below `least` of its true share: how many are hit stands in the caption, and each class's
-    share among the extras. It does not see how good the samples of a class are, nor how different.
+    Near 0 where all classes come as often as in real images, to whose counts 1 is added; log(classes) and more where
+    all samples are of one. A class is missed where its share is below `least` of its true share: how many are hit
+    stands in the caption, and each class's share among the extras. It does not see how good the samples of a class are,
+    nor how different.
     """
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Mode coverage"
     unit: ClassVar[str] = "nats between shares of classes"
     higher_is_better: ClassVar[bool] = False
+    own_classes: ClassVar[bool] = True
     caption_extras: ClassVar[tuple[str, ...]] = ("classes_hit", "classes")
 
     samples: Annotated[int, Ge(1), Le(MOST_SAMPLES)] = 10_000
@@ -41,11 +43,11 @@ class ModeCoverage(FeatureMetric):
         fake = _classes(evaluation.logits(evaluation.extractor, "samples", self.samples))
         real = _classes(evaluation.logits(evaluation.extractor, "target"))
         q, p = (_shares(seen, evaluation.space.classes or 0) for seen in (fake, real))
-        p = (p * len(real) + 1) / (len(real) + len(p))  # no class is impossible because few images have it
-        ratios = (q / p).clamp_min(1e-300).log()  # (classes,)
+        smooth = (p * len(real) + 1) / (len(real) + len(p))  # no class is impossible because no image has it
+        ratios = (q / smooth).clamp_min(1e-300).log()  # (classes,)
         value = (q * ratios).sum()
         hit = (q >= self.least * p)[p > 0].sum()
-        extras = {"classes_hit": hit.item(), "classes": float(len(q))}
+        extras = {"classes_hit": float(hit), "classes": float((p > 0).sum())}
         return genbench.Score(
             value=value.item(),
             stderr=ratios[fake].std(correction=0).item() / len(fake) ** 0.5,

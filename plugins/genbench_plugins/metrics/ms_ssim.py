@@ -28,6 +28,7 @@ class MSSSIM(FeatureMetric):
     title: ClassVar[str] = "MS-SSIM between samples"
     unit: ClassVar[str] = "similarity of pairs"
     higher_is_better: ClassVar[bool] = False
+    own_classes: ClassVar[bool] = True
     caption_extras: ClassVar[tuple[str, ...]] = ("real", "scales", "window")
 
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
@@ -43,7 +44,7 @@ class MSSSIM(FeatureMetric):
         scales = fitted_scales(*evaluation.space.shape[1:])
         return genbench.Score(
             value=fake.mean().item(),
-            stderr=fake.std().item() / len(fake) ** 0.5,
+            stderr=fake.std().item() / len(fake) ** 0.5 if len(fake) > 1 else None,
             extras={"real": real.mean().item(), "scales": scales.scales, "window": scales.window},
         )
 

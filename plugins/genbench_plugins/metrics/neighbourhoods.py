@@ -39,6 +39,8 @@ class OfNeighbourhoods(FeatureMetric):
 
     def _found(self, evaluation: genbench.Evaluation) -> Neighbourhoods:
         k, density_k = self.ks()
+        if min(self.samples, len(evaluation.target)) <= max(k, density_k):  # too few for the others: this one alone
+            k = density_k = self.k
         key = f"neighbourhoods of {self.samples} by {self.extractor}, k {k} and {density_k}"
         return evaluation.once(key, lambda: neighbourhoods(*self.in_equal_numbers(evaluation), k, density_k))
 

@@ -112,6 +112,8 @@ class GAN(AdversarialNets):
     def __post_init__(self) -> None:
         if self.g_below and self.g_below[-1] != self.latent:
             raise ValueError(f"g_below ends in {self.g_below[-1]} units: expected {self.latent}, as wide as z (latent)")
+        if self.g_sparse and self.g_maps:
+            raise ValueError("g_sparse and g_maps are both given: a transposed convolution has no sparse weights")
         self.samples_are = "clipped" if self.output == "standardised" else "draws"
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
