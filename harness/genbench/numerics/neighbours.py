@@ -63,21 +63,29 @@ def neighbourhoods(
 
 def _radii(x: Tensor, ks: tuple[int, ...], memory_mib: float, name: str) -> Tensor:
     """Return the squared distance of each row to its k-th nearest other row, for each k, (n, len(ks)) float64."""
-    most, at = max(ks), [k - 1 for k in ks]
-    near = min(most + _SPARE, len(x) - 1)
+    near = min(max(ks) + _SPARE, len(x) - 1)
     centre, radii = x.mean(0, dtype=_product_type(x, x)), []
     for rows, distances in squared_distances(x, x, memory_mib, names=(name, name)):
         numbers = torch.arange(rows.start, rows.stop, device=x.device)
         distances[numbers - rows.start, numbers] = torch.inf  # itself: by its number, since equal rows count
         rough, found = distances.topk(near, largest=False)  # (b, near)
-        exact = paired_squared_distances(x, numbers.repeat_interleave(near), x, found.flatten()).view(found.shape)
-        exact = exact.sort(1).values
-        limit = exact[:, most - 1] + _slack(x[rows], centre, exact[:, most - 1 : most])
-        for row in _unsettled(rough[:, -1], exact[:, most - 1], limit) if near < len(x) - 1 else ():
+        slack = _slack(x[rows], centre, rough[:, [max(ks) - 1]].double())
+        exact = _in_order(x, numbers, rough, found, ks, slack)
+        limit = exact[:, max(ks) - 1] + slack
+        for row in _unsettled(rough[:, -1], exact[:, max(ks) - 1], limit) if near < len(x) - 1 else ():
             others = (distances[row] <= limit[row]).nonzero()[:, 0]
             exact[row] = paired_squared_distances(x, numbers[row].expand(len(others)), x, others).sort().values[:near]
-        radii.append(exact[:, at])
+        radii.append(exact[:, [k - 1 for k in ks]])
     return torch.cat(radii)
+
+
+def _in_order(x: Tensor, numbers: Tensor, rough: Tensor, found: Tensor, ks: tuple[int, ...], slack: Tensor) -> Tensor:
+    """Return the distances (b, near) in order, those exact that rounding lets be the k-th: the others lie apart."""
+    exact = rough.double()
+    apart = exact[:, :, None] - exact[:, None, [k - 1 for k in ks]]  # (b, near, len(ks))
+    i, place = (apart.abs() <= 2 * slack[:, None, None]).any(2).nonzero(as_tuple=True)
+    exact[i, place] = paired_squared_distances(x, numbers[i], x, found[i, place])
+    return exact.sort(1).values
 
 
 def _unsettled(farthest: Tensor, radii: Tensor, limit: Tensor) -> list[int]:
