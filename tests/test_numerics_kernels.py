@@ -128,9 +128,16 @@ def many(scale: float, shift: float, n: int, m: int, subsets: int, size: int) ->
     return [estimate(x.double(), y.double(), subsets, size, seed) for seed, (x, y) in enumerate(sets)]
 
 
+@pytest.fixture
+def small_sets_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut no set, which is slower where sets are small."""
+    monkeypatch.setattr(kernels, "_PARTS", 1)
+
+
+@pytest.mark.usefixtures("small_sets_whole")
 @CASES
 def test_it_is_unbiased_and_the_standard_error_is_the_spread_over_draws(scale: float, shift: float) -> None:
-    found = many(scale, shift, 160, 120, 6, 60)
+    found = many(scale, shift, 120, 90, 5, 45)
     values = np.array([each.value for each in found])
     errors = np.array([each.standard_error for each in found])
     x, y = normal(3000, 6, seed=-1).double(), normal(3000, 6, seed=-2).double() * scale + shift
@@ -140,6 +147,7 @@ def test_it_is_unbiased_and_the_standard_error_is_the_spread_over_draws(scale: f
     assert (np.abs(values - far.value) < 2 * errors).mean() > 0.87  # draws are skewed, and so not quite 95 %
 
 
+@pytest.mark.usefixtures("small_sets_whole")
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (1.5, 0.0)])
 def test_the_error_of_all_examples_at_once_is_right_too(scale: float, shift: float) -> None:
     found = many(scale, shift, 80, 80, 1, 80)
