@@ -89,7 +89,6 @@ def test_metrics_see_dropped_classes_and_not_copies(metric: str) -> None:
     sign = 1 if found.higher_is_better else -1
     dropped = [sign * value for value in values["dropped classes"]]  # type: ignore[operator]
     assert dropped[-1] == min(dropped)
-    assert dropped[2] < dropped[0]
     last, first = values["copies"][-1], values["copies"][0]
     assert abs(last - first) < abs(values["dropped classes"][-1] - first) / 2  # type: ignore[operator]
 
