@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import genbench
+from genbench.cli import main
 from genbench.errors import GenbenchError
 from genbench.registry.extraction import suited, with_extractor
 from genbench.registry.plugins import load_registry
@@ -99,6 +100,18 @@ def test_copies_are_called_so_and_fresh_images_are_not(extractor: str, amount: f
     noise = amount * torch.randn(train.shape, generator=torch.Generator().manual_seed(0))
     assert on.score((train + noise).clamp(0, 1)).value > 5
     assert abs(on.score(on.real).value) < 3
+
+
+def test_missing_classes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Real images of three classes, given as samples: the other seven are told under the table."""
+    test = Laboratory(subject.find("mode-coverage", "metric")).split("test")
+    assert test.labels is not None
+    np.save(tmp_path / "few.npy", test.images[test.labels < 3].numpy())
+    arguments = ["few=" + str(tmp_path / "few.npy"), "--metric", "mode-coverage", "--reference", "none"]
+    assert main(["evaluate", *arguments, "--results", str(tmp_path / "results")]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "few s0: collapsed: it misses the classes 3, 4, 5, 6, 7, 8, 9" in told
+    assert "classes hit: few 3; classes: few 10" in told
 
 
 # Names and protocols

@@ -94,13 +94,15 @@ class Score:
     """What a metric returns.
 
     value in the metric's unit; stderr its standard error over test examples, or None; extras are further numbers
-    (a chosen bandwidth, say); per_example holds one value per test image, (n,), where the metric is a mean of those.
+    (a chosen bandwidth, say); per_example holds one value per test image, (n,), where the metric is a mean of those;
+    notes are short sentences on what a reader must know of this score: they stand under the table.
     """
 
     value: float
     stderr: float | None = None
     extras: Mapping[str, float] = field(default_factory=dict)
     per_example: Tensor | None = None
+    notes: tuple[str, ...] = ()
 
 
 # What the harness hands to plugins -----------------------------------------------------------------------------------

@@ -132,6 +132,8 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
 
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
+    for score in row.scores:
+        yield from (f"{row.model} s{score.trial.seed}: {note}" for note in score.notes)
     if row.scores and _is_older(row.scores[0].model):
         yield f"{row.model}: {_older(row.scores[0].model)}"
     if row.extras.get("r_hat", 1.0) > MIXED:

@@ -77,8 +77,11 @@ def readable_score(content: Mapping[str, Any], where: str) -> Mapping[str, Any]:
     for name, value in (("stderr", content.get("stderr")), *content["extras"].items()):
         if not (_is(value, float) or (value is None and name == "stderr")):
             _refuse(where, name, value, _WORDS[float])
+    notes = content.get("notes", [])
+    if not (isinstance(notes, list) and all(isinstance(note, str) for note in notes)):
+        _refuse(where, "notes", notes, "a list of texts")
     safe: Mapping[str, Any] = _safe(content)
-    return {"stderr": None, **safe}
+    return {"stderr": None, "notes": [], **safe}
 
 
 def _check_stage(stage: Stage, where: str, inside: str) -> None:

@@ -37,6 +37,7 @@ class ScoreRow:
     samples: int = 0
     per_example: Path | None = None
     weights: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def model(self) -> Mapping[str, Any]:
@@ -116,5 +117,6 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         extras=content["extras"],
         samples=content["samples"],
         weights=printable(content.get("weights", ""), 80),
+        notes=tuple(printable(note, 200) for note in content["notes"]),
         per_example=folder.path / examples if examples in finished.files else None,
     )

@@ -284,6 +284,7 @@ class Performance:
             "extras": extras,
             "samples": samples,
             "inputs": inputs,
+            "notes": [printable(note, 200) for note in score.notes],
             **({"weights": used.weights_digest} if used is not None else {}),
         }
         writers: dict[str, Callable[[Path], object]] = {

@@ -46,12 +46,14 @@ class ModeCoverage(FeatureMetric):
         smooth = (p * len(real) + 1) / (len(real) + len(p))  # no class is impossible because no image has it
         ratios = (q / smooth).clamp_min(1e-300).log()  # (classes,)
         value = (q * ratios).sum()
-        hit = (q >= self.least * p)[p > 0].sum()
-        extras = {"classes_hit": float(hit), "classes": float((p > 0).sum())}
+        missed = ((q < self.least * p) & (p > 0)).nonzero()[:, 0].tolist()
+        classes = int((p > 0).sum())
+        extras = {"classes_hit": float(classes - len(missed)), "classes": float(classes)}
         return genbench.Score(
             value=value.item(),
             stderr=ratios[fake].std(correction=0).item() / len(fake) ** 0.5,
             extras={**extras, **{f"share_of_class_{c}": share for c, share in enumerate(q.tolist())}},
+            notes=(f"collapsed: it misses the classes {', '.join(map(str, missed))}",) if missed else (),
         )
 
     def describe(self) -> str:
