@@ -243,7 +243,7 @@ def test_extras_that_only_some_seeds_have_are_averaged_over_those(stored: Path, 
     score(extras={"edge": 1.0})(stored)
     code, out, _ = genbench("leaderboard --metric parzen")
     assert code == 0
-    assert "sigma: toy@long" in out
+    assert "refined to 1 %; sigma 0." in out
 
 
 def test_a_stored_target_is_not_imported(

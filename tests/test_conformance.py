@@ -35,12 +35,7 @@ ELSEWHERE = (*OF_KNOWN_DENSITY, *BY_FILES, *BY_TRUST)
 EXPECTED = {
     "ms-ssim": {"direction": "it knows no real images: noise is the most diverse of all"},
     "memorisation": {"direction": "it asks for copies alone, and noise copies nothing"},
-    "prd": {"direction": "images of noise alone lie in one cell with some real ones"},
     "mode-coverage": {"direction": "a classifier puts noise into any class, the more noise not the fewer of them"},
-    "is": {
-        "order-is-irrelevant": "splits are of consecutive samples, as published: their order decides which",
-        "stderr-shrinks": "it is of ten splits, whose own number does not change",
-    },
 }
 """Failures that lie in the nature of a metric."""
 

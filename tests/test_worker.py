@@ -164,7 +164,7 @@ def test_what_a_trial_prints_goes_to_its_folder(assign: Assign, capsys: pytest.C
 
 @pytest.mark.parametrize(
     ("mood", "reason"),
-    [("raises", "RuntimeError: cannot look at this"), ("nan", 'ValueError: picky[mood="nan"] returned nan')],
+    [("raises", "RuntimeError: cannot look at this"), ("nan", 'ValueError: picky[mood="nan"] returned value nan')],
 )
 def test_a_metric_that_fails_costs_its_own_score(mood: str, reason: str, assign: Assign) -> None:
     assignment = assign("toy", (f"picky[mood={mood}]", "brightness"))

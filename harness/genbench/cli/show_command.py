@@ -61,7 +61,7 @@ def _show(entry: Entry) -> None:
     console.print(listing("options: default, expected", rows))
     for preset, values in cls.presets.items():
         given = ", ".join(f"{name}={_shown(value)}" for name, value in values.items())
-        console.print(f"\n{entry.name}@{preset}: {given}", soft_wrap=True)
+        console.print(f"\n{entry.name}@{preset}: {given}")
     for fact in _facts(entry.kind, cls):
         console.print(f"\n{fact}")
 
