@@ -1,5 +1,6 @@
 """Chains tell what they are worth, with every score and under the table."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,20 @@ def test_each_score_tells_what_its_samples_are_worth(walk: str) -> None:
     assert f"{walk} autocorrelation " in words
     assert f"! {walk}[share=0.9]: its chains have not mixed (R-hat " in words
     assert "[share=0.0]: its chains" not in words
+
+
+def test_the_log_of_samples_tells_of_each_batch(walk: str, tmp_path: Path) -> None:
+    genbench.run(models=f"{walk},vae[epochs=1]", metrics="parzen[samples=2000]", reference="none", seeds=1)
+    genbench.run(models=walk, metrics="parzen[samples=3000]", reference="none", seeds=1)
+    (trial,) = tmp_path.glob("results/trials/walk-*")
+    lines = [
+        json.loads(line) for path in sorted(trial.glob("samples/*.log.jsonl")) for line in path.read_text().splitlines()
+    ]
+    assert [line["batch"] for line in lines] == [0, 1, 2]
+    for line in lines:
+        assert line["effective_samples"] == pytest.approx(1000 / line["autocorrelation_time"])
+        assert line["r_hat"] > 0.9
+    assert not list(tmp_path.glob("results/trials/vae-*/samples/*.jsonl"))
 
 
 def test_stored_samples_tell_the_same_again(walk: str, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What training logged: lines of JSON, one for each epoch of a loop, in a file of the trial's fit."""
+"""What a trial logged, as lines of JSON: of its fit one for each epoch of a loop, of chains one for each batch."""
 
 from __future__ import annotations
 

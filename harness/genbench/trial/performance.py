@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import json
 import math
 import time
 import traceback
@@ -217,21 +218,27 @@ class Performance:
         return restoring.samples(self._folder, self.record, self._data.space)
 
     def _draw(self, have: int, need: int, size: int) -> None:
-        """Draw batches have..need-1 and commit them beside those there are."""
+        """Draw batches have..need-1 and commit them beside those there are; of chains with a log, a line a batch."""
         self._beat({"stage": "samples"})
         before = self.record.stages.get("samples")
         started = time.perf_counter()
         drawing = sampling.Drawing(self._shared.model, self._data.space, self._trial.seed, self._device)
         x = drawing.draw(range(have, need), self._kept, self._assignment.checkpoint_every, self._stop)
-        told = self._mixing(x, size)
         seconds = time.perf_counter() - started + (before.seconds if before else 0.0)
+        name = f"samples/{have:05d}-{need - 1:05d}"
+        writers: dict[str, Callable[[Path], object]] = {
+            f"{name}{sampling.SHARD}": lambda path: sampling.save_shard(path, x)
+        }
+        told = [{"batch": have + i, **self._mixing(part, size)} for i, part in enumerate(torch.split(x, size))]
+        if self._trial.model.traits["chains"]:
+            writers[f"{name}.{LOG}"] = lambda path: path.write_text("".join(f"{json.dumps(line)}\n" for line in told))
         self.record = self._folder.commit(
             self.record,
             "samples",
-            {f"samples/{have:05d}-{need - 1:05d}.safetensors": lambda path: sampling.save_shard(path, x)},
+            writers,
             seconds,
             inputs={"model": restoring.model_digest(self.record)},
-            details={"batch": size, "batches": need, **({"chains": told} if told else {})},
+            details={"batch": size, "batches": need},
             keep=before.files if before else {},
         )
 

@@ -47,7 +47,7 @@ def has_samples(record: TrialRecord) -> bool:
 
 def samples(folder: TrialFolder, record: TrialRecord, space: Space) -> Tensor:
     """Return all stored samples, (n, C, H, W). Raises DamagedError where they are not what was committed."""
-    names = sorted(record.stages["samples"].files)
+    names = sorted(name for name in record.stages["samples"].files if name.endswith(sampling.SHARD))
     stored = sampling.load_shards(folder.checked(record, "samples", name) for name in names)
     if stored.shape[1:] != space.shape:
         raise DamagedError(f"its stored samples have shape {tuple(stored.shape)}; expected (n, C, H, W)", "samples")

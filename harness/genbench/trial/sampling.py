@@ -91,6 +91,10 @@ def check(x: object, expected: tuple[int, ...], bounds: tuple[float, float]) -> 
         raise ValueError(f"samples lie in [{least:g}, {greatest:g}]; expected within [{low:g}, {high:g}]")
 
 
+SHARD = ".safetensors"
+"""What files of samples end in; the log of chains lies beside them."""
+
+
 def save_shard(path: Path, samples: Tensor) -> None:
     """Write samples to a file."""
     save_tensors({"samples": samples.contiguous()}, path)

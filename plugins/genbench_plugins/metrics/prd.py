@@ -39,5 +39,5 @@ class PRD(FeatureMetric):
         """Return the protocol in words."""
         return (
             f"{self.clusters} cells, mean of {self.runs} runs; as many samples as images, at most {self.samples:,}; "
-            "f_eighth is F_1/8 (precision)"
+            "f eighth is F_1/8 (precision)"
         )
