@@ -15,7 +15,7 @@ import psutil
 import pytest
 from trials import contents_of
 
-from genbench import bench
+from genbench import bench, planning
 from genbench.engines.process import ProcessEngine, why_lost
 from genbench.engines.schedule import Outcome
 from genbench.errors import RequestError, StoreError
@@ -148,7 +148,7 @@ def test_an_interrupted_fresh_run_is_gone_on_with_and_a_failed_one_keeps_the_old
     run("toy", seeds=2, engine="inline")
     before = {record.seed: record for _, record in Store(Path("results")).all()}
     Store(Path("results")).keep_fresh_mark("mark")
-    assert len(bench.plan("toy", "brightness", seeds=2, reference="none", fresh=True).todo) == 2
+    assert len(planning.plan("toy", "brightness", seeds=2, reference="none", fresh=True).todo) == 2
     report = run("toy", seeds=2, fresh=True, jobs=2)
     after = {record.seed: record for _, record in Store(Path("results")).all()}
     assert {record.fresh for record in after.values()} == {"mark"}
@@ -206,14 +206,14 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_trains(given: dict[
 
 def test_several_trials_take_workers_and_one_takes_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENBENCH_ENGINE")
-    planned = [bench.plan("toy", seeds=seeds, reference="none") for seeds in (1, 2)]
+    planned = [planning.plan("toy", seeds=seeds, reference="none") for seeds in (1, 2)]
     assert [plan.engine.name for plan in planned] == ["inline", "process"]
-    assert bench.plan("toy", seeds=1, reference="none", jobs=2).engine.name == "process"
+    assert planning.plan("toy", seeds=1, reference="none", jobs=2).engine.name == "process"
     assert planned[1].engine.settings["jobs"] == min(2, len(os.sched_getaffinity(0)))
 
 
 def test_an_error_of_the_disk_ends_the_run_and_says_so(run: Run) -> None:
-    trial = bench.plan("toy", seeds=3, reference="none").todo[1]
+    trial = planning.plan("toy", seeds=3, reference="none").todo[1]
     Path("results/trials").mkdir(parents=True)
     Path(f"results/trials/{trial.folder_name}-{trial.id}").write_text("in the way")
     with pytest.raises(StoreError, match=rf"cannot write to .*{trial.id}: File exists"):

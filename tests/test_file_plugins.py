@@ -15,7 +15,7 @@ import pytest
 from trials import contents_of
 
 import genbench
-from genbench import bench
+from genbench import bench, planning
 from genbench.cli import main
 from genbench.errors import ChangedError, PluginError, RequestError
 from genbench.output.captions import caption
@@ -311,7 +311,7 @@ EDITED_ON_THE_WAY: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("asked", EDITED_ON_THE_WAY, ids=["model", "metric", "dataset"])
 def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, Any], mine: Path) -> None:
-    planned = bench.plan(**asked, reference="none", seeds=2)
+    planned = planning.plan(**asked, reference="none", seeds=2)
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
         bench.execute(planned)
@@ -321,7 +321,7 @@ def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, An
 
 
 def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
-    planned = bench.plan(MODEL, METRIC, reference="none", seeds=1, engine="process")
+    planned = planning.plan(MODEL, METRIC, reference="none", seeds=1, engine="process")
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
         bench.execute(planned)
@@ -329,7 +329,7 @@ def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
 
 
 def test_a_file_that_went_away_is_refused(mine: Path) -> None:
-    planned = bench.plan(MODEL, METRIC, reference="none", seeds=1)
+    planned = planning.plan(MODEL, METRIC, reference="none", seeds=1)
     mine.unlink()
     with pytest.raises(ChangedError, match="there is no file .*mine.py; .* It was there when the run was planned"):
         bench.execute(planned)

@@ -15,7 +15,7 @@ import psutil
 import pytest
 from trials import contents_of
 
-from genbench import bench
+from genbench import planning
 from genbench.engines.plan import task
 from genbench.store.store import Store
 from genbench.trial.worker import perform
@@ -31,7 +31,7 @@ KILLS = 32
 
 def tasks_of(results: Path) -> list[str]:
     """Return the assignments of a small grid, as a worker gets them."""
-    planned = bench.plan("layered[epochs=1]", "brightness,parzen[samples=1000]", seeds=1, reference="none", results=results, checkpoint_every=0)  # fmt: skip
+    planned = planning.plan("layered[epochs=1]", "brightness,parzen[samples=1000]", seeds=1, reference="none", results=results, checkpoint_every=0)  # fmt: skip
     return [task(trial, planned.grid, results, planned.conditions).spec for trial in planned.todo]
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import genbench
+from genbench import planning
 from genbench.cli import main
 from genbench.errors import GenbenchError
 from genbench.registry.extraction import suited, with_extractor
@@ -216,7 +217,7 @@ def test_pairs_are_of_one_class_and_use_each_example_once() -> None:
 
 
 def test_all_stands_for_every_metric_of_images(toy: str) -> None:
-    planned = genbench.bench.plan("gaussian", "all", reference="none")
+    planned = planning.plan("gaussian", "all", reference="none")
     names = {metric.name for metric in planned.grid.datasets[0].metrics}
     assert names >= {*OF_FEATURES, "ms-ssim", "is", "mode-coverage", "parzen", "brightness"}
     assert not names & {"jsd", "discriminator-gap"}

@@ -19,7 +19,7 @@ from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 from trials import contents_of
 
 import genbench
-from genbench import bench
+from genbench import planning
 from genbench.cli import main
 from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Silent
@@ -99,7 +99,7 @@ def test_stored_trials_get_their_events_when_they_are_asked_for(tmp_path: Path) 
 
 def board_of(results: Path, model: str = GAN) -> tuple[TensorBoard, str, str]:
     """Return what writes for TensorBoard, a trial's id, and its assignment."""
-    planned = bench.plan(model, seeds=1, results=results, checkpoint_every=0, **GIVEN)
+    planned = planning.plan(model, seeds=1, results=results, checkpoint_every=0, **GIVEN)
     spaces = {planned.grid.datasets[0].digest: planned.data[0].space}
     board = TensorBoard(Store(results), planned.grid.trials(), spaces, Silent())
     trial = planned.grid.trials()[0]

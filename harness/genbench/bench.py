@@ -4,208 +4,35 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
 
-from genbench import suites
 from genbench.api import Engine
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import Prepared, prepare
-from genbench.engines.place import Where, existing, place
-from genbench.engines.plan import Conditions, Dataset, Grid, missing, task
+from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
-from genbench.errors import GenbenchError, RequestError, StoreError
+from genbench.errors import StoreError
 from genbench.files import write_text
+from genbench.planning import Plan, plan, texts
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, ScoreRow, collect
 from genbench.ranking.verdicts import Verdict, verdicts
-from genbench.registry import names
-from genbench.registry.extraction import with_extractor
-from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
-from genbench.registry.resolve import Resolved, Resolver
+from genbench.registry.resolve import Resolver
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import LAST, NO_BUDGET, Budget, Target, TrialSpec, parse_selection
+from genbench.trial.spec import TrialSpec
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from genbench.output.tensorboard import TensorBoard
-
-REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
-"""The reference rows that are shown unless others, or none, are asked for."""
-
-METRICS, DATASETS = ("parzen",), ("digits",)
-"""What is scored by and on, unless something else is asked for."""
-
-DEFAULT_SEEDS = 3
-
-
-# Planning ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Plan:
-    """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold.
-
-    notes say what was decided that could have been meant otherwise.
-    """
-
-    grid: Grid
-    data: Sequence[Prepared]
-    claims: Sequence[claims.Claim]
-    todo: Sequence[TrialSpec]
-    store: Store
-    engine: Resolved
-    conditions: Conditions
-    timeout: float | None = None
-    tensorboard: bool = False
-    notes: Sequence[str] = ()
-
-
-def plan(
-    models: Sequence[str] | str | None = None,
-    metrics: Sequence[str] | str | None = None,
-    datasets: Sequence[str] | str | None = None,
-    *,
-    suite: str | None = None,
-    seeds: int | Sequence[int] | None = None,
-    reference: Sequence[str] | str | None = None,
-    against: Sequence[str] | str | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    samples: int | None = None,
-    size: int | None = None,
-    budget: str | None = None,
-    select: str | None = None,
-    target: Target = "test",
-    results: str | os.PathLike[str] = "results",
-    device: str = "auto",
-    threads: int = 1,
-    engine: str | None = None,
-    jobs: int | None = None,
-    timeout: float | None = None,
-    checkpoint_every: float = 10.0,
-    fresh: bool = False,
-    tensorboard: bool = False,
-) -> Plan:
-    """Return what a run would do, with its data prepared; nothing is written to the results.
-
-    What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
-    timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
-    TensorBoard shows is written beside the trials.
-    Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
-    """
-    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard)
-    where.check_seconds()
-    if tensorboard and find_spec("tensorboard") is None:
-        raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
-    base = suites.load(suite) if suite is not None else suites.Suite(name="")
-    resolver = Resolver(load_registry(), cache_folder())
-    chosen = _merge(base.options, options or {})
-    overrides = Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
-    all_models = overrides.resolve("model", _all_models(models, reference, base))
-    all_metrics = overrides.resolve("metric", metric_texts(metrics, base.metrics, resolver))
-    sources = overrides.resolve("dataset", texts("datasets", datasets, base.datasets, DATASETS))
-    overrides.check_used()
-    bound = budget if budget is not None else base.budget
-    numbered = _seeds(seeds, base.seeds)
-    limit = NO_BUDGET if bound is None else Budget.parse(bound)
-    rule = parse_selection(select if select is not None else base.select or LAST)
-    compared = claims.load(texts("against", against, base.against, ()), resolver)
-    where = where.on_existing_device()
-    data = [prepare(source.instantiate(), source.identity) for source in sources]
-    pairs = [with_metrics(resolver, all_metrics, *each) for each in zip(sources, data, strict=True)]
-    grid = Grid(all_models, pairs, numbered, target, limit, rule)
-    return made_ready(resolver, grid, data, compared, where)
-
-
-def made_ready(
-    resolver: Resolver, grid: Grid, data: Sequence[Prepared], compared: Sequence[claims.Claim], where: Where
-) -> Plan:
-    """Return the plan of a grid: what the store does not hold, and the engine for that."""
-    store = Store(Path(where.results))
-    store.check_writable()
-    mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
-    todo = missing(grid, store, mark)
-    # what is finished must not wait for torch
-    device = existing(where.device) if todo and where.device == "auto" else where.device
-    conditions = Conditions(device, where.threads, where.checkpoint_every, mark)
-    engine = place(resolver, where.engine, where.jobs, conditions, len(todo), where.timeout)
-    return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard)
-
-
-def with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
-    """Return a dataset of the grid, with the metrics as they are on it; two that come to the same are one."""
-    found = [with_extractor(resolver, metric, data.space, data.digest) for metric in metrics]
-    return Dataset(source, data.digest, list({metric.label: metric for metric in found}.values()))
-
-
-def texts(
-    what: str, given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]
-) -> list[str]:
-    """Return the first that is not None, texts with commas taken apart. Raises RequestError where they are blank."""
-    chosen = given if given is not None else suite if suite is not None else default
-    several = [chosen] if isinstance(chosen, str) else list(chosen)
-    parts = [part for text in several for part in names.split(text)]
-    if several and not parts and what != "models":  # that no model is named, plan says better
-        raise RequestError(f"{what} {', '.join(several)!r} is blank; expected names, or leave it out")
-    return parts
-
-
-def metric_texts(metrics: Sequence[str] | str | None, suite: Sequence[str] | None, resolver: Resolver) -> list[str]:
-    """Return the metrics asked for, `all` taken apart."""
-    wanted = texts("metrics", metrics, suite, METRICS)
-    return [name for text in wanted for name in (_for_any_images(resolver) if text == "all" else [text])]
-
-
-def _for_any_images(resolver: Resolver) -> list[str]:
-    """Return the metrics that `all` stands for; one that cannot be loaded, as `genbench plugins` tells, is none."""
-    found: list[str] = []
-    for name in dict.fromkeys(entry.name for entry in resolver.registry.entries("metric")):
-        with contextlib.suppress(GenbenchError):
-            found += [name] if resolver.resolve("metric", name).traits["for_any_images"] else []
-    return found
-
-
-def _all_models(
-    models: Sequence[str] | str | None, reference: Sequence[str] | str | None, base: suites.Suite
-) -> list[str]:
-    """Return the models asked for, and the reference rows. Raises RequestError where no model is."""
-    wanted = texts("models", models, base.models, ())
-    if not wanted:
-        raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
-    return wanted + references(reference, base.reference)
-
-
-def references(given: Sequence[str] | str | None, suite: Sequence[str] | None = None) -> list[str]:
-    """Return the reference rows asked for; "none" asks for none."""
-    return [name for name in texts("reference", given, suite, REFERENCE) if name != "none"]
-
-
-def _seeds(given: int | Sequence[int] | None, suite: list[int] | None) -> list[int]:
-    if given is None:
-        return suite or list(range(DEFAULT_SEEDS))
-    return suites.check_seeds(given if isinstance(given, int) else list(given), "seeds")
-
-
-def _merge(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
-    merged: dict[str, dict[str, Any]] = {}
-    for layer in layers:
-        for plugin, given in layer.items():
-            merged.setdefault(plugin, {}).update(given)
-    return merged
-
-
-# Running -------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -327,7 +154,7 @@ def executed(planner: Callable[P, Plan], name: str, does: str) -> Callable[P, Re
 run = executed(
     plan,
     "run",
-    """Train, score and rank; takes what `genbench.bench.plan` takes, and raises what it raises.
+    """Train, score and rank; takes what `genbench.planning.plan` takes, and raises what it raises.
 
     `genbench.run(models="gan,vae", seeds=5).leaderboard` is a data frame.
     """,
@@ -365,9 +192,6 @@ def _write_tables(store: Store) -> Collected:
         write_text(store.root / "leaderboard.csv", to_csv(frames.leaderboard(boards(collected.rows))))
         write_text(store.root / "trials.csv", to_csv(frames.trials(collected.rows)))
     return collected
-
-
-# Reading -------------------------------------------------------------------------------------------------------------
 
 
 class Results(NamedTuple):

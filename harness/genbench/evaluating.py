@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from genbench import bench
+from genbench import bench, planning
 from genbench.api import Space
-from genbench.bench import Plan
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import prepare
 from genbench.engines.place import Where
 from genbench.engines.plan import Grid
 from genbench.errors import RequestError
+from genbench.planning import Plan
 from genbench.ranking import claims
 from genbench.registry import names
 from genbench.registry.overrides import Overrides
@@ -56,19 +56,19 @@ def plan(
     where.check_seconds()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, samples, size)
-    models = overrides.resolve("model", bench.references(reference))
-    asked = _Metrics(resolver, overrides, bench.metric_texts(metrics, None, resolver), options or {}, samples)
-    places = overrides.resolve("dataset", bench.texts("datasets", datasets, None, bench.DATASETS))
+    models = overrides.resolve("model", planning.references(reference))
+    asked = _Metrics(resolver, overrides, planning.metric_texts(metrics, None, resolver), options or {}, samples)
+    places = overrides.resolve("dataset", planning.texts("datasets", datasets, None, planning.DATASETS))
     overrides.check_used()
-    compared = claims.load(bench.texts("against", against, None, ()), resolver)
+    compared = claims.load(planning.texts("against", against, None, ()), resolver)
     where = where.on_existing_device()
     found = given.find(sources, samples_are, resolver.registry)
     data = [prepare(place.instantiate(), place.identity) for place in places]
     fitted = [asked.fitting(found, each.space) for each in data]
     triples = zip([fit for fit, _ in fitted], places, data, strict=True)
     seeds = range(max(len(source.seeds) for source in found))
-    grid = Grid(models, [bench.with_metrics(resolver, *each) for each in triples], seeds, target, given=found)
-    planned = bench.made_ready(resolver, grid, data, compared, where)
+    grid = Grid(models, [planning.with_metrics(resolver, *each) for each in triples], seeds, target, given=found)
+    planned = planning.made_ready(resolver, grid, data, compared, where)
     _check_images(planned, found)
     told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]
     return replace(planned, notes=list(dict.fromkeys(told)))

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from genbench import bench, suites
+from genbench import planning, suites
 from genbench.cli import running
 from genbench.errors import RequestError
 
@@ -58,7 +58,7 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
     seeds, seed = given.pop("seeds"), given.pop("seed")
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
-    plan = bench.plan(
+    plan = planning.plan(
         suite=suite,
         options=running.parse_settings(settings),
         seeds=[seed] if seed is not None else suites.parse_seeds(seeds) if seeds is not None else None,

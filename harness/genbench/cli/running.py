@@ -13,6 +13,7 @@ from genbench.engines.plan import describe
 from genbench.errors import RequestError, printable
 from genbench.output import numbers
 from genbench.output.console import stderr_console, stdout_console
+from genbench.planning import Plan
 from genbench.registry import names
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -124,13 +125,13 @@ def lists(given: dict[str, Any], *more: str) -> dict[str, Any]:
 # Performing ----------------------------------------------------------------------------------------------------------
 
 
-def perform(plan: bench.Plan, dry_run: bool, quiet: bool) -> int:
+def perform(plan: Plan, dry_run: bool, quiet: bool) -> int:
     """Print what a plan is, perform it unless that is all that was asked for, and return the exit code."""
     _print_head(plan)
     return _print_plan(plan) if dry_run else _run(plan, quiet)
 
 
-def _print_head(plan: bench.Plan) -> None:
+def _print_head(plan: Plan) -> None:
     console = stderr_console()
     threads, device = plan.conditions.threads, plan.conditions.device
     jobs = plan.engine.settings.get("jobs", 1)
@@ -145,14 +146,14 @@ def _print_head(plan: bench.Plan) -> None:
         console.print(printable(note), soft_wrap=True)
 
 
-def _print_plan(plan: bench.Plan) -> int:
+def _print_plan(plan: Plan) -> int:
     todo = {trial.id for trial in plan.todo}
     for trial in plan.grid.trials():
         click.echo(printable(f"{'to do ' if trial.id in todo else 'stored'}  {trial.id}  {trial}"))
     return 0
 
 
-def _run(plan: bench.Plan, quiet: bool) -> int:
+def _run(plan: Plan, quiet: bool) -> int:
     from genbench.output.board import print_boards
     from genbench.output.progress import watching
     from genbench.output.terminal import print_blocks
