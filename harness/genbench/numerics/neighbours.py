@@ -1,6 +1,7 @@
 """Precision, recall, density and coverage: which examples lie among the nearest neighbours of the other set."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +16,7 @@ from genbench.numerics.distances import (
 )
 
 _SPARE = 2
-"""How many neighbours beyond the k-th have their distances taken again at once. Where more are as near, all have."""
+"""How many neighbours beyond the k-th are found at once. Where more are as near, all are looked at."""
 
 _ROWS = 1024
 """How many rows are copied at a time."""
@@ -72,17 +73,29 @@ def neighbourhoods(
 
 def _radii(x: Tensor, ks: tuple[int, ...], memory_mib: float, name: str) -> Tensor:
     """Return the squared distance of each row to its k-th nearest other row, for each k, (n, len(ks)) float64."""
-    most = max(ks)
-    near = min(most + _SPARE, len(x) - 1)
+    columns = [k - 1 for k in ks]
+    near = min(max(ks) + _SPARE, len(x) - 1)
     rough, found = _nearest(x, near, memory_mib, name)  # (n, near)
-    numbers = torch.arange(len(x), device=x.device)
-    exact = paired_squared_distances(x, numbers.repeat_interleave(near), x, found.flatten()).view(found.shape)
-    exact = exact.sort(1).values[:, :most]
-    radii, centre = exact[:, -1], x.mean(0, dtype=product_type(x, x))
-    limit = radii + _slack(x, centre, radii[:, None])
+    slack = _slack(x, x.mean(0, dtype=product_type(x, x)), rough[:, -1:])
+    exact = _retaken(x, rough, found, columns, slack)
+    radii = exact[:, max(columns)]
+    limit = radii + slack
     if near < len(x) - 1:
         _settle(x, exact, limit, _unsettled(rough[:, -1], radii, limit), memory_mib)
-    return exact[:, [k - 1 for k in ks]]
+    return exact[:, columns]
+
+
+def _retaken(x: Tensor, rough: Tensor, found: Tensor, columns: list[int], slack: Tensor) -> Tensor:
+    """Return distances (n, near) in order, float64, exact in the columns given where all that are as near are found.
+
+    Of a row's neighbours found so far, only those are taken again that rounding may have put before or behind these.
+    """
+    window = 2 * slack[:, None, None]
+    chosen = ((rough[:, :, None] - rough[:, None, columns]).double().abs() <= window).any(2)  # (n, near)
+    rows = chosen.nonzero()[:, 0]
+    exact = rough.double()
+    exact[chosen] = paired_squared_distances(x, rows, x, found[chosen])
+    return exact.sort(1).values
 
 
 def _nearest(x: Tensor, near: int, memory_mib: float, name: str) -> tuple[Tensor, Tensor]:
@@ -134,7 +147,7 @@ def _across(
     real_slack, fake_slack = (
         _slack(x, centre, radii) for x, radii in ((real, real_radii), (fake, fake_radii[:, None]))
     )
-    for rows, distances in squared_distances(real, fake, memory_mib, _PAIR_BYTES * len(fake)):
+    for rows, distances in _thin_blocks(real, fake, memory_mib):
         block = real[rows]
         i, j, inside = _held(block, fake, distances, real_radii[rows][:, None], real_slack[rows][:, None])
         precision[j[inside[:, 0]]] = 1
@@ -143,6 +156,15 @@ def _across(
         i, _, inside = _held(block, fake, distances, fake_radii[None, :, None], fake_slack[None])
         recall[rows.start + i[inside[:, 0]]] = 1
     return Neighbourhoods(precision, recall, density / density_k, coverage)
+
+
+def _thin_blocks(real: Tensor, fake: Tensor, memory_mib: float) -> Iterator[tuple[slice, Tensor]]:
+    """Yield the distances of few rows at a time, of products of many: of those few, all pairs may lie in balls."""
+    few = max(1, int(memory_mib * 2**20 / (_PAIR_BYTES * len(fake))))
+    for rows, distances in squared_distances(real, fake, memory_mib):
+        for start in range(0, len(distances), few):
+            part = distances[start : start + few]
+            yield slice(rows.start + start, rows.start + start + len(part)), part
 
 
 def _held(real: Tensor, fake: Tensor, distances: Tensor, radii: Tensor, slack: Tensor) -> tuple[Tensor, Tensor, Tensor]:
