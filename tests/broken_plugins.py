@@ -1100,6 +1100,18 @@ class BatchNormalised(Plain):
         return images.flatten(1) - images.flatten(1).mean(0)
 
 
+@breaks("one-pass", "features_and_logits gives other features than features does.*features first")
+@options
+class Swapped(Plain):
+    """Returns logits first."""
+
+    def logits(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :3]
+
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        return self.logits(images), self.features(images)
+
+
 @breaks("images-untouched", "features changed the images")
 @options
 class Stretches(Plain):

@@ -301,6 +301,14 @@ def test_a_count_that_was_named_does_not(asked: str, cli) -> None:
     assert not Path("results").exists()
 
 
+def test_a_single_image_is_refused_in_words(cli) -> None:
+    save("a.npz", noise(1))
+    code, _, err = cli("ours=a.npz --metric fid --reference none")
+    assert code == 2
+    assert "fid cannot score ours (a.npz), which has 1 image: expected more" in err
+    assert not Path("results").exists()
+
+
 def test_a_metric_that_asks_for_more_than_it_says_fails_alone(cli) -> None:
     from genbench.data.given import GivenImages
     from genbench.data.images import state

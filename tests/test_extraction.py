@@ -6,15 +6,18 @@ import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor
 
-from genbench import FeatureExtractor, Space, TrainingData, setting
+from genbench import FeatureExtractor, Space, Split, TrainingData, setting
+from genbench.api import Of
 from genbench.testing.images import made
-from genbench.trial.extraction import Features, identity, make_ready
+from genbench.trial.evaluation import Shared, TrialEvaluation
+from genbench.trial.extraction import Features, What, identity, make_ready
 
 CPU = torch.device("cpu")
 IMAGES = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -39,6 +42,15 @@ class Counting(FeatureExtractor):
     def logits(self, images: Tensor) -> Tensor:
         self.asked.append("logits")
         return images.flatten(1)[:, :3]
+
+
+@dataclass(eq=False)
+class InOnePass(Counting):
+    """Gives both when either is asked for."""
+
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        self.asked.append("both")
+        return images.flatten(1) * self.factor, images.flatten(1)[:, :3]
 
 
 @dataclass(eq=False)
@@ -116,6 +128,29 @@ def test_the_key_is_complete(cache: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(torch, "__version__", "99.0")
     ask(Counting())
     assert seen == list(range(1, 12))
+
+
+@pytest.mark.parametrize("order", [("features", "logits"), ("logits", "features")])
+def test_what_one_pass_gives_of_a_split_is_kept_of_both(order: tuple[What, What], cache: Path) -> None:
+    found = {what: Features("digest", CPU).get(InOnePass(), what, "test", IMAGES) for what in order}
+    assert torch.equal(found["features"], IMAGES.flatten(1) * 2)
+    assert torch.equal(found["logits"], IMAGES.flatten(1)[:, :3])
+    assert Counting.asked == ["both"]
+    assert len(kept(cache)) == 2
+
+
+@pytest.mark.parametrize("order", [("features", "logits"), ("logits", "features")])
+@pytest.mark.parametrize("of", ["samples", "target"])
+def test_what_one_pass_gives_is_shared_by_metrics(of: Of, order: tuple[What, What]) -> None:
+    split = Split(IMAGES, None)
+    data = SimpleNamespace(space=Space((1, 4, 4)), split=lambda *_: split)
+    shared = Shared(data, CPU, lambda n: IMAGES[:n], lambda: pytest.fail("no model is needed"))
+    evaluation, extractor = TrialEvaluation(shared, "test", 0, "id"), InOnePass()
+    found = {what: getattr(evaluation, what)(extractor, of, 20) for what in order}
+    n = 20 if of == "samples" else 30
+    assert torch.equal(found["features"], IMAGES[:n].flatten(1) * 2)
+    assert torch.equal(found["logits"], IMAGES[:n].flatten(1)[:, :3])
+    assert Counting.asked == ["both"]
 
 
 def test_another_kind_of_device_is_another_key() -> None:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from genbench import DataError, FeatureExtractor, Space, TrainingData, Unsupported
+from genbench.cli import main
 from genbench.registry import names
 from genbench.registry.extraction import bound
 from genbench.registry.plugins import load_registry
@@ -80,12 +81,11 @@ def test_features_and_logits_are_those_of_torch_fidelity(space: Space, weights: 
     with torch.no_grad():
         features, logits = theirs(levels)
     assert features.std(0).mean() > 1e-3  # images are told apart
-    torch.testing.assert_close(
-        extracted(extractor, "features", ours), features, rtol=1e-6, atol=1e-6 * features.abs().mean().item()
-    )
-    torch.testing.assert_close(
-        extracted(extractor, "logits", ours), logits, rtol=1e-6, atol=1e-6 * logits.abs().mean().item()
-    )
+    found = extracted(extractor, "features", ours)  # both come of one pass
+    for what, expected in (("features", features), ("logits", logits)):
+        torch.testing.assert_close(found[what], expected, rtol=1e-6, atol=1e-6 * expected.abs().mean().item())
+    assert torch.equal(extractor.features(ours), found["features"])
+    assert torch.equal(extractor.logits(ours), found["logits"])
     assert features.shape == (3, 2048)
     assert logits.shape == (3, 1008)
 
@@ -305,6 +305,23 @@ def test_without_a_network_address_and_path_are_told(tmp_path: Path, monkeypatch
     path.write_bytes(b"half of it")
     with pytest.raises(DataError, match=f"have SHA-256 .*; expected {Inception.official.sha256}"):
         ready(Inception(), COLOUR)
+
+
+def test_without_a_network_nothing_trains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is missing is told when a run is planned, before hours of training."""
+
+    def refuse(*args: object) -> None:
+        raise OSError("no network in this test")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setenv("GENBENCH_DATA", str(tmp_path / "data"))
+    run = ["run", "--models", "gaussian", "--metric", "fid[inception]", "--reference", "none"]
+    assert main([*run, "--results", str(tmp_path / "results")]) == 2
+    told = capsys.readouterr().err
+    assert f"weights are missing: put {Inception.official.url} at" in " ".join(told.split())
+    assert list(tmp_path.glob("results/trials/*")) == []
 
 
 # Code from elsewhere -------------------------------------------------------------------------------------------------------

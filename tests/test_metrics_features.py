@@ -19,6 +19,7 @@ from genbench.testing import subject
 from genbench.testing.laboratory import Laboratory
 from genbench.testing.scoring import Scoring
 from genbench.trial.protocol import Protocol
+from genbench.trial.spec import Target
 from genbench_plugins.metrics.features import some
 from genbench_plugins.metrics.ms_ssim import disjoint_pairs
 
@@ -134,9 +135,9 @@ def test_the_data_choose_the_extractor(space: genbench.Space, name: str) -> None
     assert suited(space) == name
 
 
-def protocol(text: str, digest: str = "d" * 64) -> Protocol:
+def protocol(text: str, digest: str = "d" * 64, target: Target = "test") -> Protocol:
     resolver, space = Resolver(load_registry()), genbench.Space((1, 8, 8))
-    return Protocol(with_extractor(resolver, resolver.resolve("metric", text), space, digest), digest)
+    return Protocol(with_extractor(resolver, resolver.resolve("metric", text), space, digest), digest, target)
 
 
 def test_the_extractor_stands_in_the_name_and_in_the_words() -> None:
@@ -149,6 +150,16 @@ def test_the_extractor_stands_in_the_name_and_in_the_words() -> None:
 def test_other_extractors_counts_and_data_are_other_protocols() -> None:
     ids = {protocol(text).id for text in ("fid", "fid[pixels]", "fid[samples=500]", "kid", "fid[at_infinity=true]")}
     assert len(ids | {protocol("fid", "e" * 64).id}) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "is_its_own"),
+    [("fid", True), ("kid", True), ("fid[against=train]", False), ("fid[against=train+valid]", False)],
+)
+def test_the_split_scored_against_is_part_of_a_protocol_that_uses_it(text: str, is_its_own: bool) -> None:
+    test, valid = protocol(text), protocol(text, target="valid")
+    assert (test.id != valid.id) == is_its_own
+    assert ("scored against the valid split" in valid.in_words()) == is_its_own
 
 
 def test_an_extractor_that_is_not_there_is_refused_by_name() -> None:

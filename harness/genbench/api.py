@@ -283,7 +283,8 @@ class Metric(Plugin, ABC):
     names a feature extractor, with its options as it is typed, or is "auto": the data then choose (inception for colour
     images, unless the metric is of own_classes, those of the dataset; else domain, or random without labels). What it
     was stands in the metric's printed name, and its digest is part of the protocol. `--metric all` stands for every
-    metric that is for_any_images.
+    metric that is for_any_images. uses_target, as an option or a property, says whether scores depend on the split
+    scored against (test or valid), which is then part of their protocol.
     """
 
     title: ClassVar[str]
@@ -291,6 +292,7 @@ class Metric(Plugin, ABC):
     higher_is_better: ClassVar[bool]
     for_any_images: ClassVar[bool] = True
     own_classes: ClassVar[bool] = False
+    uses_target: bool = True
     caption_extras: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
@@ -336,7 +338,8 @@ class FeatureExtractor(Plugin, ABC):
 
     The harness calls `bind`, which costs little, and reads `digest`, which becomes part of a protocol; before any
     features are asked for it calls `prepare`, in one process at a time. An extractor that classifies also has a method
-    logits(images) -> (n, classes). Features of real splits are computed once and kept on disk, unless is_cheap.
+    logits(images) -> (n, classes); where one pass gives both, features_and_logits(images) returns them, and is called
+    instead of either. Features of real splits are computed once and kept on disk, unless is_cheap.
     """
 
     is_cheap: ClassVar[bool] = False
@@ -363,11 +366,18 @@ class FeatureExtractor(Plugin, ABC):
         """Return in words what the caption under a table is to say of it; "" where its name says all."""
         return ""
 
+    def fetch(self, originals: Path) -> None:
+        """Download what `prepare` will load into the data folder, or check it there: called before anything trains.
+
+        Raises DataError naming the exact address and path where a file cannot be had.
+        """
+        return None
+
     def prepare(self, data: TrainingData, originals: Path, cache: Path) -> None:
-        """Load, download or train what features need.
+        """Load or train what features need.
 
         originals is the data folder, for files that are downloaded or given; cache holds what can be made again.
-        Raises DataError naming the exact address and path where a file cannot be had.
+        Raises DataError where a file cannot be used.
         """
         return None
 

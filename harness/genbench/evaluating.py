@@ -126,9 +126,19 @@ class _Metrics:
                 )
             if wanted > least:
                 notes.append(f"{metric.label}: {least:,} samples in place of {wanted:,}, for {where} has no more")
-                metric = self._resolver.resolve("metric", metric.label, {"samples": least})
+                metric = self._fewer(metric, least, where)
             metrics.append(metric)
         return metrics, notes
+
+    def _fewer(self, metric: Resolved, least: int, where: str) -> Resolved:
+        """Return a metric that asks for fewer samples. Raises RequestError where it cannot."""
+        try:
+            return self._resolver.resolve("metric", metric.label, {"samples": least})
+        except RequestError as error:
+            raise RequestError(
+                f"{metric.name} cannot score {where}, which has {least:,} image{'s' * (least != 1)}: expected more "
+                f"({error})"
+            ) from error
 
 
 def _check_images(planned: Plan, sources: Sequence[Source]) -> None:

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from genbench import suites
-from genbench.data.folders import cache_folder
+from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import Prepared, prepare
 from genbench.engines.place import Where, existing, place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing
 from genbench.errors import GenbenchError, RequestError
 from genbench.ranking import claims
-from genbench.registry import names
-from genbench.registry.extraction import with_extractor
+from genbench.registry import extraction, names
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
@@ -118,6 +117,8 @@ def made_ready(
     store.check_writable()
     mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
     todo = missing(grid, store, mark)
+    for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
+        extraction.fetch(asked.metrics, found.space, found.digest, data_folder())
     # what is finished must not wait for torch
     device = existing(where.device) if todo and where.device == "auto" else where.device
     conditions = Conditions(device, where.threads, where.checkpoint_every, mark)
@@ -127,7 +128,7 @@ def made_ready(
 
 def with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
     """Return a dataset of the grid, with the metrics as they are on it; two that come to the same are one."""
-    found = [with_extractor(resolver, metric, data.space, data.digest) for metric in metrics]
+    found = [extraction.with_extractor(resolver, metric, data.space, data.digest) for metric in metrics]
     return Dataset(source, data.digest, list({metric.label: metric for metric in found}.values()))
 
 

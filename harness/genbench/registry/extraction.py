@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from genbench.api import FeatureExtractor, Space
@@ -52,6 +53,16 @@ def bound(resolved: Resolved, space: Space, dataset: str) -> Resolved:
         raise PluginError(f"extractor {resolved.label}: digest is {digest!r}; expected a text")
     told = {"digest": digest, "describe": extractor.describe()}
     return dataclasses.replace(resolved, traits={**resolved.traits, **told})
+
+
+def fetch(metrics: Iterable[Resolved], space: Space, dataset: str, originals: Path) -> None:
+    """Have at hand what the extractors of metrics load from elsewhere. Raises DataError where it cannot be had."""
+    for metric in metrics:
+        resolved = metric.traits.get("extractor")
+        if resolved is not None:
+            extractor: FeatureExtractor = Resolved(**resolved).instantiate()
+            extractor.bind(space, dataset)
+            extractor.fetch(originals)
 
 
 def identity(extractor: Mapping[str, Any]) -> dict[str, Any]:

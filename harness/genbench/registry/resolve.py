@@ -209,6 +209,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "samples": getattr(plugin, "samples", 0),
             "for_any_images": plugin.for_any_images,
             "own_classes": plugin.own_classes,
+            "uses_target": plugin.uses_target,
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}

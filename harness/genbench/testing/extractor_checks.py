@@ -60,6 +60,24 @@ def check_images_untouched(laboratory: Laboratory) -> None:
         fail("the same images have other features the second time", "the same bits", "Seed weights by a constant.")
 
 
+@torch.no_grad()
+def check_one_pass(laboratory: Laboratory) -> None:
+    """What one pass gives, features and logits, is what each of them is alone."""
+    images, extractor = _images(laboratory), laboratory.extractor()
+    if not hasattr(extractor, "features_and_logits"):
+        return
+    with laboratory.surroundings():
+        alone = {name: getattr(extractor, name)(images) for name in ("features", "logits")}
+        together = extractor.features_and_logits(images)
+    for (name, values), other in zip(alone.items(), together, strict=True):
+        if values.shape != other.shape or not torch.allclose(values, other, rtol=1e-4, atol=1e-5):
+            fail(
+                f"features_and_logits gives other {name} than {name} does",
+                "the same, features first",
+                "Return (features, logits) of one pass, and let both methods call it.",
+            )
+
+
 def check_digest(laboratory: Laboratory) -> None:
     """The digest is a text that is the same in a new process, and so are features."""
     here = laboratory.extractor().digest
@@ -80,4 +98,4 @@ def check_digest(laboratory: Laboratory) -> None:
         )
 
 
-CHECKS = (check_features, check_batch_is_irrelevant, check_images_untouched, check_digest)
+CHECKS = (check_features, check_batch_is_irrelevant, check_images_untouched, check_one_pass, check_digest)

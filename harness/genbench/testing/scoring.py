@@ -47,7 +47,7 @@ class Remembered:
         """Return features or logits of images, (n, d)."""
         key = (repr(identity(extractor)), what, id(images))
         if key not in self._found:  # the images are kept too, so that no others get their id
-            self._found[key] = (images, extracted(extractor, what, images))
+            self._found[key] = (images, extracted(extractor, what, images)[what])
         return self._found[key][1]
 
 

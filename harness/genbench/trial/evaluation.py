@@ -105,18 +105,23 @@ class Shared:
     def of_split(self, extractor: FeatureExtractor, what: What, name: SplitName) -> Tensor:
         """Return features or logits of a split, (n, d)."""
 
-        def compute() -> Tensor:
-            images = self.split(name).images
-            if self._features is None:
-                return extraction.extracted(extractor, what, images)
-            return self._features.get(extractor, what, name, images)
-
-        return self.once(f"{what} of {name} by {extraction.identity(extractor)}", compute)
+        if self._features is None:
+            return self._extracted(extractor, what, name, lambda: self.split(name).images)
+        kept = self._features
+        key = f"kept {what} of {name} by {extraction.identity(extractor)}"
+        return self.once(key, lambda: kept.get(extractor, what, name, self.split(name).images))
 
     def of_samples(self, extractor: FeatureExtractor, what: What, n: int) -> Tensor:
         """Return features or logits of the first n samples, (n, d)."""
-        key = f"{what} of {n} samples by {extraction.identity(extractor)}"
-        return self.once(key, lambda: extraction.extracted(extractor, what, self.samples(n)))
+        return self._extracted(extractor, what, f"{n} samples", lambda: self.samples(n))
+
+    def _extracted(self, extractor: FeatureExtractor, what: What, of: str, images: Callable[[], Tensor]) -> Tensor:
+        """Return features or logits, and keep both where one pass gave them."""
+        key = f"of {of} by {extraction.identity(extractor)}"
+        found = self.once(f"{what} {key}", lambda: extraction.extracted(extractor, what, images()))
+        for other in found:
+            self.once(f"{other} {key}", lambda: found)
+        return found[what]
 
 
 class TrialEvaluation:

@@ -51,12 +51,19 @@ def _before(extractor: FeatureExtractor) -> list[str]:
 
 
 @torch.no_grad()
-def extracted(extractor: FeatureExtractor, what: What, images: Tensor) -> Tensor:
-    """Return features or logits of images, (n, d), batch by batch. Raises Unsupported for logits it has none of."""
+def extracted(extractor: FeatureExtractor, what: What, images: Tensor) -> dict[What, Tensor]:
+    """Return what is asked for of images, (n, d), batch by batch, and what the same pass gives beside it.
+
+    Raises Unsupported for logits of an extractor that has none.
+    """
+    batches = torch.split(images, BATCH)
+    if function := getattr(extractor, "features_and_logits", None):
+        features, logits = zip(*map(function, batches), strict=True)
+        return {"features": torch.cat(features), "logits": torch.cat(logits)}
     function = getattr(extractor, what, None)
     if function is None:
         raise Unsupported(f"{type(extractor).__name__} classifies nothing: choose an extractor that does, as domain")
-    return torch.cat([function(batch) for batch in torch.split(images, BATCH)])
+    return {what: torch.cat([function(batch) for batch in batches])}
 
 
 class Features:
@@ -72,20 +79,27 @@ class Features:
     def get(self, extractor: FeatureExtractor, what: What, split: str, images: Tensor) -> Tensor:
         """Return features or logits of a split, (n, d): those kept, or computed now and kept."""
         if extractor.is_cheap:
-            return extracted(extractor, what, images)
+            return extracted(extractor, what, images)[what]
         path = self._path(extractor, what, split, len(images))
         with saving_work(path.with_suffix(".lock")):
             found = _read(path, len(images))
             if found is None:
-                found = extracted(extractor, what, images).cpu().contiguous()
-                with files.replacing(path) as aside:
-                    save_tensors({what: found}, aside, {"sha256": _sha256(found)})
+                both = extracted(extractor, what, images)
+                for each, values in both.items():
+                    _keep(values, each, self._path(extractor, each, split, len(images)))
+                found = both[what]
         return found.to(self._device)
 
     def _path(self, extractor: FeatureExtractor, what: What, split: str, n: int) -> Path:
         computed_by = [self._device.type, str(torch.__version__).partition("+")[0]]
         key = files.digest([identity(extractor), what, self._dataset, split, n, computed_by], 24)
         return cache_folder() / "features" / f"{key}.safetensors"
+
+
+def _keep(found: Tensor, what: What, path: Path) -> None:
+    found = found.cpu().contiguous()
+    with files.replacing(path) as aside:
+        save_tensors({what: found}, aside, {"sha256": _sha256(found)})
 
 
 def _read(path: Path, n: int) -> Tensor | None:

@@ -19,6 +19,8 @@ MODEL = "model.safetensors"
 class Protocol:
     """A metric with its options and version, on a dataset, against a split, for models trained within a budget.
 
+    Against which split is left out for a metric that does not use it.
+
     Scores of different ids never share a column. Settings (memory, say) are no part of it.
     """
 
@@ -30,12 +32,16 @@ class Protocol:
     @property
     def fields(self) -> dict[str, Any]:
         """Return what the id is a hash of."""
-        named = {"metric": self.metric.identity, "dataset": self.dataset_digest, "target": self.target}
+        named = {"metric": self.metric.identity, "dataset": self.dataset_digest, "target": self._against}
         if self.extractor:  # by what it is, not by how it was called
             metric = self.metric.identity
             options = {name: value for name, value in metric["options"].items() if name != "extractor"}
             named |= {"metric": {**metric, "options": options}, "extractor": extraction.identity(self.extractor)}
         return {**named, "budget": self.budget.to_json()} if self.budget.bounds else named
+
+    @property
+    def _against(self) -> str:
+        return self.target if self.metric.traits.get("uses_target", True) else ""
 
     @property
     def extractor(self) -> Mapping[str, Any] | None:
@@ -58,8 +64,8 @@ class Protocol:
         if self.extractor:
             told = self.extractor["traits"]["describe"]
             words.append(f"features of {self.extractor['label']}" + (f" ({told})" if told else ""))
-        if self.target != "test":
-            words.append(f"scored against the {self.target} split")
+        if self._against not in ("test", ""):
+            words.append(f"scored against the {self._against} split")
         if self.budget.bounds:
             words.append(f"training at most {self.budget}")
         return "; ".join(words)

@@ -86,5 +86,9 @@ class Domain(genbench.FeatureExtractor):
 
     def logits(self, images: Tensor) -> Tensor:
         """Return what it says of each class, (n, classes)."""
-        logits: Tensor = self.classifier_(images)
-        return logits
+        return self.features_and_logits(images)[1]
+
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both of one pass, (n, 64) and (n, classes)."""
+        features = self.classifier_.features(images)
+        return features, self.classifier_.head(features)

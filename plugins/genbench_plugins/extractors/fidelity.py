@@ -51,10 +51,12 @@ class FidelityExtractor(genbench.FeatureExtractor):
 
     def features(self, images: Tensor) -> Tensor:
         """Return the values of the first layer, (n, d)."""
-        return self._layer(0, images)
+        return self._layers(images)[0]
 
-    def _layer(self, which: int, images: Tensor) -> Tensor:
-        return torch.cat([self.network_(self._as_uint8(part))[which] for part in torch.split(images, BATCH)])
+    def _layers(self, images: Tensor) -> list[Tensor]:
+        """Return the values of each layer, (n, d)."""
+        parts = [self.network_(self._as_uint8(part)) for part in torch.split(images, BATCH)]
+        return [torch.cat(values) for values in zip(*parts, strict=True)]
 
     def _as_uint8(self, images: Tensor) -> Tensor:
         """Return images as torch-fidelity takes them, (n, 3, H, W) uint8."""
@@ -105,9 +107,16 @@ class WeightedExtractor(FidelityExtractor):
         own = "" if self.sha256_ == self.official.sha256 else f", weights of one's own {self.sha256_[:8]}"
         return super().describe() + own
 
+    def fetch(self, originals: Path) -> None:
+        """Download the official weights, unless they are here or others are given. Raises DataError."""
+        self._path(originals)
+
+    def _path(self, originals: Path) -> Path:
+        return Path(self.weights).expanduser() if self.weights else self.official.fetched(originals)
+
     def prepare(self, data: genbench.TrainingData, originals: Path, cache: Path) -> None:
         """Load the weights, downloaded first where they are not here. Raises DataError where they cannot be used."""
-        path = Path(self.weights).expanduser() if self.weights else self.official.fetched(originals)
+        path = self._path(originals)
         with tempfile.TemporaryDirectory(prefix="genbench-weights-") as private:
             # torch-fidelity opens files so that what is pickled in them runs: it is only ever given this one
             copy = Path(private) / "weights.pth"
@@ -140,7 +149,12 @@ class Inception(WeightedExtractor):
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits without bias, as torch-fidelity takes them for the Inception score, (n, 1008)."""
-        return self._layer(1, images)
+        return self._layers(images)[1]
+
+    def features_and_logits(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return both of one pass, (n, 2048) and (n, 1008)."""
+        features, logits = self._layers(images)
+        return features, logits
 
 
 @dataclass(eq=False)

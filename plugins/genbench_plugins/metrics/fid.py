@@ -46,6 +46,11 @@ class FID(FeatureMetric):
     at_infinity: bool = False
     blocks: Annotated[int, Ge(2)] = 10  # of samples, for the standard error
 
+    @property
+    def uses_target(self) -> bool:  # type: ignore[override]
+        """Whether the distance is that to the split scored against."""
+        return self.against == "target"
+
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the distance, its jackknife standard error and the gap between test and train."""
         real, fake = self._real(evaluation), self.of_samples(evaluation)
