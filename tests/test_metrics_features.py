@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import genbench
-from genbench import planning
+from genbench import Split, planning
 from genbench.cli import main
 from genbench.errors import GenbenchError
 from genbench.registry.extraction import suited, with_extractor
@@ -102,6 +102,25 @@ def test_copies_are_called_so_and_fresh_images_are_not(extractor: str, amount: f
     noise = amount * torch.randn(train.shape, generator=torch.Generator().manual_seed(0))
     assert on.score((train + noise).clamp(0, 1)).value > 5
     assert abs(on.score(on.real).value) < 3
+
+
+@pytest.mark.slow
+def test_copies_moved_by_a_pixel_are_called_so(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of MNIST's images, where a pixel is half a stroke: pixels do not tell, features of their own classes do."""
+    monkeypatch.setenv("GENBENCH_DATA", str(real_data))
+    laboratory = Laboratory(subject.find("memorisation[domain]", "metric"), "mnist")
+    on, test = Scoring(laboratory, 1000), laboratory.split("test").images
+    real = on.images()
+    chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))  # its halves are of other writers
+    real.splits["test"] = Split(test[chosen[:2000]], None)
+    copies = real.splits["train"].images[:1000]
+    moved = copies.roll(1, dims=3)
+    moved[..., 0] = 0
+    exact, shifted, fresh = (on.score(x, real) for x in (copies, moved, test[chosen[2000:3000]]))
+    assert exact.extras["pixels"] > 20 < exact.extras["features"]
+    assert shifted.value == shifted.extras["features"] > 5
+    assert shifted.extras["pixels"] < 0
+    assert fresh.value < 3
 
 
 def test_missing_classes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
