@@ -1,10 +1,17 @@
 """Boards: grouped by protocol, ranked, captioned; published rows where they belong."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from rich.console import Console
+from safetensors.numpy import save_file
 
+from genbench.output.board import print_boards
 from genbench.output.captions import caption
 from genbench.ranking import frames
 from genbench.ranking.board import boards
@@ -67,6 +74,85 @@ def test_one_seed_has_neither_error_nor_rank() -> None:
     (board,) = boards(scores("a", [1.0]) + scores("b", [2.0]))
     assert [(row.rank_low, row.summary.stderr) for row in board.rows if row.summary] == [(None, None)] * 2
     assert caption(board)[0].startswith("One seed: no error")
+
+
+def errors(*stderr: float | None, name: str = "a") -> list[ScoreRow]:
+    """Return a row per seed whose scores have these errors by the metric."""
+    return [replace(row, stderr=error) for row, error in zip(scores(name, [1.0] * len(stderr)), stderr, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("stderr", "expected"),
+    [
+        ((0.3,), 0.3),
+        ((3.0, 4.0), 12.5**0.5),
+        ((0.0, 0.0), 0.0),
+        ((3.0, None), None),
+        ((None,), None),
+        ((1e200, 1e200), 1e200),
+    ],
+)
+def test_the_metrics_own_error_is_the_root_mean_square_over_seeds(
+    stderr: tuple[float | None, ...], expected: float | None
+) -> None:
+    (found,) = frames.leaderboard(boards(errors(*stderr)))["stderr_metric"].tolist()
+    assert pd.isna(found) if expected is None else found == pytest.approx(expected)
+
+
+def test_seeds_without_a_score_take_nothing_from_the_metrics_own_error() -> None:
+    (board,) = boards(scores("a", [1.0, "failed"]) + scores("b", ["failed"]))
+    assert [row.stderr_metric for row in board.rows] == [0.5, None]
+
+
+def test_the_metrics_own_error_decides_no_rank() -> None:
+    seeds = scores("a", [9.0, 9.1, 8.9]) + scores("b", [1.0, 1.1, 0.9])
+    (board,) = boards([replace(row, stderr=1000.0) for row in seeds])
+    assert [(row.rank_low, row.rank_high) for row in board.rows] == [(1, 1), (2, 2)]
+
+
+def printed(rows: Sequence[ScoreRow], width: int = 80) -> str:
+    with (console := Console(width=width)).capture() as capture:
+        print_boards(boards(rows), console)
+    return capture.get()
+
+
+BY_METRIC = "se by metric: the metric's own standard error of that seed's score; it knows nothing of other seeds."
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_table_of_one_seed_shows_the_metrics_own_error(width: int) -> None:
+    text = printed(errors(0.0123) + errors(None, name="b"), width)
+    head, *lines = text.splitlines()[1:]
+    assert "se by metric" in head
+    assert "over examples" not in head
+    assert "interval" not in head
+    assert any("0.012" in line for line in lines)
+    assert BY_METRIC in " ".join(text.split())
+
+
+@pytest.mark.parametrize("rows", [errors(0.1, 0.2), errors(0.1) + errors(0.2, 0.2, name="b"), errors(None)])
+def test_other_tables_are_as_they_were(rows: list[ScoreRow]) -> None:
+    text = printed(rows, 200)
+    assert "by metric" not in text
+    assert "95% interval" in text
+    assert "se over examples" in text
+
+
+def test_an_error_over_examples_goes_before_the_metrics_own(tmp_path: Path) -> None:
+    save_file({"per_example": np.array([1.0, 3.0])}, tmp_path / "a.safetensors")
+    rows = [replace(row, per_example=tmp_path / "a.safetensors") for row in errors(0.7)]
+    text = printed(rows, 200)
+    assert "se over examples" in text
+    assert "by metric" not in text
+    (row,) = frames.leaderboard(boards(rows)).to_dict("records")
+    assert (row["stderr_examples"], row["stderr_metric"]) == (pytest.approx(0.5**0.5), 0.7)
+
+
+def test_tables_of_several_datasets_have_no_room_for_the_metrics_own_error() -> None:
+    other = [replace(row, trial=replace(row.trial, dataset={"label": "mnist", "digest": "m"})) for row in errors(0.1)]
+    text = printed(errors(0.1) + [replace(row, protocol_id="p2") for row in other])
+    assert "mnist (rank)" in text
+    assert "by metric" not in text
 
 
 def test_references_follow_the_ranked_rows_unranked() -> None:
@@ -143,9 +229,6 @@ def test_the_order_of_rows_does_not_matter(order: int) -> None:
 
 
 def test_the_error_over_examples_is_of_the_seed_averaged_score(tmp_path) -> None:
-    import numpy as np
-    from safetensors.numpy import save_file
-
     from genbench.ranking.examples import stderr_over_examples
 
     values = np.random.default_rng(0).normal(size=(3, 50))

@@ -120,7 +120,8 @@ def test_sources_of_one_file_and_of_several_stand_together(cli) -> None:
     assert code == 0
     assert " 2/2 " in out
     assert " 1/1 " in out
-    assert "One seed: no error, no interval, no rank. Give 3 files or more for each name." in cli("theirs=b.npz")[1]
+    words = "One seed: no error over seeds, no interval, no rank. Give 3 files or more for each name."
+    assert words in cli("theirs=b.npz")[1]
 
 
 def test_references_are_shown_by_default_with_as_many_seeds(cli) -> None:

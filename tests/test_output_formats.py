@@ -321,6 +321,12 @@ def test_models_without_a_score_keep_their_row() -> None:
     assert blocks.blocks(frame(failed))[0].lines[0].cells == ("-", "vae", "-", "-", "0/3", "-")
 
 
+@pytest.mark.parametrize("table", [to_markdown, to_latex, to_json])
+def test_leaderboards_from_before_the_metrics_own_error_are_shown(table: Any, tmp_path: Path) -> None:
+    old = read_csv(written(tmp_path, frame(OURS, PUBLISHED).drop(columns=["stderr_metric"])))
+    assert "27.93" in table(old)
+
+
 @pytest.mark.parametrize("table", [to_markdown, to_latex])
 def test_tables_need_a_leaderboard(table: Any) -> None:
     with pytest.raises(ValueError, match=r"no column unit, .*: expected a leaderboard"):

@@ -93,7 +93,7 @@ class TrainingData:
 class Score:
     """What a metric returns.
 
-    value in the metric's unit; stderr its standard error over test examples, or None; extras are further numbers
+    value in the metric's unit; stderr its standard error by the metric's own rule, or None; extras are further numbers
     (a chosen bandwidth, say); per_example holds one value per test image, (n,), where the metric is a mean of those;
     notes are short sentences on what a reader must know of this score: they stand under the table.
     """

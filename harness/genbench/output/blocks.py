@@ -17,6 +17,9 @@ HEADS = ("rank", "model", "mean ± se", "95% interval", "seeds", "samples are")
 RIGHT = (True, False, True, True, True, False)
 """Which columns are set flush right."""
 
+LATER = {"stderr_metric"}
+"""Columns that a leaderboard written before there were any of them lacks."""
+
 _LONGEST = 2000
 """Characters of a foreign text that a table shows."""
 
@@ -49,9 +52,9 @@ def blocks(frame: pd.DataFrame) -> list[Block]:
     """Return the blocks of a leaderboard, and the rows in each, in the frame's order.
 
     Published numbers whose protocol has no id share a block where they differ from ours in the same way. Raises
-    ValueError for a frame without the columns of leaderboard.csv.
+    ValueError for a frame without the columns that leaderboard.csv always had.
     """
-    if missing := [name for name in LEADERBOARD if name not in frame]:
+    if missing := [name for name in LEADERBOARD if name not in frame and name not in LATER]:
         raise ValueError(f"no column {', '.join(missing)}: expected a leaderboard")
     groups: dict[tuple[Any, ...], list[Record]] = {}
     for record in records(frame):

@@ -26,16 +26,21 @@ class Column:
     right: bool = True
 
 
+INTERVAL = Column("95% interval", lambda row: interval(row), gives_way=1)
+OVER_EXAMPLES = Column("se over examples", lambda row: numbers.number(row.stderr_examples, digits=2), gives_way=5)
+BY_METRIC = Column("se by metric", lambda row: numbers.number(row.stderr_metric, digits=2))
+"""The metric's own error of one seed; it never gives way, since the caption says what it is."""
+
 COLUMNS = (
     Column("rank", lambda row: rank(row)),
     Column("model", lambda row: printable(row.model), right=False),
     Column("mean ± se", lambda row: score(row)),
-    Column("95% interval", lambda row: interval(row), gives_way=1),
+    INTERVAL,
     Column("seeds", lambda row: seeds(row)),
     Column("train", lambda row: numbers.seconds(row.mean_of("fit")), gives_way=3),
     Column("samples are", lambda row: row.samples_are, gives_way=2, right=False),
     Column("parameters", lambda row: numbers.count(_parameters(row)), gives_way=4),
-    Column("se over examples", lambda row: numbers.number(row.stderr_examples, digits=2), gives_way=5),
+    OVER_EXAMPLES,
     Column("sampling", lambda row: numbers.seconds(row.mean_of("samples")), gives_way=6),
 )
 
@@ -76,13 +81,20 @@ def _print_title(boards: Sequence[Board], console: Console) -> None:
 
 def _fitting(board: Board, console: Console) -> Table:
     """Return the table with as many columns as the terminal has room for."""
-    columns = list(COLUMNS)
+    columns = _columns(board)
     while True:
         table = _table(board, columns)
         last = max(columns, key=lambda column: column.gives_way)
         if _width(table, console) <= console.width or not last.gives_way:
             return table
         columns.remove(last)
+
+
+def _columns(board: Board) -> list[Column]:
+    """Return the columns of a board: of one seed, the metric's own error where an interval would stand."""
+    if not board.shows_own_errors:
+        return list(COLUMNS)
+    return [BY_METRIC if column is INTERVAL else column for column in COLUMNS if column is not OVER_EXAMPLES]
 
 
 def _width(table: Table, console: Console) -> int:

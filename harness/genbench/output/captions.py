@@ -20,6 +20,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
     """Return the lines under a board; `named` puts the dataset before the protocol."""
     return [
         *_errors(board),
+        *_own_errors(board, named),
         *_ranks(board),
         _protocol(board, named),
         *_chains(board),
@@ -35,7 +36,7 @@ def _errors(board: Board) -> Iterator[str]:
     if board.folds > 1:
         yield f"±: standard error over {board.folds} folds of scores averaged over training seeds."
     if counts[-1] == 1:
-        lacking = "no interval" if board.folds > 1 else "no error, no interval"
+        lacking = "no interval" if board.folds > 1 else "no error over seeds, no interval"
         more = (
             "3 files or more for each name"
             if (ours := board.of_kind("ours")) and all(row.is_given for row in ours)
@@ -50,6 +51,12 @@ def _errors(board: Board) -> Iterator[str]:
             else "±: standard error over training seeds; interval: t"
         )
         yield f"{what}, {freedom} df."
+
+
+def _own_errors(board: Board, named: bool) -> Iterator[str]:
+    """Tell what the errors of one seed are, which tables of several datasets have no room for."""
+    if board.shows_own_errors and not named:
+        yield "se by metric: the metric's own standard error of that seed's score; it knows nothing of other seeds."
 
 
 def _ranks(board: Board) -> Iterator[str]:

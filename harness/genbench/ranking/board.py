@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,6 +27,7 @@ class BoardRow:
 
     statuses counts its trials that have no score by what became of them; reasons says why, seed by seed. values are its
     scores, seed by seed, averaged over folds where there are any; stderr_folds is then their error over folds.
+    stderr_metric is the metric's own standard error of one seed's score, root mean square over seeds.
     """
 
     model: str
@@ -37,6 +39,7 @@ class BoardRow:
     rank_low: int | None = None
     rank_high: int | None = None
     stderr_examples: float | None = None
+    stderr_metric: float | None = None
     extras: Mapping[str, float] = field(default_factory=dict)
     scores: Sequence[ScoreRow] = ()
     values: Sequence[float] = ()
@@ -105,6 +108,17 @@ class Board:
         """Return the metric's direction."""
         return bool(self.metric["traits"]["higher_is_better"])
 
+    @property
+    def most_seeds(self) -> int:
+        """Return the greatest number of seeds that a row has a score of."""
+        return max((row.seeds_done for row in self.rows), default=0)
+
+    @property
+    def shows_own_errors(self) -> bool:
+        """Return whether the metric's own errors are all there are: no row has several seeds or one over examples."""
+        has_own = any(row.stderr_metric is not None for row in self.rows)
+        return has_own and self.most_seeds == 1 and all(row.stderr_examples is None for row in self.rows)
+
     def of_kind(self, kind: Kind) -> list[BoardRow]:
         """Return the rows of a kind."""
         return [row for row in self.rows if row.kind == kind]
@@ -161,11 +175,18 @@ def _row(scores: Sequence[ScoreRow], planned: Planned | None, folds_planned: int
         statuses=+statuses,
         reasons=[_reason(score, folds_planned) for score in scores if score.reason],
         stderr_examples=stderr_over_examples([s.per_example for s in done]) if done and folds_planned == 1 else None,
+        stderr_metric=_own_error(done) if folds_planned == 1 else None,
         extras={name: fmean(had) for name in names if (had := _extra(done, name))},
         scores=scores,
         values=values,
         stderr_folds=folds.stderr_over_folds(whole) if folds_planned > 1 else None,
     )
+
+
+def _own_error(scores: Sequence[ScoreRow]) -> float | None:
+    """Return the metric's own error, root mean square over seeds; None unless every score has one."""
+    errors = [score.stderr for score in scores if score.stderr is not None]
+    return math.hypot(*errors) / math.sqrt(len(errors)) if errors and len(errors) == len(scores) else None
 
 
 def _reason(score: ScoreRow, folds_planned: int) -> str:

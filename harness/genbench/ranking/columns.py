@@ -34,6 +34,9 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "ci_low": Column("number", "lower end of the 95% t interval of the mean"),
         "ci_high": Column("number", "upper end of the 95% t interval of the mean"),
         "stderr_examples": Column("number", "standard error of the seed-averaged score over test examples"),
+        "stderr_metric": Column(
+            "number", "the metric's own standard error of one seed's score, root mean square over seeds"
+        ),
         "error_over": Column("text", "what stderr was taken over: seeds or folds"),
         "seeds_done": Column("count", "training seeds with a score"),
         "seeds_planned": Column("count", "training seeds asked for"),
@@ -73,7 +76,9 @@ TRIALS: Mapping[str, Column] = MappingProxyType(
         **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model", "kind")},
         "seed": Column("count", "training seed"),
         "value": Column("number", "score of this trial in full precision, in the metric's unit"),
-        "stderr_examples": Column("number", "standard error of the score over test examples"),
+        "stderr_examples": Column(
+            "number", "the metric's own standard error of the score; over test examples for parzen only"
+        ),
         "status": Column("text", "what became of the trial"),
         "protocol_id": LEADERBOARD["protocol_id"],
         "trial": Column("text", "id of the trial: its folder in the store"),

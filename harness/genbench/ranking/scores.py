@@ -21,8 +21,9 @@ Kind = Literal["ours", "reference", "published"]
 class ScoreRow:
     """A trial's score under a protocol; value is None unless status is done.
 
-    model, dataset and metric are as resolved; per_example is the file with one value per test image, if there is one;
-    weights tells apart those that a feature extractor was trained to where it was used.
+    model, dataset and metric are as resolved; stderr is the metric's own error of the value; per_example is the file
+    with one value per test image, if there is one; weights tells apart those that a feature extractor was trained to
+    where it was used.
     """
 
     trial: TrialRecord
@@ -32,7 +33,7 @@ class ScoreRow:
     status: str
     reason: str
     value: float | None = None
-    stderr_examples: float | None = None
+    stderr: float | None = None
     extras: Mapping[str, float] | None = None
     samples: int = 0
     per_example: Path | None = None
@@ -113,7 +114,7 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         status="done",
         reason="",
         value=content["value"],
-        stderr_examples=content["stderr"],
+        stderr=content["stderr"],
         extras=content["extras"],
         samples=content["samples"],
         weights=printable(content.get("weights", ""), 80),
