@@ -18,6 +18,8 @@ from genbench.ranking.board import boards
 from genbench.ranking.claims import Claim
 from genbench.ranking.columns import LEADERBOARD
 from genbench.ranking.scores import ScoreRow
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolver
 from genbench.store.records import Stage, TrialRecord
 
 METRIC = {
@@ -169,6 +171,14 @@ def test_scores_as_good_as_real_images_are_questioned() -> None:
     rows = scores("real", [1.0, 1.0], role="reference", samples_are="real images") + scores("a", [1.5, 2.0])
     (board,) = boards(rows)
     assert any(line.startswith("! a scores at least as well as real images") for line in caption(board))
+
+
+@pytest.mark.parametrize(("name", "questioned"), [("memorisation[pixels]", False), ("fid[pixels]", True)])
+def test_a_metric_that_looks_for_copies_questions_no_model_for_being_none(name: str, questioned: bool) -> None:
+    traits = Resolver(load_registry(), None).resolve("metric", name).traits
+    rows = scores("real", [49.0, 49.0], role="reference", samples_are="real images") + scores("a", [1.5, 2.0])
+    (board,) = boards([replace(row, metric={**METRIC, "traits": traits}) for row in rows])
+    assert any("at least as well as real images" in line for line in caption(board)) == questioned
 
 
 def test_different_protocols_are_different_boards() -> None:

@@ -284,7 +284,8 @@ class Metric(Plugin, ABC):
     images, unless the metric is of own_classes, those of the dataset; else domain, or random without labels). What it
     was stands in the metric's printed name, and its digest is part of the protocol. `--metric all` stands for every
     metric that is for_any_images. uses_target, as an option or a property, says whether scores depend on the split
-    scored against (test or valid), which is then part of their protocol.
+    scored against (test or valid), which is then part of their protocol. real_is_best says whether nothing should score
+    better than training images, so that tables question a model that does; a test for copies says no.
     """
 
     title: ClassVar[str]
@@ -293,6 +294,7 @@ class Metric(Plugin, ABC):
     for_any_images: ClassVar[bool] = True
     own_classes: ClassVar[bool] = False
     uses_target: bool = True
+    real_is_best: ClassVar[bool] = True
     caption_extras: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod

@@ -121,7 +121,9 @@ def _cautions(board: Board) -> Iterator[str]:
 
 
 def _as_good_as_real(board: Board) -> Iterator[str]:
-    """Name models that score at least as high as real images: the metric cannot tell them apart."""
+    """Name models that score at least as well as real images, where a metric says that these should score best."""
+    if not board.metric["traits"].get("real_is_best", True):
+        return
     real = next((row for row in board.of_kind("reference") if row.samples_are == "real images" and row.summary), None)
     if real is None or real.summary is None:
         return

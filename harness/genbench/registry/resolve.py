@@ -210,6 +210,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "for_any_images": plugin.for_any_images,
             "own_classes": plugin.own_classes,
             "uses_target": plugin.uses_target,
+            "real_is_best": plugin.real_is_best,
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}

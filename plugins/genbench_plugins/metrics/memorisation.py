@@ -27,6 +27,7 @@ class Memorisation(FeatureMetric):
     title: ClassVar[str] = "Memorisation"
     unit: ClassVar[str] = "standard errors nearer to training images, high is a copier"
     higher_is_better: ClassVar[bool] = False
+    real_is_best: ClassVar[bool] = False  # as samples, training images are the copies that it looks for
     caption_extras: ClassVar[tuple[str, ...]] = ("pixels", "features")
 
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
