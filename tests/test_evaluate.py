@@ -337,6 +337,12 @@ def truncated() -> None:
     Path("a.npy").write_bytes(Path("a.npy").read_bytes()[:-100])
 
 
+def headed(shape: str) -> None:
+    """Write an array whose header says a shape that none has."""
+    header = f"{{'descr': '|u1', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    Path("a.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + bytes(64))
+
+
 def objects() -> None:
     np.savez("a.npz", images=np.array([{"a": 1}], dtype=object))
 
@@ -430,6 +436,12 @@ FILES: dict[str, tuple[Any, str, str]] = {
         "images is stored by columns; save",
     ),
     "truncated": (truncated, "ours=a.npy", "the array says 1920 bytes and holds"),
+    "negative shape": (
+        lambda: headed("(-1, 8, 8)"),
+        "ours=a.npy",
+        "'a.npy': the array has a damaged header, with shape (-1, 8, 8); write it again",
+    ),
+    "boolean shape": (lambda: headed("(True, 8, 8)"), "ours=a.npy", "a damaged header, with shape (True, 8, 8)"),
     "long header": (bomb, "ours=a.npz", "its header says 2147483648 bytes"),
     "picture size": (lambda: pictures("p", noise(3, 1, 9, 8)), "ours=p", "'p/0000.png': it is 8x9; expected 8x8"),
     "other suffix": (lambda: Path("a").write_text("x"), "ours=a", "'a': no file of images"),

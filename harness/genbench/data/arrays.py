@@ -62,10 +62,12 @@ class Head:
 def checked_head(name: str, member: IO[bytes], holds: int, refuse: Refuse) -> Head:
     """Return what an array file of so many bytes begins with, reading no more than that.
 
-    Refused are Python objects, which only a pickle holds, and fewer bytes than it tells of. Raises what UNREADABLE
-    lists where it is no array file.
+    Refused are shapes that no array has, Python objects, which only a pickle holds, and fewer bytes than it tells of.
+    Raises what UNREADABLE lists where it is no array file.
     """
     head = _head(member)
+    if any(isinstance(n, bool) or n < 0 for n in head.shape):
+        refuse(f"{name} has a damaged header, with shape {head.shape}", "write it again, or fetch it again")
     if head.dtype.hasobject or head.dtype.fields is not None:
         refuse(f"{name} holds Python objects (dtype {head.dtype})", "save plain arrays; pickles are not opened")
     if head.nbytes > holds - head.start:
