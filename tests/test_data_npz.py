@@ -216,7 +216,10 @@ def header(shape: str, dtype: str = "|u1") -> bytes:
         (header("(1000000, 1000, 1000)"), "x_train says 1000000000000 bytes and holds 0; it is truncated"),
         (header("(-1, 5, 4)") + b"0" * 80, r"x_train has a damaged header, with shape \(-1, 5, 4\); write it again"),
         (header("(-4, -5, 1)") + b"0" * 80, r"x_train has a damaged header, with shape \(-4, -5, 1\); write it again"),
-        (header("(True, 5, 4)") + b"0" * 80, r"x_train has a damaged header, with shape \(True, 5, 4\); write it again"),
+        (
+            header("(True, 5, 4)") + b"0" * 80,
+            r"x_train has a damaged header, with shape \(True, 5, 4\); write it again",
+        ),
         (header("(20, 5, 4)", "|O") + b"0" * 4000, "x_train holds Python objects"),
         (header("'x'"), "it cannot be read: "),
         (b"\x93NUMPY\x09\x00", "it cannot be read: array format .*, expected"),

@@ -19,10 +19,11 @@ from safetensors.numpy import save_file
 import genbench
 from genbench.api import Space
 from genbench.cli import main
-from genbench.data import arrays
-from genbench.data.images import opened
+from genbench.data import arrays, folder, images
+from genbench.data.given import GivenImages
+from genbench.data.images import opened, state
 from genbench.data.prepare import prepare
-from genbench.errors import DataError, RequestError, Unsupported
+from genbench.errors import ChangedError, DataError, RequestError, Unsupported
 from genbench.output.tables_csv import read_csv
 from genbench_plugins.datasets.digits import Digits
 
@@ -311,15 +312,49 @@ def test_a_single_image_is_refused_in_words(cli) -> None:
 
 
 def test_a_metric_that_asks_for_more_than_it_says_fails_alone(cli) -> None:
-    from genbench.data.given import GivenImages
-    from genbench.data.images import state
-
     save("a.npz", noise(20))
-    model = GivenImages(path="a.npz", state=state(Path("a.npz")))
-    model.build(DIGITS, torch.device("cpu"))
+    model = model_of("a.npz")
     assert len(model.given(10, 99)) == 10
     with pytest.raises(Unsupported, match="20 images were given, and more are asked for"):
         model.given(20, 30)
+
+
+def model_of(path: str) -> GivenImages:
+    """Return what stands in a model's place for images that were just planned."""
+    model = GivenImages(path=path, state=state(Path(path)))
+    model.build(DIGITS, torch.device("cpu"))
+    return model
+
+
+def test_a_folder_is_listed_no_more_often_for_more_batches(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures("p", noise(40))
+    looked, listings = [], []
+    stamp, entries = images._stamp, folder.entries
+    monkeypatch.setattr(images, "_stamp", lambda file: looked.append(file) or stamp(file))
+    monkeypatch.setattr(folder, "entries", lambda path: listings.append(path) or entries(path))
+    counts = []
+    for batch in (40, 1):
+        model = model_of("p")
+        looked.clear()
+        listings.clear()
+        for start in range(0, 40, batch):
+            model.given(start, start + batch)
+        counts.append((len(listings), len(looked)))
+    assert counts[0] == counts[1]
+    assert counts[1][1] <= 2 * 40, "each file at first, and once as it is read"
+
+
+@pytest.mark.parametrize("how", ["changes", "goes", "is replaced before"])
+def test_a_picture_that_changes_between_batches_is_noticed_with_its_batch(how: str, cli) -> None:
+    pictures("p", noise(6))
+    model = model_of("p")
+    if how != "is replaced before":
+        assert len(model.given(0, 3)) == 3
+    Path("p/0004.png").unlink()
+    if how != "goes":
+        Image.fromarray(noise(1, seed=5)[0, 0]).save("p/0004.png")
+    with pytest.raises(ChangedError, match="It was there when" if how == "goes" else "changed while the run"):
+        model.given(3, 6)
 
 
 # Refusals: one line each, exit code 2, and no results
@@ -377,7 +412,12 @@ FILES: dict[str, tuple[Any, str, str]] = {
     "no match": (lambda: None, "'ours=runs/*.npz'", "ours: nothing matches 'runs/*.npz'"),
     "empty folder": (lambda: Path("p").mkdir(), "ours=p", "'p': no images in it; expected files ending in .png"),
     "nested folder": (nested, "ours=p", "'p': it holds a folder ('inner'); expected images alone"),
-    "dangling link": (links_nowhere, "ours=p", "'p': there is no such file or folder"),
+    "dangling link": (links_nowhere, "ours=p", "'p/a.png': it is a link to what is not there; mend it"),
+    "dangling link to a file": (
+        lambda: Path("a.npz").symlink_to("nowhere.npz"),
+        "ours=a.npz",
+        "'a.npz': it is a link to what is not there",
+    ),
     "pipe": (lambda: os.mkfifo("a.npz"), "ours=a.npz", "'a.npz': it is no plain file; expected .npz"),
     "device": (lambda: None, "ours=/dev/zero", "'/dev/zero': it is no plain file"),
     "empty file": (lambda: Path("a.npz").touch(), "ours=a.npz", "'a.npz': it is empty"),

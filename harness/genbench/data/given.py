@@ -43,12 +43,14 @@ class GivenImages(Model):
         import torch
 
         if self._images is None:
-            images.check_unchanged(Path(self.path), self.state)
+            self._unchanged = images.Unchanged(Path(self.path), self.state)
             self._images = images.opened(Path(self.path), self._space)
         if start >= self._images.count:
             raise Unsupported(f"{self._images.count} images were given, and more are asked for; give more images")
-        found = torch.from_numpy(self._images.read(start, stop))
-        images.check_unchanged(Path(self.path), self.state)
+        try:
+            found = torch.from_numpy(self._images.read(start, stop))
+        finally:  # also where one cannot be read for that; those alone, since a folder of many is long to look through
+            self._unchanged.check(self._images.files(start, stop))
         return found.to(self._device)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from genbench.api import Space
 from genbench.data import arrays, folder, pictures
@@ -24,6 +26,8 @@ BATCH = 1000
 
 CHANNELS = (1, 3)
 """How many a picture in a folder can have."""
+
+EXPECTED = "expected .npz, .npy, .safetensors, or a folder of images"
 
 
 # Which images --------------------------------------------------------------------------------------------------------
@@ -46,36 +50,82 @@ def content(path: Path) -> str:
 
 def state(path: Path) -> str:
     """Return what tells a changed file or folder from an unchanged one without reading it."""
-    try:
-        return digest([[ascii(file.name), *_stamp(file)] for file in (listed(path) if path.is_dir() else [path])])
-    except FileNotFoundError as error:
-        refuse(
-            path, "there is no such file or folder", "expected .npz, .npy, .safetensors, or a folder of images", error
-        )
-    except OSError as error:
-        refuse(path, f"it cannot be looked at: {error.strerror or error}", "expected images that you may read", error)
+    return _state(_stamps(path))
 
 
 def check_unchanged(path: Path, before: str) -> None:
     """Raise ChangedError where images are not what they were."""
+    Unchanged(path, before)
+
+
+class Unchanged:
+    """Files at a path that are to stay what they were when they were planned, looked at again one by one.
+
+    Raises ChangedError where they are not what they were then.
+    """
+
+    def __init__(self, path: Path, before: str) -> None:
+        self._path = path
+        with _told_as_changed():
+            self._stamps = _stamps(path)
+        if _state(self._stamps) != before:
+            self._refuse()
+
+    def check(self, files: Sequence[Path]) -> None:
+        """Raise ChangedError where some of the files are not what they were."""
+        with _told_as_changed():
+            now = {file.name: _stamp(file) for file in files}
+        if any(self._stamps.get(name) != stamp for name, stamp in now.items()):
+            self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise ChangedError(
+            f"{printable(repr(str(self._path)))} changed while the run was going on; start the run again"
+        )
+
+
+@contextlib.contextmanager
+def _told_as_changed() -> Iterator[None]:
+    """Turn what is said of files that cannot be looked at into a ChangedError."""
     try:
-        now = state(path)
+        yield
     except DataError as error:
         raise ChangedError(f"{error}. It was there when the run was planned; start the run again") from error
-    if now != before:
-        raise ChangedError(f"{printable(repr(str(path)))} changed while the run was going on; start the run again")
+
+
+def _state(stamps: Mapping[str, Sequence[int]]) -> str:
+    return digest([[ascii(name), *stamp] for name, stamp in stamps.items()])
+
+
+def _stamps(path: Path) -> dict[str, list[int]]:
+    """Return the stamp of each file by its name. Raises DataError, which names the one that cannot be looked at."""
+    return {file.name: _stamp(file) for file in (listed(path) if os.path.isdir(path) else [path])}
 
 
 def _stamp(file: Path) -> list[int]:
-    told = file.stat()
+    try:
+        told = file.stat()
+    except OSError as error:
+        _unseen(file, error)
     if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
-        refuse(file, "it is no plain file", "expected .npz, .npy, .safetensors, or a folder of images")
+        refuse(file, "it is no plain file", EXPECTED)
     return [told.st_size, told.st_mtime_ns, told.st_ino]
+
+
+def _unseen(path: Path, error: OSError) -> NoReturn:
+    if not isinstance(error, FileNotFoundError):
+        refuse(path, f"it cannot be looked at: {error.strerror or error}", "expected images that you may read", error)
+    if path.is_symlink():
+        refuse(path, "it is a link to what is not there", "mend it, or remove it", error)
+    refuse(path, "there is no such file or folder", EXPECTED, error)
 
 
 def listed(path: Path) -> list[Path]:
     """Return the images in a folder by name. Raises DataError where there are none, or folders among them."""
-    images, folders = folder.entries(path)
+    try:
+        images, folders = folder.entries(path)
+    except OSError as error:
+        _unseen(path, error)
     if folders:
         found = f"it holds a folder ({folders[0].name!r})"
         refuse(path, found, "expected images alone: the first n by name are scored, which would be those of one folder")
@@ -103,6 +153,10 @@ class Images(ABC):
     @abstractmethod
     def _raw(self, start: int, stop: int) -> NDArray[Any]:
         """Return images as they are stored, channels first."""
+
+    @abstractmethod
+    def files(self, start: int, stop: int) -> Sequence[Path]:
+        """Return the files that hold images start..stop-1."""
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return images start..stop-1 or to the last one, (n, C, H, W) within the bounds. Raises DataError."""
@@ -174,6 +228,10 @@ class ArrayImages(Images):
         rows = self._rows.read(start, stop)
         return rows[:, None] if self._axes is None else rows.transpose(self._axes)
 
+    def files(self, start: int, stop: int) -> Sequence[Path]:
+        """Return the one file."""
+        return [self.path]
+
 
 class FolderImages(Images):
     """Images in a folder, by name."""
@@ -189,7 +247,11 @@ class FolderImages(Images):
     def _raw(self, start: int, stop: int) -> NDArray[Any]:
         import numpy as np
 
-        return np.stack([self._picture(file) for file in self._files[start:stop]])
+        return np.stack([self._picture(file) for file in self.files(start, stop)])
+
+    def files(self, start: int, stop: int) -> Sequence[Path]:
+        """Return a file for each image."""
+        return self._files[start:stop]
 
     def _picture(self, file: Path) -> NDArray[np.uint8]:
         """Return a picture, (C, H, W); what is stored in colour may be grey all the same."""
