@@ -531,6 +531,59 @@ def test_requests_that_are_refused(line: str, expected: str, cli) -> None:
     assert not Path("results").exists()
 
 
+def same_as_float(dtype: str) -> None:
+    np.save("b.npy", (noise(40) / np.float64(255)).astype(dtype))
+
+
+def same_in_colour() -> None:
+    pictures("b", noise(40))
+    pictures("c", noise(40), "RGB")
+
+
+SAME: dict[str, tuple[Any, str, str]] = {
+    "float32": (lambda: same_as_float("float32"), "a.npz,b.npy", "first 16 images of b.npy and of a.npz are the same"),
+    "float64": (lambda: same_as_float("float64"), "a.npz,b.npy", "first 16 images of b.npy and of a.npz are the same"),
+    "layout": (lambda: save("b", noise(40)[:, 0]), "a.npz,b.npz", "first 16 images of b.npz and of a.npz are"),
+    "fewer": (lambda: save("b", noise(40)[:39]), "a.npz,b.npz", "first 16 images of b.npz and of a.npz are the same"),
+    "very few": (lambda: save("b", noise(40)[:5]), "a.npz,b.npz", "first 5 images of b.npz and of a.npz are the same"),
+    "pictures": (same_in_colour, "b,c", "first 16 images of c and of b are the same"),
+    "not beside it": (
+        lambda: (save("b", noise(40, seed=1)), save("c", noise(40)[:30])),
+        "a.npz,b.npz,c.npz",
+        "first 16 images of c.npz and of a.npz are the same",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", SAME)
+def test_the_same_images_stored_otherwise_are_no_other_seed(case: str, cli) -> None:
+    make, paths, expected = SAME[case]
+    save("a.npz", noise(40))
+    make()
+    code, out, err = cli(f"ours={paths}")
+    assert (code, out) == (2, "")
+    assert len(err.splitlines()) == 1
+    assert f"ours: the {expected}" in err
+    assert "expected images of another seed in each, since their spread is taken for an error" in err
+    assert not list(Path().glob("results/trials/*"))
+
+
+def test_the_same_images_stored_otherwise_are_refused_beside_stored_ones(cli) -> None:
+    save("a.npz", noise(40))
+    assert cli("ours=a.npz")[0] == 0
+    save("b.npz", noise(40)[:39])
+    assert cli("ours=a.npz,b.npz")[0] == 2
+
+
+def test_seeds_that_share_some_images_pass_unless_no_others_are_scored(cli) -> None:
+    x, y = noise(40), noise(40, seed=1)
+    y[:15] = x[:15]
+    save("a.npz", x)
+    save("b.npz", y)
+    assert cli("ours=a.npz,b.npz theirs=a.npz")[0] == 0, "another name may hold the same"
+    assert cli("ours=a.npz,b.npz --samples 15")[0] == 2
+
+
 def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     np.savez_compressed(tmp_path / "a.npz", images=np.zeros((40_000, 1, 8, 8), np.uint8))
     assert (tmp_path / "a.npz").stat().st_size < 10_000

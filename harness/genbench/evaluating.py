@@ -142,11 +142,16 @@ class _Metrics:
 
 
 def _check_images(planned: Plan, sources: Sequence[Source]) -> None:
-    """Read the images that are to be scored, and keep none. Raises DataError where one cannot be."""
+    """Read the images that are to be scored, and keep none.
+
+    Raises DataError where one cannot be, RequestError where seeds have the same.
+    """
     todo = {(trial.model.name, trial.seed, trial.dataset_digest) for trial in planned.todo}
     for place, data in zip(planned.grid.datasets, planned.data, strict=True):
         most = max(metric.traits["samples"] for metric in place.metrics)
         for source in sources:
-            for seed, images in enumerate(source.opened(data.space)):
+            opened = source.opened(data.space)
+            given.check_seeds_differ(source.name, opened, most)
+            for seed, images in enumerate(opened):
                 if (source.name, seed, data.digest) in todo:
                     images.check(most)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,12 @@ ORIGIN = "evaluate"
 
 NOT_SAID = "not said"
 """What samples are whose maker did not say what they are."""
+
+COMPARED = 16
+"""How many images of each seed, its first ones, are held against those of the others."""
+
+CLOSE = 1e-6
+"""How near values are that float32 and float64 round alike."""
 
 Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]
 
@@ -75,14 +82,17 @@ def _source(name: str, paths: Sequence[Path], declared: str) -> Source:
     for path, found in zip(paths, contents, strict=True):
         first = paths[contents.index(found)]
         if first is not path:
-            raise RequestError(
-                f"{name}: {printable(path)} holds the same as {printable(first)}; expected images of another seed in "
-                "each, since their spread is taken for an error"
-            )
+            raise _same(name, f"{printable(path)} holds the same as {printable(first)}")
     options = {"contents": contents, "declared": declared}
     edition = files.digest(options, 16)
     settings = [{"path": str(path.absolute()), "state": state} for path, state in zip(paths, states, strict=True)]
     return Source(name, paths, [_resolved(name, edition, options, each) for each in settings])
+
+
+def _same(name: str, found: str) -> RequestError:
+    return RequestError(
+        f"{name}: {found}; expected images of another seed in each, since their spread is taken for an error"
+    )
 
 
 def _resolved(name: str, edition: str, options: Mapping[str, Any], settings: Mapping[str, str]) -> Resolved:
@@ -149,6 +159,26 @@ def _matches(name: str, asked: str | os.PathLike[str]) -> list[Path]:
     if not found:
         raise RequestError(f"{name}: nothing matches {printable(text)!r}; expected files or folders of images")
     return [Path(path) for path in found]
+
+
+# What is in them -----------------------------------------------------------------------------------------------------
+
+
+def check_seeds_differ(name: str, opened: Sequence[Images], most: int) -> None:
+    """Raise RequestError where two seeds of a source begin with the same images, however they are stored.
+
+    most is how many are to be scored: those beyond make no other seed. Raises DataError where one cannot be read.
+    """
+    import numpy as np
+
+    if len(opened) < 2:
+        return
+    firsts = [each.read(0, min(COMPARED, most)) for each in opened]
+    for (one, x), (other, y) in itertools.combinations(zip(opened, firsts, strict=True), 2):
+        n = min(len(x), len(y))
+        if np.allclose(x[:n], y[:n], rtol=CLOSE, atol=CLOSE):
+            count = "first image of" if n == 1 else f"first {n} images of"
+            raise _same(name, f"the {count} {printable(other.path)} and of {printable(one.path)} are the same")
 
 
 # What metrics may ask of them ----------------------------------------------------------------------------------------
