@@ -3,6 +3,7 @@
 import csv
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -116,6 +117,40 @@ def test_what_scores_nothing_is_refused() -> None:
         calibrate("jsd", draws=2)
     with pytest.raises(RequestError, match="unknown metric 'nothing-like-it'"):
         calibrate("nothing-like-it", draws=2)
+
+
+def without_labels(file: Path) -> str:
+    x = np.random.default_rng(0).integers(0, 256, (150, 8, 8), np.uint8)
+    np.savez(file, x_train=x[:60], x_valid=x[60:70], x_test=x[70:])
+    return f"npz:{file}"
+
+
+def test_a_metric_that_cannot_score_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    dataset = without_labels(Path("d.npz"))
+    asked = ["jsd", "precision[pixels]", "nothing-like-it", "is", "recall[pixels]"]
+    assert main(["calibrate", *asked, "--dataset", dataset, "--draws", "2", "-o", "out"]) == 2
+    out, err = capsys.readouterr()
+    for name in ("precision", "recall"):
+        assert f"{name}[pixels] of damaged images of {dataset}" in out
+    assert {file.suffix for file in Path("out").iterdir()} == {".csv", ".png"}
+    assert len(list(Path("out").iterdir())) == 4
+    complaints = [line for line in err.splitlines() if line.startswith("genbench: ")]
+    assert len(err.splitlines()) == 2 + len(complaints)
+    begun = ("jsd scores nothing", "unknown metric 'nothing-like-it'", "is scores nothing")
+    assert [line.startswith(f"genbench: {begin}") for line, begin in zip(complaints, begun, strict=True)] == [True] * 3
+
+
+def test_what_is_wrong_with_the_data_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "fid", "parzen", "--dataset", "nothing-like-it"]) == 2
+    assert capsys.readouterr().err.count("unknown dataset 'nothing-like-it'") == 1
+
+
+def test_debugging_stops_at_the_first_refusal() -> None:
+    with pytest.raises(RequestError, match="jsd scores nothing on digits"):
+        main(["calibrate", "jsd", "parzen", "--draws", "2", "--debug"])
 
 
 @pytest.mark.parametrize("arguments", [[], ["--draws", "1", "fid"]])

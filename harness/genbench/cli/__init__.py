@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from genbench.cli.complaints import DEBUG, complain, one_line
 from genbench.cli.streams import drop_unwritable, prepare_streams
 from genbench.errors import GenbenchError, Interrupted, did_you_mean, printable
 
@@ -59,7 +60,7 @@ class LazyGroup(click.Group):
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"genbench.cli.{name}_command").command
-        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help="Show tracebacks of errors.")
+        debug = click.Option(["--debug"], is_flag=True, expose_value=False, help=DEBUG)
         if not any(param.name == "debug" for param in command.params):
             command.params.append(debug)
         return command
@@ -124,7 +125,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (click.ClickException, GenbenchError) as error:
         if "--debug" in arguments:
             raise
-        return _complain(_one_line(error))
+        return complain(one_line(error))
     except (KeyboardInterrupt, click.Abort) as error:
         return _interrupted(error.__cause__ or error)  # click wraps what Ctrl-C raises
     except Unwritten:
@@ -134,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in arguments:
             raise
         drop_unwritable()
-        return _complain(f"unexpected {type(error).__name__}: {printable(error)}. For the traceback, add --debug")
+        return complain(f"unexpected {type(error).__name__}: {printable(error)}. For the traceback, add --debug")
 
 
 def set_environment() -> None:
@@ -148,17 +149,3 @@ def _interrupted(error: BaseException) -> int:
     said = str(error) if saved else "interrupted at once; finished stages and the last checkpoints are kept"
     print(f"genbench: {said}. To go on from there, give the same command again.", file=sys.stderr)
     return SIGNALLED + (error.signal if isinstance(error, Interrupted) else 2)
-
-
-def _complain(message: str) -> int:
-    with contextlib.suppress(OSError):  # nobody may be reading
-        print(f"genbench: {message}", file=sys.stderr, flush=True)
-    return 2
-
-
-def _one_line(error: click.ClickException | GenbenchError) -> str:
-    if isinstance(error, GenbenchError):
-        return printable(error, 1000)
-    message = printable(error.format_message(), 1000)
-    context = getattr(error, "ctx", None)
-    return f"{message} See: {context.command_path} --help" if context else message

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from genbench.cli.complaints import DEBUG, WRONG_USE, complain, one_line
 from genbench.cli.paths import path
-from genbench.errors import RequestError, printable
+from genbench.errors import GenbenchError, RequestError, printable
 from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import names
+
+if TYPE_CHECKING:
+    from genbench.calibration.response import Calibration
 
 
 @click.command("calibrate")
@@ -22,31 +27,52 @@ from genbench.registry import names
 @click.option(
     "--output", "-o", type=path, default="calibration", show_default=True, help="Folder for tables (CSV) and pictures."
 )
-def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, output: Path) -> int:
+@click.option("--debug", is_flag=True, help=DEBUG)
+def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, output: Path, debug: bool) -> int:
     """Score real images that were damaged in known ways: noise, blur, dropped classes, copies of training images.
 
     Prints a table for each METRIC, and writes it as CSV beside a picture. A damage that leaves a metric where it was is
-    one that it cannot see.
+    one that it cannot see. A METRIC that cannot score these images is told of and left out; the exit code is then 2.
     """
     chosen = [part for text in metrics for part in names.split(text)]
     if not chosen:
         raise RequestError(
             "no metric given; expected names, as in: genbench calibrate parzen. See: genbench list metrics"
         )
-    from genbench.calibration import picture, table
     from genbench.calibration.response import calibrate
-    from genbench.figures import canvas
-    from genbench.files import write_text
     from genbench.trial.surroundings import resolve_device
 
+    where = str(resolve_device(device))
+    told: set[str] = set()
     for metric in chosen:
-        found = calibrate(metric, dataset, draws, str(resolve_device(device)))
-        stdout_console().print(table.table(found))
-        stem = output / f"{_slug(found.metric)}-{_slug(dataset)}"
-        write_text(stem.with_suffix(".csv"), table.to_csv(found))
-        canvas.save(picture.draw(found), stem.with_suffix(".png"))
-        stderr_console().print(printable(f"{stem}.csv, {stem}.png", 600), soft_wrap=True)
-    return 0
+        try:
+            found = calibrate(metric, dataset, draws, where)
+        except GenbenchError as error:
+            if debug:
+                raise
+            _tell(one_line(error), told)
+        else:
+            _write(found, output / f"{_slug(found.metric)}-{_slug(dataset)}")
+    return WRONG_USE if told else 0
+
+
+def _tell(message: str, told: set[str]) -> None:
+    """Complain, once: data that cannot be had are the same to every metric."""
+    if message not in told:
+        complain(message)
+        told.add(message)
+
+
+def _write(found: Calibration, stem: Path) -> None:
+    """Print a calibration as a table, and write it as CSV and as a picture."""
+    from genbench.calibration import picture, table
+    from genbench.figures import canvas
+    from genbench.files import write_text
+
+    stdout_console().print(table.table(found))
+    write_text(stem.with_suffix(".csv"), table.to_csv(found))
+    canvas.save(picture.draw(found), stem.with_suffix(".png"))
+    stderr_console().print(printable(f"{stem}.csv, {stem}.png", 600), soft_wrap=True)
 
 
 def _slug(text: str) -> str:
