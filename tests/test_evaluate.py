@@ -6,6 +6,7 @@ import pickle
 import shlex
 import struct
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
+from torch import Tensor
 
 import genbench
 from genbench.api import Space
@@ -25,6 +27,7 @@ from genbench.data.images import opened, state
 from genbench.data.prepare import prepare
 from genbench.errors import ChangedError, DataError, RequestError, Unsupported
 from genbench.output.tables_csv import read_csv
+from genbench.trial import performance, sampling
 from genbench_plugins.datasets.digits import Digits
 
 DIGITS = Space((1, 8, 8), 10)
@@ -266,6 +269,49 @@ def test_more_than_a_batch_and_no_whole_number_of_them(cli) -> None:
     assert values()["ours", 0] == pytest.approx(noise(1203).mean() / 255, abs=1e-6)
     drawn = next(Path("results/trials").glob("*/samples/*.safetensors"))
     assert json.loads(drawn.read_bytes()[8:200].split(b"}}")[0] + b"}}")["samples"]["shape"] == [1203, 1, 8, 8]
+
+
+def test_features_are_taken_batch_by_batch_of_more_images_than_are_held(cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images are committed in portions, and read again by few: none of it grows with how many there are."""
+    save("a.npz", noise(2300))
+    assert cli("ours=a.npz --metric fid[random],is[domain] --samples 2300 --reference none --results whole")[0] == 0
+    spans: list[int] = []
+    load = sampling.load_shards
+
+    def spy(paths: Iterable[Path], start: int = 0, stop: int | None = None) -> Tensor:
+        assert stop is not None
+        spans.append(stop - start)
+        return load(paths, start, stop)
+
+    monkeypatch.setattr(sampling, "load_shards", spy)
+    monkeypatch.setattr(performance, "PORTION", 1000 * 64)
+    assert cli("ours=a.npz --metric fid[random],is[domain] --samples 2300 --reference none")[0] == 0
+    assert spans == [500, 500, 500, 500, 300] * 2
+    assert len(list(Path("results/trials").glob("ours*/samples/*.safetensors"))) == 3
+    assert list(values()) == [("ours", 0)]
+    whole, parts = (read_csv(Path(folder, "trials.csv"))["value"] for folder in ("whole", "results"))
+    assert list(whole) == list(parts)
+
+
+@pytest.mark.parametrize(("option", "who"), [("--weights w.pth", "inception or vgg16"), ("--trust-remote", "clip or")])
+def test_options_of_extractors_that_none_takes_are_refused(option: str, who: str, cli) -> None:
+    save("a.npz", noise(60))
+    code, _, err = cli(f"ours=a.npz --metric fid {option}")
+    assert code == 2
+    assert f"{option.split()[0]}: no extractor of this run takes it; expected a metric of {who}" in err
+
+
+def test_weights_are_those_of_the_extractors_that_take_them(cli) -> None:
+    save("a.npz", noise(60))
+    Path("w.pth").write_bytes(b"not weights")
+    asked = "ours=a.npz --metric fid[inception],kid[random] --weights w.pth --reference none"
+    assert cli(f"{asked} --dry-run")[0] == 0
+    code, out, _ = cli(asked)
+    assert code == 1
+    assert 'fid["inception[weights=w.pth]"' in out.replace("\n", "")
+    assert "kid[random" in out
+    assert "trust_remote" in cli("ours=a.npz --metric fid[clip]")[2]
+    assert "trust_remote" not in cli("ours=a.npz --metric fid[clip] --trust-remote --dry-run")[2]
 
 
 def test_values_within_the_bounds_of_the_dataset(cli) -> None:

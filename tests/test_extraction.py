@@ -153,6 +153,14 @@ def test_what_one_pass_gives_is_shared_by_metrics(of: Of, order: tuple[What, Wha
     assert Counting.asked == ["both"]
 
 
+def test_more_samples_extract_only_the_further_ones() -> None:
+    samples = torch.rand(2000, 1, 4, 4)
+    shared = Shared(None, CPU, lambda n: samples[:n], lambda: None)  # type: ignore[arg-type, return-value]
+    for n in (500, 2000, 1000, 1200):
+        assert torch.equal(shared.of_samples(Counting(), "features", n), samples[:n].flatten(1) * 2)
+    assert Counting.asked == ["features"] * 5  # four whole batches, and 200 of the third
+
+
 def test_another_kind_of_device_is_another_key() -> None:
     paths = {
         Features("digest", torch.device(name))._path(Counting(), "features", "test", 3) for name in ("cpu", "cuda")

@@ -178,6 +178,7 @@ def test_other_extractors_counts_and_data_are_other_protocols() -> None:
 def test_the_split_scored_against_is_part_of_a_protocol_that_uses_it(text: str, is_its_own: bool) -> None:
     test, valid = protocol(text), protocol(text, target="valid")
     assert (test.id != valid.id) == is_its_own
+    assert ("scored against the test split" in test.in_words()) == is_its_own
     assert ("scored against the valid split" in valid.in_words()) == is_its_own
 
 

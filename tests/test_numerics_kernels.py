@@ -116,6 +116,17 @@ def test_constant_features_are_at_zero_without_error() -> None:
     assert kernel_distance(x, x, everything(x, x)) == KernelDistance(0, 0, 0)
 
 
+@pytest.mark.parametrize("level", [1.0, 30.0, 100.0])
+def test_features_far_from_the_origin_lose_no_digits(level: float) -> None:
+    """Products of float32 alone would be off by hundreds here, and more than their error."""
+    constant = (level + 0.1 * torch.arange(256.0)).repeat(20, 1)
+    assert kernel_distance(constant, constant, everything(constant, constant)) == KernelDistance(0, 0, 0)
+    x, y = constant + 0.1 * normal(20, 256), constant + 0.1 * normal(20, 256, seed=1)
+    found, exact = (kernel_distance(a, b, everything(a, b)) for a, b in ((x, y), (x.double(), y.double())))
+    assert found.value == pytest.approx(exact.value, rel=1e-4)
+    assert found.standard_error == pytest.approx(exact.standard_error, rel=1e-5)
+
+
 # Bias and error ------------------------------------------------------------------------------------------------------
 
 CASES = pytest.mark.parametrize(

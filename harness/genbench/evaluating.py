@@ -36,6 +36,8 @@ def plan(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     samples: int | None = None,
     size: int | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    trust_remote: bool = False,
     target: Target = "test",
     results: str | os.PathLike[str] = "results",
     device: str = "auto",
@@ -67,7 +69,8 @@ def plan(
     fitted = [asked.fitting(found, each.space) for each in data]
     triples = zip([fit for fit, _ in fitted], places, data, strict=True)
     seeds = range(max(len(source.seeds) for source in found))
-    grid = Grid(models, [planning.with_metrics(resolver, *each) for each in triples], seeds, target, given=found)
+    pairs = planning.with_metrics(resolver, list(triples), weights, trust_remote)
+    grid = Grid(models, pairs, seeds, target, given=found)
     planned = planning.made_ready(resolver, grid, data, compared, where)
     _check_images(planned, found)
     told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]

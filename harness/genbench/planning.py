@@ -65,6 +65,8 @@ def plan(
     options: Mapping[str, Mapping[str, Any]] | None = None,
     samples: int | None = None,
     size: int | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    trust_remote: bool = False,
     budget: str | None = None,
     select: str | None = None,
     target: Target = "test",
@@ -80,6 +82,7 @@ def plan(
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
 
+    weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
     TensorBoard shows is written beside the trials.
@@ -104,7 +107,8 @@ def plan(
     compared = claims.load(texts("against", against, base.against, ()), resolver)
     where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
-    pairs = [with_metrics(resolver, all_metrics, *each) for each in zip(sources, data, strict=True)]
+    triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
+    pairs = with_metrics(resolver, triples, weights, trust_remote)
     grid = Grid(all_models, pairs, numbered, target, limit, rule)
     return made_ready(resolver, grid, data, compared, where)
 
@@ -126,10 +130,36 @@ def made_ready(
     return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard)
 
 
-def with_metrics(resolver: Resolver, metrics: Sequence[Resolved], source: Resolved, data: Prepared) -> Dataset:
-    """Return a dataset of the grid, with the metrics as they are on it; two that come to the same are one."""
-    found = [extraction.with_extractor(resolver, metric, data.space, data.digest) for metric in metrics]
-    return Dataset(source, data.digest, list({metric.label: metric for metric in found}.values()))
+def with_metrics(
+    resolver: Resolver,
+    asked: Sequence[tuple[Sequence[Resolved], Resolved, Prepared]],
+    weights: str | os.PathLike[str] | None,
+    trust_remote: bool,
+) -> list[Dataset]:
+    """Return the datasets of the grid, each with its metrics as they are on it; two that come to the same are one.
+
+    Raises RequestError where weights or trust are given, and no extractor takes them.
+    """
+    given = {"weights": weights and os.fspath(weights), "trust_remote": trust_remote or None}
+    options = {name: value for name, value in given.items() if value is not None}
+    datasets = []
+    for metrics, source, data in asked:
+        found = [extraction.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]
+        datasets.append(Dataset(source, data.digest, list({metric.label: metric for metric in found}.values())))
+    _check_taken(options, [metric for dataset in datasets for metric in dataset.metrics])
+    return datasets
+
+
+def _check_taken(options: Mapping[str, Any], metrics: Sequence[Resolved]) -> None:
+    extractors = [metric.traits["extractor"] for metric in metrics if "extractor" in metric.traits]
+    known = {name for extractor in extractors for name in (*extractor["options"], *extractor["settings"])}
+    for name in options:
+        if name not in known:
+            who = "inception or vgg16" if name == "weights" else "clip or dinov2"
+            raise RequestError(
+                f"--{name.replace('_', '-')}: no extractor of this run takes it; expected a metric of {who}, "
+                f"as in --metric fid[{who.partition(' ')[0]}]"
+            )
 
 
 def texts(

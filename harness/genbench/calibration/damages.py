@@ -10,6 +10,9 @@ from torch import Tensor
 
 from genbench.api import Space, Split
 
+FEWEST_CLASSES = 0.4
+"""The greatest share of classes that is dropped."""
+
 
 @dataclass(frozen=True)
 class Material:
@@ -62,12 +65,17 @@ def blur(material: Material, level: float, generator: torch.Generator) -> Tensor
 
 
 def dropped_classes(material: Material, level: float, generator: torch.Generator) -> Tensor:
-    """Return as many images, if there are, of all classes but the first ones: this share of the classes is missing."""
+    """Return images of all classes but the first ones, of which this share is missing: as many at each level."""
+    count = min(material.count, len(_without(material, FEWEST_CLASSES)))
+    left = _without(material, level)
+    return material.fresh.images[left[drawn(len(left), count, generator)]]
+
+
+def _without(material: Material, share: float) -> Tensor:
+    """Return the rows of fresh images that are of no class among the first ones, this share of all."""
     labels = material.fresh.labels
     assert labels is not None  # unfit says so
-    missing = round(level * (material.space.classes or 1))
-    left = (labels >= missing).nonzero()[:, 0]
-    return material.fresh.images[left[drawn(len(left), material.count, generator)]]
+    return (labels >= round(share * (material.space.classes or 1))).nonzero()[:, 0]
 
 
 def copies(material: Material, level: float, generator: torch.Generator) -> Tensor:
@@ -105,7 +113,7 @@ def _without_width(material: Material) -> str:
 DAMAGES = (
     Damage("noise", "share of uniform noise", (0.0, 0.05, 0.1, 0.2, 0.4, 0.8), noise),
     Damage("blur", "standard deviation in pixels", (0.0, 0.5, 1.0, 2.0), blur, _without_width),
-    Damage("dropped classes", "share of classes", (0.0, 0.1, 0.2, 0.4), dropped_classes, _without_classes),
+    Damage("dropped classes", "share of classes", (0.0, 0.1, 0.2, FEWEST_CLASSES), dropped_classes, _without_classes),
     Damage("copies", "share that are training images", (0.0, 0.1, 0.25, 0.5, 1.0), copies),
     Damage("moved copies", "share, moved by a pixel", (0.0, 0.1, 0.25, 0.5, 1.0), moved_copies, _without_width),
     Damage("fewer samples", "share left out", (0.0, 0.5, 0.75, 0.9), fewer),

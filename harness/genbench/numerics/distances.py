@@ -16,7 +16,11 @@ _SWITCH, _FULL = (
 )
 _BACKENDS = [
     backend
-    for backend in (torch.backends.cuda.matmul, getattr(torch.backends.mkldnn, "matmul", None))
+    for backend in (
+        torch.backends.cuda.matmul,
+        getattr(torch.backends.mkldnn, "matmul", None),
+        getattr(torch.backends.cudnn, "conv", torch.backends.cudnn),
+    )
     if hasattr(backend, _SWITCH)
 ]
 
@@ -128,7 +132,7 @@ def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int, least: 
 
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Keep matrix products in true float32, whatever a model has set for its training: TF32 keeps three digits."""
+    """Keep matrix products and convolutions in true float32, whatever a model has set: TF32 keeps three digits."""
     before = [getattr(backend, _SWITCH) for backend in _BACKENDS]
     try:
         for backend in _BACKENDS:

@@ -265,12 +265,6 @@ def _moments_without(samples: Tensor, blocks: int) -> tuple[Tensor, Tensor]:
     return centre + left / counts[:, None], spread / (counts - 1)
 
 
-def _counts(least: int, most: int, points: int) -> list[int]:
-    if not 2 <= least < most or points < 2:
-        raise ValueError(f"{points} counts from {least} to {most}: expected at least two, rising, from at least 2")
-    return [least + round(step * (most - least) / (points - 1)) for step in range(points)]
-
-
 def _line(x: Tensor, y: Tensor) -> tuple[float, float]:
     """Return the intercept and the slope of the least-squares line."""
     dx = x - x.mean()

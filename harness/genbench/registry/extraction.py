@@ -9,6 +9,7 @@ from typing import Any
 
 from genbench.api import FeatureExtractor, Space
 from genbench.errors import PluginError
+from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
 
 AUTO = "auto"
@@ -26,22 +27,34 @@ def suited(space: Space, own_classes: bool = False) -> str:
     return "random" if space.classes is None else "domain"
 
 
-def with_extractor(resolver: Resolver, metric: Resolved, space: Space, dataset: str) -> Resolved:
+def with_extractor(
+    resolver: Resolver, metric: Resolved, space: Space, dataset: str, options: Mapping[str, Any] | None = None
+) -> Resolved:
     """Return a metric with its extractor named, and resolved among its traits; one without stays as it is.
+
+    Of the options given for all extractors (weights, say), it takes those that it has.
 
     Raises RequestError where there is none of its name, Unsupported where it has no features of such images.
     """
     asked = metric.options.get("extractor")
     if not isinstance(asked, str):
         return metric
+    name = suited(space, metric.traits["own_classes"]) if asked == AUTO else asked
     extractor = resolver.remembered(
         "extractor",
-        suited(space, metric.traits["own_classes"]) if asked == AUTO else asked,
+        _with_options(resolver, name, options or {}),
         [space.shape, space.classes, space.bounds, dataset],
         lambda found: bound(found, space, dataset),
     )
     named = resolver.resolve("metric", metric.label, {"extractor": extractor.label})
     return dataclasses.replace(named, traits={**named.traits, "extractor": dataclasses.asdict(extractor)})
+
+
+def _with_options(resolver: Resolver, text: str, options: Mapping[str, Any]) -> str:
+    """Return an extractor's text with those of some options that it has and that are not in it."""
+    request, known = names.parse(text), resolver.resolve("extractor", text)
+    taken = {name: value for name, value in options.items() if name in {**known.options, **known.settings}}
+    return names.format_request(dataclasses.replace(request, options={**taken, **request.options})) if taken else text
 
 
 def bound(resolved: Resolved, space: Space, dataset: str) -> Resolved:

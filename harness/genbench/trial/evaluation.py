@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeVar
@@ -48,7 +49,8 @@ class Shared:
     """What all metrics of a trial share: splits, samples, features, and the fitted model, each loaded when first used.
 
     samples(n) returns the first n samples; model() the fitted model; density is the data's, where it is known;
-    features keeps those of real splits, where there is a place for them.
+    features keeps those of real splits, where there is a place for them; rows(start, stop) returns samples
+    start..stop-1, where they need not all be held at once.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Shared:
         model: Callable[[], Model],
         density: LogProb | None = None,
         features: KeepsFeatures | None = None,
+        rows: Callable[[int, int], Tensor] | None = None,
     ) -> None:
         self.data = data
         self.device = device
@@ -66,6 +69,7 @@ class Shared:
         self.density = density
         self._model = model
         self._features = features
+        self._rows = rows or (lambda start, stop: samples(stop)[start:stop])
         self._computed: dict[str, Any] = {}
 
     @cached_property
@@ -112,8 +116,13 @@ class Shared:
         return self.once(key, lambda: kept.get(extractor, what, name, self.split(name).images))
 
     def of_samples(self, extractor: FeatureExtractor, what: What, n: int) -> Tensor:
-        """Return features or logits of the first n samples, (n, d)."""
-        return self._extracted(extractor, what, f"{n} samples", lambda: self.samples(n))
+        """Return features or logits of the first n samples, (n, d): batch by batch, which other counts share."""
+        parts = []
+        for start in range(0, n, extraction.BATCH):
+            stop = min(start + extraction.BATCH, n)
+            rows = functools.partial(self._rows, start, stop)
+            parts.append(self._extracted(extractor, what, f"samples {start} to {stop}", rows))
+        return torch.cat(parts)
 
     def _extracted(self, extractor: FeatureExtractor, what: What, of: str, images: Callable[[], Tensor]) -> Tensor:
         """Return features or logits, and keep both where one pass gave them."""

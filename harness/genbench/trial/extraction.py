@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,11 +17,14 @@ from genbench.api import FeatureExtractor, Space, TrainingData
 from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import saving_work
 from genbench.errors import Unsupported
+from genbench.numerics.distances import full_precision
 from genbench.trial import seeding
 from genbench.trial.tensors import save_tensors
 
 What = Literal["features", "logits"]
 BATCH = 500
+DTYPE = "float32"
+"""What images come in and features are kept in."""
 
 
 def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Callable[[], TrainingData]) -> None:
@@ -56,7 +59,11 @@ def extracted(extractor: FeatureExtractor, what: What, images: Tensor) -> dict[W
 
     Raises Unsupported for logits of an extractor that has none.
     """
-    batches = torch.split(images, BATCH)
+    with full_precision():
+        return _extracted(extractor, what, torch.split(images, BATCH))
+
+
+def _extracted(extractor: FeatureExtractor, what: What, batches: Sequence[Tensor]) -> dict[What, Tensor]:
     if function := getattr(extractor, "features_and_logits", None):
         features, logits = zip(*map(function, batches), strict=True)
         return {"features": torch.cat(features), "logits": torch.cat(logits)}
@@ -91,7 +98,7 @@ class Features:
         return found.to(self._device)
 
     def _path(self, extractor: FeatureExtractor, what: What, split: str, n: int) -> Path:
-        computed_by = [self._device.type, str(torch.__version__).partition("+")[0]]
+        computed_by = [self._device.type, str(torch.__version__).partition("+")[0], DTYPE]
         key = files.digest([identity(extractor), what, self._dataset, split, n, computed_by], 24)
         return cache_folder() / "features" / f"{key}.safetensors"
 

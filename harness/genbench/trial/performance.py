@@ -36,6 +36,8 @@ from genbench.trial.tensors import save_tensors
 from genbench.trial.training import Beat, Stop, TrainingRun
 
 TRACEBACK = "traceback.txt"
+PORTION = 2**26
+"""How many values of samples are drawn before they are committed and let go: 256 MiB."""
 
 
 class Performance:
@@ -64,8 +66,9 @@ class Performance:
         self._kept = folder.checkpoints(name, fresh=bool(assignment.fresh))
         density = density_of(self._trial.dataset.instantiate())
         kept = Features(data.digest, device)
-        self._shared = Shared(data, device, self._samples, self._restored, density, kept)
+        self._shared = Shared(data, device, self._samples, self._restored, density, kept, self._rows)
         self._drawn: Tensor | None = None
+        self._shards: list[Path] = []  # found to be what was committed
 
     def begin(self) -> None:
         """Keep in the folder what is wanted, before anything is done, so that what never finished is known too.
@@ -105,7 +108,7 @@ class Performance:
         self._leave_if_asked()
         counts = [metric.traits["samples"] for metric in self._assignment.metrics]
         if max(counts, default=0):
-            self._samples(max(counts))
+            self._draw_all(max(counts))
         self._kept.clear()
         for protocol in sorted(self.protocols(), key=lambda p: bool(self.record.wanted[p.stage]["problem"])):
             self._leave_if_asked()
@@ -201,21 +204,31 @@ class Performance:
         Raises Unsupported where they were made elsewhere, and are fewer.
         """
         if self._drawn is None or len(self._drawn) < n:
-            self._drawn = self._stored_or_drawn(n).to(self._device)
-        if len(self._drawn) < n:
-            raise Unsupported(f"{n} samples are asked for, and {len(self._drawn)} images were given; give more images")
+            self._drawn = self._rows(0, n)
         return self._drawn[:n]
 
-    def _stored_or_drawn(self, n: int) -> Tensor:
+    def _rows(self, start: int, stop: int) -> Tensor:
+        """Return samples start..stop-1 on the device, and read no others. Raises as `_samples` does."""
+        self._draw_all(stop)
+        found = restoring.sample_rows(self._shards, self._data.space, start, stop)
+        if len(found) < stop - start:
+            have = start + len(found)
+            raise Unsupported(f"{stop} samples are asked for, and {have} images were given; give more images")
+        return found.to(self._device)
+
+    def _draw_all(self, n: int) -> None:
+        """Have n samples stored: draw and commit the batches that are missing, a portion at a time."""
         stage = self.record.stages.get("samples")
         if stage and not restoring.has_samples(self.record):
             self.record, stage = self.record.without("samples"), None  # of a model that was trained again since
         have = stage.details["batches"] if stage else 0
         size = stage.details["batch"] if stage else self._shared.model.sample_batch
         need = sampling.batches_for(n, size)
-        if need > have:
-            self._draw(have, need, size)
-        return restoring.samples(self._folder, self.record, self._data.space)
+        portion = max(1, PORTION // (size * self._data.space.dim))
+        for start in range(have, need, portion):
+            self._draw(start, min(start + portion, need), size)
+        if need > have or not self._shards:
+            self._shards = restoring.shards(self._folder, self.record)
 
     def _draw(self, have: int, need: int, size: int) -> None:
         """Draw batches have..need-1 and commit them beside those there are; of chains with a log, a line a batch."""
@@ -279,7 +292,8 @@ class Performance:
         if samples:
             drawn = self.record.stages["samples"]
             inputs["samples"] = drawn.digest
-            extras |= self._mixing(self._samples(samples), drawn.details["batch"])
+            if self._trial.model.traits["chains"]:
+                extras |= self._mixing(self._samples(samples), drawn.details["batch"])
         used = self._extractor(protocol) if protocol.extractor else None
         if used is not None:
             inputs["extractor"] = used.digest

@@ -64,7 +64,7 @@ class Protocol:
         if self.extractor:
             told = self.extractor["traits"]["describe"]
             words.append(f"features of {self.extractor['label']}" + (f" ({told})" if told else ""))
-        if self._against not in ("test", ""):
+        if self._against and (self.extractor or self._against != "test"):
             words.append(f"scored against the {self._against} split")
         if self.budget.bounds:
             words.append(f"training at most {self.budget}")

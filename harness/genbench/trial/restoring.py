@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -47,8 +48,18 @@ def has_samples(record: TrialRecord) -> bool:
 
 def samples(folder: TrialFolder, record: TrialRecord, space: Space) -> Tensor:
     """Return all stored samples, (n, C, H, W). Raises DamagedError where they are not what was committed."""
+    return sample_rows(shards(folder, record), space)
+
+
+def shards(folder: TrialFolder, record: TrialRecord) -> list[Path]:
+    """Return the files of stored samples in order. Raises DamagedError where they are not what was committed."""
     names = sorted(name for name in record.stages["samples"].files if name.endswith(sampling.SHARD))
-    stored = sampling.load_shards(folder.checked(record, "samples", name) for name in names)
+    return [folder.checked(record, "samples", name) for name in names]
+
+
+def sample_rows(paths: Sequence[Path], space: Space, start: int = 0, stop: int | None = None) -> Tensor:
+    """Return stored samples start..stop-1, or all, (n, C, H, W). Raises DamagedError for another shape."""
+    stored = sampling.load_shards(paths, start, stop)
     if stored.shape[1:] != space.shape:
         raise DamagedError(f"its stored samples have shape {tuple(stored.shape)}; expected (n, C, H, W)", "samples")
     return stored

@@ -100,12 +100,21 @@ def save_shard(path: Path, samples: Tensor) -> None:
     save_tensors({"samples": samples.contiguous()}, path)
 
 
-def load_shards(paths: Iterable[Path]) -> Tensor:
-    """Return the samples of files in order. Raises ValueError where a file holds none."""
-    parts = []
+def load_shards(paths: Iterable[Path], start: int = 0, stop: int | None = None) -> Tensor:
+    """Return the samples of files in order, or those from start to stop-1, of which no others are read.
+
+    Raises ValueError where a file holds none.
+    """
+    parts: list[Tensor] = []
+    before = 0
     for path in paths:
         with safe_open(path, "pt") as file:
             if "samples" not in file.keys():  # noqa: SIM118 - safe_open has keys() and no iteration
                 raise ValueError(f"{printable(path)} holds no samples")
-            parts.append(file.get_tensor("samples"))
+            rows = file.get_slice("samples")
+            count = rows.get_shape()[0]
+            first, last = max(start - before, 0), count if stop is None else min(stop - before, count)
+            if first < last or not parts:
+                parts.append(rows[first : max(first, last)])
+            before += count
     return torch.cat(parts)
