@@ -35,7 +35,7 @@ class _Moved:
     def __len__(self) -> int:
         return len(self.x)
 
-    def __getitem__(self, rows: slice) -> "_Moved":
+    def __getitem__(self, rows: slice | Tensor) -> "_Moved":
         return _Moved(self.x[rows], self.along[rows], self.root)
 
 
@@ -87,7 +87,8 @@ def kernel_distance(first: Tensor, second: Tensor, rows: Iterable[tuple[Tensor, 
     dtype = torch.float64 if first.dtype == second.dtype == torch.float64 else torch.float32
     x, y = first.flatten(1), second.flatten(1)
     centre = ((x.mean(0, dtype=torch.float64) + y.mean(0, dtype=torch.float64)) / 2).to(dtype)
-    parts = [_subset(_moved(x[i.to(x.device)], centre), _moved(y[j.to(y.device)], centre)) for i, j in rows]
+    moved = _moved(x, centre), _moved(y, centre)  # a copy of each set
+    parts = [_subset(moved[0][i.to(x.device)], moved[1][j.to(y.device)]) for i, j in rows]
     if not parts:
         raise ValueError("no subsets: expected at least one")
     return _summary(parts, len(x), len(y))
@@ -114,9 +115,9 @@ def _variance(parts: list[_Subset], n: int, m: int) -> float:
 
 
 def _moved(x: Tensor, centre: Tensor) -> _Moved:
-    x = x.to(centre.dtype) - centre
-    c = centre.double()
-    return _Moved(x, (x.double() @ c).to(centre.dtype), float(c @ c) / len(c) + 1)
+    x, c = x.to(centre.dtype) - centre, centre.double()
+    along = torch.cat([part.double() @ c for part in torch.split(x, 1024)])  # in parts, each copied to float64
+    return _Moved(x, along.to(centre.dtype), float(c @ c) / len(c) + 1)
 
 
 def _subset(x: _Moved, y: _Moved) -> _Subset:
