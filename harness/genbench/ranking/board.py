@@ -109,15 +109,10 @@ class Board:
         return bool(self.metric["traits"]["higher_is_better"])
 
     @property
-    def most_seeds(self) -> int:
-        """Return the greatest number of seeds that a row has a score of."""
-        return max((row.seeds_done for row in self.rows), default=0)
-
-    @property
     def shows_own_errors(self) -> bool:
         """Return whether the metric's own errors are all there are: no row has several seeds or one over examples."""
         has_own = any(row.stderr_metric is not None for row in self.rows)
-        return has_own and self.most_seeds == 1 and all(row.stderr_examples is None for row in self.rows)
+        return has_own and all(row.seeds_done < 2 and row.stderr_examples is None for row in self.rows)
 
     def of_kind(self, kind: Kind) -> list[BoardRow]:
         """Return the rows of a kind."""

@@ -77,7 +77,7 @@ TRIALS: Mapping[str, Column] = MappingProxyType(
         "seed": Column("count", "training seed"),
         "value": Column("number", "score of this trial in full precision, in the metric's unit"),
         "stderr_examples": Column(
-            "number", "the metric's own standard error of the score; over test examples for parzen only"
+            "number", "the metric's own standard error of the score: over test examples where it has a value for each"
         ),
         "status": Column("text", "what became of the trial"),
         "protocol_id": LEADERBOARD["protocol_id"],
