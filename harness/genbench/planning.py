@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from genbench import suites
 from genbench.data.folders import cache_folder, data_folder
@@ -146,20 +146,21 @@ def with_metrics(
     for metrics, source, data in asked:
         found = [extraction.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]
         datasets.append(Dataset(source, data.digest, list({metric.label: metric for metric in found}.values())))
-    _check_taken(options, [metric for dataset in datasets for metric in dataset.metrics])
+    extractors = [metric.traits.get("extractor") for dataset in datasets for metric in dataset.metrics]
+    for name in options:
+        if not any(name in {**used["options"], **used["settings"]} for used in extractors if used):
+            _refuse_for_extractors(name, resolver)
     return datasets
 
 
-def _check_taken(options: Mapping[str, Any], metrics: Sequence[Resolved]) -> None:
-    extractors = [metric.traits["extractor"] for metric in metrics if "extractor" in metric.traits]
-    known = {name for extractor in extractors for name in (*extractor["options"], *extractor["settings"])}
-    for name in options:
-        if name not in known:
-            who = "inception or vgg16" if name == "weights" else "clip or dinov2"
-            raise RequestError(
-                f"--{name.replace('_', '-')}: no extractor of this run takes it; expected a metric of {who}, "
-                f"as in --metric fid[{who.partition(' ')[0]}]"
-            )
+def _refuse_for_extractors(option: str, resolver: Resolver) -> NoReturn:
+    """Say which extractors take an option that none of a run's does."""
+    known = [entry.name for entry in resolver.registry.entries("extractor")]
+    takers = sorted(name for name in known if extraction.takes(resolver, name, option))
+    raise RequestError(
+        f"--{option.replace('_', '-')}: no extractor of this run takes it; expected a metric of "
+        f"{' or '.join(takers)}, as in --metric fid[{takers[0]}]"
+    )
 
 
 def texts(

@@ -50,10 +50,16 @@ def with_extractor(
     return dataclasses.replace(named, traits={**named.traits, "extractor": dataclasses.asdict(extractor)})
 
 
+def takes(resolver: Resolver, text: str, option: str) -> bool:
+    """Return whether an extractor has an option of a name."""
+    known = resolver.resolve("extractor", text)
+    return option in known.options or option in known.settings
+
+
 def _with_options(resolver: Resolver, text: str, options: Mapping[str, Any]) -> str:
     """Return an extractor's text with those of some options that it has and that are not in it."""
-    request, known = names.parse(text), resolver.resolve("extractor", text)
-    taken = {name: value for name, value in options.items() if name in {**known.options, **known.settings}}
+    request = names.parse(text)
+    taken = {name: value for name, value in options.items() if takes(resolver, text, name)}
     return names.format_request(dataclasses.replace(request, options={**taken, **request.options})) if taken else text
 
 

@@ -191,7 +191,7 @@ class RemoteExtractor(FidelityExtractor):
         if not self.trust_remote:
             raise genbench.Unsupported(
                 f"extractor {self.network} downloads code of {self.whose} and runs it here, with all rights that you "
-                "have. Say that you trust it by the option trust_remote=true, or use another extractor"
+                "have. Say that you trust it by the option trust_remote=true (--trust-remote), or use another extractor"
             )
         super().bind(space, dataset)
 

@@ -41,7 +41,7 @@ class Official:
                 self._download(path)
             except (OSError, ValueError) as error:
                 raise DataError(
-                    f"weights are missing: put {self.url} at {str(path)!r}, or name a file by the option weights. The "
+                    f"weights are missing: put {self.url} at {str(path)!r}, or name a file by --weights PATH. The "
                     f"download failed: {type(error).__name__}: {error}"
                 ) from error
         return path
