@@ -204,11 +204,11 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_trains(given: dict[
     assert not Path("results").exists()
 
 
-def test_several_trials_take_workers_and_one_takes_none(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trials_take_workers_also_where_there_is_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENBENCH_ENGINE")
     planned = [planning.plan("toy", seeds=seeds, reference="none") for seeds in (1, 2)]
-    assert [plan.engine.name for plan in planned] == ["inline", "process"]
-    assert planning.plan("toy", seeds=1, reference="none", jobs=2).engine.name == "process"
+    assert [plan.engine.name for plan in planned] == ["process", "process"]
+    assert planned[0].engine.settings["jobs"] == 1
     assert planned[1].engine.settings["jobs"] == min(2, len(os.sched_getaffinity(0)))
 
 
@@ -313,9 +313,11 @@ def test_who_holds_what_is_seen(start: Any, tmp_path: Path) -> None:
     wait_for(lambda: list(tmp_path.rglob("trial.json")))
     command = [sys.executable, "-m", "genbench", "doctor", "--results", str(tmp_path / "results")]
     told = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"})
-    assert re.search(rf"toy-epochs-1000000-digits-s0-\w+ by process {process.pid} on \S+ since 20", told.stdout)
+    (worker,) = children_of(process)
+    assert re.search(rf"toy-epochs-1000000-digits-s0-\w+ by process {worker.pid} on \S+ since 20", told.stdout)
     process.kill()
     process.wait()
+    wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE)
     told = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "COLUMNS": "200"})
     assert "by process" not in told.stdout
     assert json.loads((next(tmp_path.rglob("trial.json"))).read_text())["status"] == "interrupted"

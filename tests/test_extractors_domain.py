@@ -11,7 +11,7 @@ from genbench.data.prepare import Prepared, prepare
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.testing.images import made, training_data
-from genbench.trial.surroundings import deterministic
+from genbench.trial.torch_state import known_state
 from genbench_plugins.extractors import classifier, domain, shipped
 from genbench_plugins.extractors.domain import Domain
 
@@ -106,7 +106,7 @@ def test_damaged_shipped_weights_are_told(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.slow
 def test_the_recipe_makes_what_is_shipped() -> None:
     data = dataset("digits")
-    with deterministic(strict=True, threads=1):
+    with known_state(strict=True, threads=1):
         found = classifier.trained(TrainingData(data.split("train"), data.split("valid"), data.space))
     assert classifier.accuracy(found, data.split("test")) >= LEAST["digits"]
     theirs = shipped.manifest()["digits"].tensors()

@@ -19,7 +19,7 @@ from genbench.data.folders import cache_folder
 from genbench.data.prepare import Prepared, prepare
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
-from genbench.trial.surroundings import deterministic
+from genbench.trial.torch_state import known_state
 from genbench_plugins.extractors import shipped
 from genbench_plugins.extractors.classifier import RECIPE, accuracy, trained
 from genbench_plugins.extractors.whole_files import replacing, sha256
@@ -34,7 +34,7 @@ def prepared(name: str) -> Prepared:
 def make(name: str, test: bool) -> shipped.Shipped:
     """Train on a dataset; return what is shipped of it, its weights written where the accuracy is that on test."""
     data, started = prepared(name), time.perf_counter()
-    with deterministic(strict=True, threads=1):
+    with known_state(strict=True, threads=1):
         classifier = trained(TrainingData(data.split("train"), data.split("valid"), data.space))
     split, path = "test" if test else "valid", shipped.FOLDER / f"{name}.safetensors"
     right = accuracy(classifier, data.split("test" if test else "valid"))

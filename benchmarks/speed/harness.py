@@ -28,8 +28,9 @@ from genbench import bench, planning
 from genbench.api import Split, TrainingData
 from genbench.engines.plan import task
 from genbench.engines.schedule import Silent
-from genbench.trial import seeding, surroundings
+from genbench.trial import seeding
 from genbench.trial.spec import Assignment
+from genbench.trial.torch_state import known_state
 from genbench.trial.worker import perform, prepared
 
 CPU = torch.device("cpu")
@@ -71,7 +72,7 @@ def bare(assignment: Assignment) -> None:
     trial = assignment.trial
     data = prepared(trial)
     splits = TrainingData(data.split("train", CPU), data.split("valid", CPU), data.space)
-    with surroundings.deterministic(True, 1), seeding.seeded(0, "fit"):
+    with known_state(True, 1), seeding.seeded(0, "fit"):
         model = trial.model.instantiate()
         model.build(data.space, CPU)
         model.fit(splits, BareRun())

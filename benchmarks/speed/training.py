@@ -25,7 +25,7 @@ from genbench.api import Model, Space, Split, TrainingData
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.trial import seeding
-from genbench.trial.surroundings import deterministic
+from genbench.trial.torch_state import known_state
 from genbench.trial.training import TrainingRun
 from genbench_plugins.networks import Dropout
 
@@ -49,7 +49,7 @@ def built(text: str, device: torch.device) -> Any:
 
 def ours(model: Model, data: TrainingData, device: torch.device) -> None:
     """Train for an epoch, as a trial does."""
-    with deterministic(True, torch.get_num_threads()), seeding.seeded(0, "fit"):
+    with known_state(True, torch.get_num_threads()), seeding.seeded(0, "fit"):
         model.fit(data, TrainingRun(0, device))
 
 

@@ -4,6 +4,7 @@ The names below are public. Importing this package imports nothing heavy: `run`,
 when they are first used.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,9 @@ from genbench.api import (
 )
 from genbench.errors import DataError, Diverged, GenbenchError, NotFitted, Unsupported
 from genbench.hookspecs import hookimpl
+
+# torch reads it once, at a process's first product on a GPU, and repeats its bits only where it is set by then.
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
     from genbench.bench import Report, load_results, load_verdicts, run

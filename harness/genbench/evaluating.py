@@ -44,6 +44,7 @@ def plan(
     threads: int = 1,
     engine: str | None = None,
     jobs: int | None = None,
+    jobs_per_gpu: int | None = None,
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
@@ -54,7 +55,7 @@ def plan(
     all or by name. Without samples, metrics ask for as many as the smallest of them has, where their default is more.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
-    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh)
+    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
     where.check_seconds()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, samples, size)

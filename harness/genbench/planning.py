@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from genbench import suites
 from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import Prepared, prepare
+from genbench.engines.gpus import share
 from genbench.engines.place import Where, existing, place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing
 from genbench.errors import GenbenchError, RequestError
@@ -75,6 +76,7 @@ def plan(
     threads: int = 1,
     engine: str | None = None,
     jobs: int | None = None,
+    jobs_per_gpu: int | None = None,
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
@@ -84,11 +86,12 @@ def plan(
 
     weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
+    jobs is how many trials are performed at once, jobs_per_gpu how many of them share a GPU and its memory.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
     TensorBoard shows is written beside the trials.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard)
+    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu)
     where.check_seconds()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
@@ -125,8 +128,9 @@ def made_ready(
         extraction.fetch(asked.metrics, found.space, found.digest, data_folder())
     # what is finished must not wait for torch
     device = existing(where.device) if todo and where.device == "auto" else where.device
-    conditions = Conditions(device, where.threads, where.checkpoint_every, mark)
-    engine = place(resolver, where.engine, where.jobs, conditions, len(todo), where.timeout)
+    engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)
+    gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
+    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus)
     return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard)
 
 

@@ -141,7 +141,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def set_environment() -> None:
     """Set what must be set before torch is imported; what the user has set stays."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
 def _interrupted(error: BaseException) -> int:

@@ -93,9 +93,17 @@ performed = _together(
         help="Threads per trial; other counts give other bits.",
     ),
     click.option(
-        "--jobs", "-j", type=click.IntRange(1, 1024), help="Trials at once.  [default: one per core or GPU, at most 8]"
+        "--jobs",
+        "-j",
+        type=click.IntRange(1, 1024),
+        help="Trials at once.  [default: one per core, at most 8; on GPUs as --jobs-per-gpu]",
     ),
-    click.option("--engine", metavar="NAME", help="process or inline.  [default: process for several trials]"),
+    click.option(
+        "--jobs-per-gpu",
+        type=click.IntRange(1, 64),
+        help="Trials at once on each GPU.  [default: one per 8 GiB and core, at most 5]",
+    ),
+    click.option("--engine", metavar="NAME", help="process, or inline for a debugger.  [default: process]"),
     click.option(
         "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Bound on each trial's time."
     ),
@@ -138,6 +146,8 @@ def _print_head(plan: Plan) -> None:
     threads, device = plan.conditions.threads, plan.conditions.device
     jobs = plan.engine.settings.get("jobs", 1)
     work = f"{jobs} {'job' if jobs == 1 else 'jobs'} x {threads} {'thread' if threads == 1 else 'threads'}"
+    if 0 < plan.conditions.gpus < 1:
+        work += f", {round(1 / plan.conditions.gpus)} share a GPU"
     place = f"; {device}, {work}" if plan.todo else ""
     for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
         words = numbers.image_words(data.shape, data.sizes)

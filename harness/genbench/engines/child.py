@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from genbench.engines.messages import GRACE, Line, decode, encode
+from genbench.engines.messages import GPU_LOST, GRACE, Line, decode, encode
 
 Message = Mapping[str, Any]
 
@@ -88,27 +88,33 @@ def main(arguments: list[str]) -> int:
     send = _sender(outbox)
     _preload()
     while (message := mailbox.next()) is not None:
-        status = _perform(message, mailbox, send)
-        if message["device"] and status != "done":
-            return 0  # an error of CUDA may have spoilt the context for all that would follow
+        told = _perform(message, mailbox, send)
+        if message["device"] and (told["status"] != "done" or told.get("gpu_lost")):
+            return GPU_LOST if is_begun_again(told) else 0  # an error of CUDA may last as long as the process
     return 0
 
 
-def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> str:
-    """Perform a task and tell of it; return its status."""
+def is_begun_again(told: Message) -> bool:
+    """Return whether another process is to go on with what this one cannot: its GPU was lost with work left to do."""
+    return bool(told.get("gpu_lost")) and told["status"] == "interrupted"
+
+
+def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> Message:
+    """Perform a task, and tell of it unless another process is to go on with it; return what became of it."""
     from genbench.trial.worker import Place, answer
 
     head = {"task": message["task"], "attempt": message["attempt"]}
     send({**head, "kind": "started", "data": {}})
-    place = Place(device=message["device"], alone=True)
+    place = Place(device=message["device"], alone=True, share=message["gpus"] or 1.0)
     told = answer(
         message["spec"],
         lambda progress: send({**head, "kind": "beat", "data": dict(progress)}),
         mailbox.stopping,
         place,
     )
-    send({**head, "kind": "done", "data": told})
-    return str(told["status"])
+    if not is_begun_again(told):
+        send({**head, "kind": "done", "data": told})
+    return told
 
 
 def _sender(descriptor: int) -> Callable[[Line], None]:

@@ -8,6 +8,9 @@ from typing import Any
 GRACE = 10.0
 """Seconds that a worker has to save what is under way before it is killed."""
 
+GPU_LOST = 75
+"""Exit code of a worker whose GPU an earlier error made unusable for its process: a new one can go on."""
+
 Line = dict[str, Any]
 
 

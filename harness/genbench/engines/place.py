@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genbench.engines.plan import Conditions
+from genbench.engines import gpus
 from genbench.errors import RequestError
 from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
@@ -29,6 +29,7 @@ class Where:
     checkpoint_every: float
     fresh: bool
     tensorboard: bool = False
+    jobs_per_gpu: int | None = None
 
     def check_seconds(self) -> None:
         """Raise RequestError for what is no length of time."""
@@ -48,33 +49,36 @@ def existing(device: str) -> str:
     return str(resolve_device(device))
 
 
-def place(
-    resolver: Resolver, engine: str | None, jobs: int | None, conditions: Conditions, trials: int, timeout: float | None
-) -> Resolved:
-    """Return the engine of a run: the one asked for, else $GENBENCH_ENGINE, else processes for several trials.
+def place(resolver: Resolver, where: Where, device: str, trials: int, is_timed: bool) -> Resolved:
+    """Return the engine of a run: the one asked for, else $GENBENCH_ENGINE, else worker processes.
 
-    Raises RequestError where the engine cannot do what is asked for.
+    Workers are the default for one trial too: nothing that the caller's process has switched reaches it, nothing that
+    it switches reaches the caller, and Ctrl-C ends it at once. is_timed says that a budget counts seconds. Raises
+    RequestError where the engine cannot do what is asked for.
     """
-    usual = "process" if trials > 1 or timeout is not None or (jobs or 1) > 1 else "inline"
-    asked = engine if engine is not None else os.environ.get("GENBENCH_ENGINE") or usual
+    jobs, timeout = where.jobs, where.timeout
+    asked = where.engine if where.engine is not None else os.environ.get("GENBENCH_ENGINE") or "process"
     found = resolver.resolve("engine", asked)
     known = {**found.options, **found.settings}
     if jobs is not None and "jobs" not in known and jobs > 1:
         raise RequestError(f"--jobs {jobs}: engine {found.name} performs one trial after another; use --engine process")
     if timeout is not None and not found.traits["can_cancel"]:
         raise RequestError(f"--timeout {timeout:g}: engine {found.name} cannot stop a trial; use --engine process")
-    wanted: dict[str, Any] = {"device": conditions.device, "threads": conditions.threads, "jobs": jobs}
+    if where.jobs_per_gpu is not None and "jobs" not in known:
+        raise RequestError(
+            f"--jobs-per-gpu: engine {found.name} performs one trial after another; use --engine process"
+        )
+    wanted: dict[str, Any] = {"device": device, "threads": where.threads, "jobs": jobs}
     typed = names.parse(asked).options
     if jobs is None and "jobs" not in typed and trials:
-        wanted["jobs"] = min(_default_jobs(conditions), trials)
+        wanted["jobs"] = min(_default_jobs(where, device, is_timed), trials)
     given = {name: value for name, value in wanted.items() if name in known and value is not None}
     return resolver.resolve("engine", asked, given)
 
 
-def _default_jobs(conditions: Conditions) -> int:
-    """Return a worker per visible GPU, or as many as the cores have threads for."""
-    if conditions.device.startswith("cuda"):
-        from genbench.engines.process import visible_gpus
-
-        return 1 if ":" in conditions.device else max(1, len(visible_gpus()))
-    return max(1, min(MOST, len(os.sched_getaffinity(0)) // conditions.threads))
+def _default_jobs(where: Where, device: str, is_timed: bool) -> int:
+    """Return as many workers as share the visible GPUs, or as the cores have threads for."""
+    if device.startswith("cuda"):
+        each = where.jobs_per_gpu or gpus.default_per_gpu(device, where.threads, is_timed)
+        return each * max(1, len(gpus.gpus_of(device)))
+    return max(1, min(MOST, len(os.sched_getaffinity(0)) // where.threads))

@@ -94,25 +94,28 @@ def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol], fre
 class Conditions:
     """How trials are performed, which is no part of what they are.
 
-    checkpoint_every is in seconds; fresh the mark of a run that trains anew, or "".
+    checkpoint_every is in seconds; fresh the mark of a run that trains anew, or ""; gpus the part of a GPU that each
+    trial has, 0 on the CPU.
     """
 
     device: str = "cpu"
     threads: int = 1
     checkpoint_every: float = 10.0
     fresh: str = ""
+    gpus: float = 0.0
 
 
 def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions) -> Task:
     """Return the task that performs a trial."""
+    shared = dataclasses.asdict(conditions)
+    gpus = shared.pop("gpus")
     assignment = Assignment(
         trial=trial,
         metrics=tuple(grid.metrics(trial.dataset_digest)),
         results=str(results.resolve()),
         target=grid.target,
-        **dataclasses.asdict(conditions),
+        **shared,
     )
-    gpus = float(conditions.device.startswith("cuda"))
     return Task(trial.id, assignment.to_json(), cpus=conditions.threads, gpus=gpus)
 
 

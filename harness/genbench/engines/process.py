@@ -17,7 +17,8 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge
 
 from genbench.api import Engine, Event, Task, setting
-from genbench.engines.messages import GRACE, decode, encode
+from genbench.engines.gpus import gpus_of, share
+from genbench.engines.messages import GPU_LOST, GRACE, decode, encode
 
 TICK = 0.5
 """Seconds after which the engine looks whether a worker died that could not say so."""
@@ -49,10 +50,14 @@ class ProcessEngine(Engine):
         return self.jobs
 
     def submit(self, task: Task, attempt: int) -> None:
-        """Give a task to an idle worker, or to a new one."""
+        """Give a task to an idle worker, or to a new one; where it is to have a whole GPU, idle ones leave theirs."""
         for dead in [w for w in self._workers if w.task is None and w.process.poll() is not None]:
             self._forget(dead)
             dead.wait()
+        if task.gpus > share(self.device, self.jobs):
+            for idle in [w for w in self._workers if w.task is None]:
+                self._forget(idle)
+                idle.kill()
         worker = next((w for w in self._workers if w.task is None), None) or self._start()
         worker.give(task, attempt)
 
@@ -91,11 +96,11 @@ class ProcessEngine(Engine):
     def _environment(self, slot: int) -> dict[str, str]:
         """Return what a worker finds set before torch is imported."""
         variables = {"OMP_NUM_THREADS": str(self.threads), "PYTHONHASHSEED": "0"}
-        if self.device.startswith("cuda"):
-            gpus = visible_gpus()
-            number = self.device.partition(":")[2]
-            variables["CUDA_VISIBLE_DEVICES"] = gpus[int(number)] if number else gpus[slot % len(gpus)]
-        return {"OMP_WAIT_POLICY": "PASSIVE", "CUBLAS_WORKSPACE_CONFIG": ":4096:8", **os.environ, **variables}
+        if gpus := gpus_of(self.device):
+            variables["CUDA_VISIBLE_DEVICES"] = gpus[slot % len(gpus)]
+        if os.environ.get("CUBLAS_WORKSPACE_CONFIG") != ":16:8":  # the other value with which cuBLAS repeats its bits
+            variables["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        return {"OMP_WAIT_POLICY": "PASSIVE", **os.environ, **variables}
 
     def _bound(self) -> int | None:
         if self.memory is None and self.device == "cpu":
@@ -172,7 +177,7 @@ class _Worker:
         self.task, self.attempt = task, attempt
         self._starved_before = times_starved()
         named = {"task": task.id, "attempt": attempt}
-        self._send({"kind": "task", **named, "spec": task.spec, "device": self._device})
+        self._send({"kind": "task", **named, "spec": task.spec, "device": self._device, "gpus": task.gpus})
 
     def free(self) -> None:
         """Note that its task is done."""
@@ -230,16 +235,6 @@ class _Worker:
             pass  # it died: the end of its outbox tells
 
 
-def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; one that is set is honoured."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [name.strip() for name in given.split(",") if name.strip()]
-    import torch
-
-    return [str(number) for number in range(torch.cuda.device_count())]
-
-
 def times_starved() -> int:
     """Return how often the kernel has killed a process for want of memory, or 0 where it does not say."""
     try:
@@ -255,6 +250,8 @@ def why_lost(code: int, starved: bool) -> dict[str, Any]:
     A signal from outside says nothing of the trial, which goes on from its last checkpoint. What the trial brought on
     itself would come again.
     """
+    if code == GPU_LOST:
+        return {"status": "failed", "reason": "its GPU could not be used any more in its process", "again": True}
     if code == -signal.SIGKILL and starved:
         return {"status": "out-of-memory", "reason": "the kernel killed its process for want of memory", "again": False}
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from genbench import errors
@@ -21,6 +21,9 @@ TICK = 0.2
 
 LATER = 1.0
 """Seconds until a trial that another process is at work on is asked for again."""
+
+
+CROWDED = "trial {} ran out of memory beside others on its GPU, and was tried again with a whole one"
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,8 @@ class _Schedule:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     flights: dict[str, _Flight] = field(default_factory=dict)
     later: list[tuple[float, Task]] = field(default_factory=list)
+    alone: deque[Task] = field(default_factory=deque)  # each is performed when nothing else is, with a whole GPU
+    crowded: set[str] = field(default_factory=set)
     failure: GenbenchError | None = None
     killed: int = 0
 
@@ -121,7 +126,7 @@ class _Schedule:
         """Perform everything, or until asked to stop."""
         self.total = len(self.waiting)
         self._fill()
-        while self.flights or (self.later and not self._over()):
+        while self.flights or ((self.later or self.alone) and not self._over()):
             if not self.flights:
                 time.sleep(TICK)
             for event in self.engine.events(TICK):
@@ -157,6 +162,8 @@ class _Schedule:
             elif due:
                 self.later.remove(due)
                 task = due[1]
+            elif self.alone and not self.flights and not self.later:
+                task = self.alone.popleft()
             else:
                 return
             self._begin(task, attempt=1)
@@ -196,8 +203,13 @@ class _Schedule:
             self.failure = self.failure or _error(answer)
         elif answer["status"] == "interrupted" and flight.cancelled == "timeout":
             self._settle(flight, self._timed_out())
+        elif answer.get("crowded") and not self._over():
+            self.crowded.add(flight.task.id)
+            self.alone.append(replace(flight.task, gpus=1.0))
+            self.watcher.beat(flight.task.id, {"stage": "waits for a whole GPU: out of memory beside others"})
         else:
-            self._end(flight, Outcome(answer["status"], answer["reason"], tuple(answer["notes"])))
+            beside = (CROWDED.format(flight.task.id),) if flight.task.id in self.crowded else ()
+            self._end(flight, Outcome(answer["status"], answer["reason"], (*answer["notes"], *beside)))
 
     def _lost(self, flight: _Flight, told: Mapping[str, Any]) -> None:
         if flight.cancelled or self._over():

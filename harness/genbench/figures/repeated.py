@@ -15,17 +15,19 @@ from genbench.errors import Interrupted, RequestError, Unsupported
 from genbench.figures.curves import read
 from genbench.figures.trained import Moment, Trained
 from genbench.registry.plugins import BUILTIN
-from genbench.trial import restoring, seeding, state, surroundings
+from genbench.trial import restoring, seeding, state
 from genbench.trial.logs import parsed
+from genbench.trial.torch_state import known_state
 from genbench.trial.training import TrainingRun
 
 
 class Album:
     """Keeps the model's state at chosen steps, as it is stored at the end; in training itself it leaves no trace."""
 
-    def __init__(self, model: Model, steps: Collection[int], folder: Path) -> None:
+    def __init__(self, model: Model, steps: Collection[int], folder: Path, device: torch.device) -> None:
         self.kept: dict[int, Path] = {}
         self._model = model
+        self._device = device
         self._steps = steps
         self._folder = folder
 
@@ -37,7 +39,7 @@ class Album:
         """Keep the present state, where this step is chosen."""
         if step in self._steps and step not in self.kept:
             self.kept[step] = self._folder / f"{step}.safetensors"
-            state.save(self._model, self.kept[step], optimisers=False)
+            state.save(self._model, self.kept[step], optimisers=False, device=self._device)
 
     def take_up(self, loop: int, run: Mapping[str, Any]) -> dict[str, Any] | None:
         """Keep the state before the first step; there is nothing to take up."""
@@ -70,13 +72,13 @@ def _repeat(trained: Trained, steps: Collection[int], folder: Path) -> Album:
     """Train as the trial was trained, up to the last of these steps."""
     record, device = trained.subject.first.record, trained.device
     model = restoring.built(trained.resolved, trained.space, record.seed, device)
-    album = Album(model, steps, folder)
+    album = Album(model, steps, folder, device)
     last = max(steps)
     run = TrainingRun(record.seed, device, keeper=album, stop=lambda: run.step >= last)
     train, valid = (trained.data.split(name, device) for name in ("train", "valid"))
     data = TrainingData(train=train, valid=valid, space=trained.space)
     with (
-        surroundings.deterministic(record.model["distribution"] == BUILTIN, record.environment["threads"]),
+        known_state(record.model["distribution"] == BUILTIN, record.environment["threads"], device),
         seeding.seeded(record.seed, "fit"),
         torch.enable_grad(),
         contextlib.suppress(Interrupted),

@@ -20,8 +20,9 @@ from genbench.ranking.scores import is_given
 from genbench.registry import names
 from genbench.registry.plugins import BUILTIN
 from genbench.registry.resolve import Resolved, Resolver
-from genbench.trial import restoring, sampling, seeding, sources, surroundings
+from genbench.trial import restoring, sampling, seeding, sources
 from genbench.trial.logs import LOG
+from genbench.trial.torch_state import known_state
 
 
 class Trained:
@@ -107,10 +108,8 @@ class Trained:
     @contextlib.contextmanager
     def surroundings(self, kind: str) -> Iterator[None]:
         """Be in what the trial ran in, so that the same trial gives the same pixels."""
-        surroundings.enter_device(self.device)
         with (
-            surroundings.unchanged(),
-            surroundings.deterministic(self._record.model["distribution"] == BUILTIN, threads=1),
+            known_state(self._record.model["distribution"] == BUILTIN, threads=1, device=self.device),
             seeding.seeded(self._record.seed, "figure", kind),
             torch.no_grad(),
         ):

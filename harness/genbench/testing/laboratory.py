@@ -25,11 +25,12 @@ from genbench.store.sealed import SealedFolder
 from genbench.testing.images import PLANE, SPACES, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
-from genbench.trial import sampling, seeding, state, surroundings
+from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import Keeper, modules
 from genbench.trial.evaluation import density_of
 from genbench.trial.extraction import make_ready
 from genbench.trial.spec import NO_BUDGET, Budget
+from genbench.trial.torch_state import known_state, settle
 from genbench.trial.training import TrainingRun
 
 EPOCHS = 3
@@ -154,7 +155,7 @@ class Laboratory:
     @contextlib.contextmanager
     def surroundings(self) -> Iterator[None]:
         """Be in what a trial runs in: deterministic, one thread, and nothing that a plugin changes stays."""
-        with surroundings.unchanged(), surroundings.deterministic(self.subject.is_builtin, threads=1):
+        with known_state(self.subject.is_builtin, threads=1, device=self.device):
             yield
 
     def built(self, space: Space, seed: int = 0, model: Model | None = None) -> Model:
@@ -162,6 +163,7 @@ class Laboratory:
         made: Model = self.subject.make() if model is None else model
         with self.surroundings(), seeding.seeded(seed, "init"):
             made.build(space, self.device)
+            settle()
         return made
 
     def fit(self, model: Model, data: TrainingData, run: KitRun, seed: int = 0) -> KitRun:
@@ -235,7 +237,7 @@ class Laboratory:
     def restored(self, model: Model, space: Space) -> Model:
         """Return a fresh build with the stored state of a model: what a trial samples from."""
         with scratch() as folder:
-            state.save(model, folder / "model.safetensors", optimisers=False)
+            state.save(model, folder / "model.safetensors", optimisers=False, device=self.device)
             fresh = self.built(space)
             state.restore(fresh, folder / "model.safetensors", self.device)
         return self.evaluating(fresh)

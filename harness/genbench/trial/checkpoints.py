@@ -89,7 +89,7 @@ class Checkpoints:
             "random": seeding.global_state(),
             "run": dict(run),
         }
-        self._folder.put(_series(loop), step, lambda path: state.write(values, path))
+        self._folder.put(_series(loop), step, lambda path: state.write(values, path, device=self._device))
         self._kept_at = time.perf_counter()
         self._cost = self._kept_at - started
 

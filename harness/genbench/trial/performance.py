@@ -23,7 +23,7 @@ from genbench.errors import ChangedError, Interrupted, StoreError, Unsupported, 
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
-from genbench.trial import restoring, sampling, seeding, state, surroundings
+from genbench.trial import gpu, restoring, sampling, seeding, state, surroundings
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
 from genbench.trial.extraction import Features
@@ -33,6 +33,7 @@ from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
 from genbench.trial.spec import LAST, Assignment
 from genbench.trial.tensors import save_tensors
+from genbench.trial.torch_state import known_state, settle
 from genbench.trial.training import Beat, Stop, TrainingRun
 
 TRACEBACK = "traceback.txt"
@@ -52,12 +53,16 @@ class Performance:
         device: torch.device,
         beat: Beat,
         stop: Stop,
+        share: float = 1.0,
     ) -> None:
         self.record = record
+        self.device = device
+        self.is_crowded = False
+        """Whether it ran out of memory where it had a part of a GPU."""
+        self._share = share
         self._trial = assignment.trial
         self._assignment = assignment
         self._folder = folder
-        self._device = device
         self._beat = beat
         self._stop = stop
         self._data = data
@@ -90,13 +95,11 @@ class Performance:
 
     @contextlib.contextmanager
     def surroundings(self, alone: bool) -> Iterator[None]:
-        """Be in what a trial runs in: its own output file, deterministic algorithms, its number of threads."""
-        model, threads = self._trial.model, self._assignment.threads
-        surroundings.enter_device(self._device)
+        """Be in what a trial runs in: its own output file, and the state of torch that is the same for all."""
+        strict = self._trial.model.distribution == BUILTIN
         with (
-            surroundings.unchanged(),
             surroundings.output_to(self._folder.path / "output.txt", alone),
-            surroundings.deterministic(model.distribution == BUILTIN, threads),
+            known_state(strict, self._assignment.threads, self.device),
         ):
             yield
 
@@ -113,13 +116,25 @@ class Performance:
         for protocol in sorted(self.protocols(), key=lambda p: bool(self.record.wanted[p.stage]["problem"])):
             self._leave_if_asked()
             if not is_scored(self.record, protocol):
-                try:
-                    self._score(protocol)
-                except (StoreError, ChangedError):
-                    raise
-                except (Exception, SystemExit) as error:
-                    self.keep_traceback()
-                    self.note(protocol, problem=describe(error))
+                self._try_to_score(protocol)
+
+    def _try_to_score(self, protocol: Protocol) -> None:
+        """Score under a protocol, or note what came in the way. Raises Interrupted where that cost the GPU."""
+        try:
+            self._score(protocol)
+        except (StoreError, ChangedError):
+            raise
+        except (Exception, SystemExit) as error:
+            self.keep_traceback()
+            self.note(protocol, problem=describe(error))
+            self.is_crowded |= self._share < 1 and gpu.is_out_of_memory(error)
+            if not gpu.is_usable(self.device) and self._untried():
+                raise Interrupted(f"{protocol.metric.label} left the GPU unusable: {printable(error)}") from error
+
+    def _untried(self) -> bool:
+        """Return whether there are metrics that nothing is known of."""
+        wanted = self.record.wanted
+        return any(not is_scored(self.record, p) and not wanted[p.stage]["problem"] for p in self.protocols())
 
     def _leave_if_asked(self) -> None:
         if self._stop():
@@ -138,20 +153,20 @@ class Performance:
     # fit
 
     def _fit(self) -> None:
-        surroundings.reset_peak_memory(self._device)
+        surroundings.reset_peak_memory(self.device)
         data = TrainingData(
-            train=self._data.split("train", self._device),
-            valid=self._data.split("valid", self._device),
+            train=self._data.split("train", self.device),
+            valid=self._data.split("valid", self.device),
             space=self._data.space,
         )
         model = self._built()
         parts = [
             part for split in (data.train, data.valid) for part in (split.images, split.labels) if part is not None
         ]
-        keeper = Checkpoints(self._kept, model, self._device, self._assignment.checkpoint_every, parts)
+        keeper = Checkpoints(self._kept, model, self.device, self._assignment.checkpoint_every, parts)
         selector = self._selector(model, data.valid.images, parts)
-        run = TrainingRun(self._trial.seed, self._device, self._trial.budget, self._beat, keeper, self._stop, selector)
-        with seeding.seeded(self._trial.seed, "fit"):
+        run = TrainingRun(self._trial.seed, self.device, self._trial.budget, self._beat, keeper, self._stop, selector)
+        with seeding.seeded(self._trial.seed, "fit"), torch.enable_grad():
             model.fit(data, run)
         run.end_epoch()
         self._check_judged(selector)
@@ -164,14 +179,14 @@ class Performance:
             self.record,
             "fit",
             {
-                MODEL: lambda path: state.save(model, path, optimisers=False),
+                MODEL: lambda path: state.save(model, path, optimisers=False, device=self.device),
                 LOG: lambda path: path.write_text("".join(f"{x}\n" for x in run.lines), encoding="utf-8"),
             },
             run.seconds,
             details={
                 "steps": run.step,
                 "parameters": None if isinstance(model, sampling.Given) else count_parameters(model),
-                "peak_memory_mib": max(surroundings.peak_memory_mib(self._device) or 0.0, run.peak) or None,
+                "peak_memory_mib": max(surroundings.peak_memory_mib(self.device) or 0.0, run.peak) or None,
             },
         )
 
@@ -191,10 +206,10 @@ class Performance:
             )
 
     def _built(self) -> Model:
-        return restoring.built(self._trial.model, self._data.space, self._trial.seed, self._device)
+        return restoring.built(self._trial.model, self._data.space, self._trial.seed, self.device)
 
     def _restored(self) -> Model:
-        return restoring.restored(self._trial.model, self._data.space, self._folder, self.record, self._device)
+        return restoring.restored(self._trial.model, self._data.space, self._folder, self.record, self.device)
 
     # samples
 
@@ -214,7 +229,7 @@ class Performance:
         if len(found) < stop - start:
             have = start + len(found)
             raise Unsupported(f"{stop} samples are asked for, and {have} images were given; give more images")
-        return found.to(self._device)
+        return found.to(self.device)
 
     def _draw_all(self, n: int) -> None:
         """Have n samples stored: draw and commit the batches that are missing, a portion at a time."""
@@ -235,7 +250,7 @@ class Performance:
         self._beat({"stage": "samples"})
         before = self.record.stages.get("samples")
         started = time.perf_counter()
-        drawing = sampling.Drawing(self._shared.model, self._data.space, self._trial.seed, self._device)
+        drawing = sampling.Drawing(self._shared.model, self._data.space, self._trial.seed, self.device)
         x = drawing.draw(range(have, need), self._kept, self._assignment.checkpoint_every, self._stop)
         seconds = time.perf_counter() - started + (before.seconds if before else 0.0)
         name = f"samples/{have:05d}-{need - 1:05d}"
@@ -266,12 +281,14 @@ class Performance:
         """Score under a protocol, or note why the metric cannot."""
         self._beat({"stage": protocol.metric.label})
         metric: Metric = protocol.metric.instantiate()
+        settle()
         extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
         evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id, extractor)
         started = time.perf_counter()
-        with seeding.seeded(self._trial.seed, "evaluate", protocol.id):
+        with seeding.seeded(self._trial.seed, "evaluate", protocol.id), torch.enable_grad():
             skipped = metric.skip(evaluation)
             score = None if skipped else metric.evaluate(evaluation)
+        gpu.wait_for(self.device)  # so that an error of its kernels is this metric's, and not the next one's
         if score is None:
             self.note(protocol, skipped=printable(skipped))
         else:

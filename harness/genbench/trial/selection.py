@@ -81,8 +81,8 @@ class BestValid:
         score = self._score(epoch)
         if score > self._best.get(loop, -torch.inf):
             self._best[loop] = score
-            values = {name: getattr(self._model, name) for name in state.learned(self._model)}
-            self._folder.put(_series(loop), epoch, lambda path: state.write(values, path, optimisers=False))
+            device = self._valid.device
+            self._folder.put(_series(loop), epoch, lambda path: state.save(self._model, path, False, device))
         return score
 
     def settle(self, loop: int) -> None:

@@ -12,10 +12,12 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
+from genbench.errors import Unsupported
 from genbench.trial.tensors import save_tensors
 
 Node = dict[str, Any]
 TREE = "state"  # one metadata key alone: with several, safetensors' bytes change from run to run
+CPU = torch.device("cpu")
 OPTIMISERS = (torch.optim.Optimizer, torch.optim.lr_scheduler.LRScheduler)
 
 
@@ -24,13 +26,14 @@ def learned(model: object) -> list[str]:
     return [name for name in vars(model) if name.endswith("_") and not name.startswith("_")]
 
 
-def save(model: object, path: Path, optimisers: bool = True) -> None:
+def save(model: object, path: Path, optimisers: bool = True, device: torch.device = CPU) -> None:
     """Write the learned state. Raises TypeError, with the attribute's path, for what cannot be stored.
 
     Stored are modules, optimisers and schedulers (whatever has state_dict and load_state_dict), tensors, numpy arrays,
-    generators, numbers, text, None, and lists, tuples and dicts of these.
+    generators, numbers, text, None, and lists, tuples and dicts of these. device is what the model was built for:
+    tensors and generators that it keeps on the CPU beside a GPU come back there.
     """
-    write({name: getattr(model, name) for name in learned(model)}, path, optimisers)
+    write({name: getattr(model, name) for name in learned(model)}, path, optimisers, device)
 
 
 def restore(model: object, path: Path, device: torch.device) -> None:
@@ -39,9 +42,9 @@ def restore(model: object, path: Path, device: torch.device) -> None:
         setattr(model, name, value)
 
 
-def write(values: Mapping[str, Any], path: Path, optimisers: bool = True) -> None:
+def write(values: Mapping[str, Any], path: Path, optimisers: bool = True, device: torch.device = CPU) -> None:
     """Write named values of the kinds that `save` names. Raises TypeError for others."""
-    packer = _Packer(optimisers)
+    packer = _Packer(optimisers, device)
     tree = {name: packer.pack(value, name) for name, value in values.items()}
     save_tensors(packer.tensors, path, {TREE: json.dumps(tree, sort_keys=True)})
 
@@ -63,23 +66,28 @@ def read(
 class _Packer:
     """Turns values into JSON nodes, and gathers the tensors that they refer to."""
 
-    def __init__(self, optimisers: bool) -> None:
+    def __init__(self, optimisers: bool, device: torch.device) -> None:
         self.tensors: dict[str, Tensor] = {}
         self._optimisers = optimisers
+        self._device = device
         self._seen: dict[tuple[Any, ...], tuple[str, Tensor]] = {}
 
     def pack(self, value: Any, path: str) -> Node:
         if isinstance(value, OPTIMISERS) and not self._optimisers:
             return {"left": "out"}
         if isinstance(value, Tensor):
-            return {"tensor": self._keep(value, path)}
+            return {"tensor": self._keep(value, path), **self._place(value.device)}
         if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
             return {"array": self._keep(torch.from_numpy(value.copy()), path)}
         if isinstance(value, torch.Generator):
-            return {"generator": self._keep(value.get_state(), path)}
+            return {"generator": self._keep(value.get_state(), path), **self._place(value.device)}
         if hasattr(value, "state_dict") and hasattr(value, "load_state_dict"):
             return {"loaded": self.pack(dict(value.state_dict()), path)}
         return self._pack_plain(value, path)
+
+    def _place(self, device: torch.device) -> Node:
+        """Return a mark for what does not lie on the model's own device: optimisers count steps on the CPU."""
+        return {} if device.type == self._device.type else {"on": device.type}
 
     def _pack_plain(self, value: Any, path: str) -> Node:
         if isinstance(value, np.generic):
@@ -119,6 +127,7 @@ class _Unpacker:
 
     def unpack(self, node: Node, existing: Any, path: str) -> Any:
         (kind, content), *_ = node.items()
+        device = torch.device(node["on"]) if "on" in node and self._device.type != "cpu" else self._device
         if kind == "left":
             return existing
         if kind == "loaded":
@@ -129,23 +138,22 @@ class _Unpacker:
         if kind == "value":
             return content
         if kind in ("tensor", "array", "generator"):
-            return self._unpack_tensor(kind, content, existing)
+            return self._unpack_tensor(kind, content, existing, device)
         return self._unpack_container(kind, content, existing, path)
 
-    def _unpack_tensor(self, kind: str, key: str, existing: Any) -> Any:
+    def _unpack_tensor(self, kind: str, key: str, existing: Any, device: torch.device) -> Any:
         tensor = self._tensor(key)
         if kind == "array":
             return _filled(existing, tensor.numpy())
         if kind == "generator":
-            generator = existing if isinstance(existing, torch.Generator) else torch.Generator(self._device)
-            return generator.set_state(tensor)
+            return _resumed(existing if isinstance(existing, torch.Generator) else torch.Generator(device), tensor)
         if isinstance(existing, torch.nn.Parameter) or (isinstance(existing, Tensor) and existing.requires_grad):
             existing.data.copy_(tensor)  # an optimiser holds it
             return existing
         if self._may_fill(existing, tensor):
             return existing.copy_(tensor)
         if key not in self._made:
-            self._made[key] = tensor.to(self._device)
+            self._made[key] = tensor.to(device)
         return self._made[key]
 
     def _may_fill(self, existing: Any, tensor: Tensor) -> bool:
@@ -166,6 +174,16 @@ class _Unpacker:
             self.unpack(item, old, f"{path}[{i}]") for i, (item, old) in enumerate(zip(content, olds, strict=True))
         ]
         return items if kind == "list" else tuple(items)
+
+
+def _resumed(generator: torch.Generator, state: Tensor) -> torch.Generator:
+    """Return a generator put into a state. Raises Unsupported for the state of one on another kind of device."""
+    if len(state) != len(generator.get_state()):
+        raise Unsupported(
+            f"the model keeps a random generator of another kind of device than {generator.device.type}; expected the "
+            "device that it was trained on: give --device"
+        )
+    return generator.set_state(state)
 
 
 def _filled(existing: Any, values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

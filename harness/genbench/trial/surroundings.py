@@ -1,4 +1,4 @@
-"""What a trial runs in: threads, determinism, its own output file; and what is recorded of the machine."""
+"""What a trial runs in: its device and its own output file; and what is recorded of the machine."""
 
 from __future__ import annotations
 
@@ -29,63 +29,6 @@ def resolve_device(name: str) -> torch.device:
         count = torch.cuda.device_count()
         raise RequestError(f"--device {name}: this machine has {count} CUDA devices. Use --device cpu or auto")
     return torch.device(name)
-
-
-def enter_device(device: torch.device) -> None:
-    """Make a device the present one, so that CUDA's own generators are its."""
-    if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts
-        torch.cuda.set_device(device)
-
-
-@contextlib.contextmanager
-def unchanged() -> Iterator[None]:
-    """Put back what a plugin changes for its whole process: the next trial must not know who was there before."""
-    folder, variables = os.getcwd(), dict(os.environ)
-    dtype, gradients, precision = (
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-        torch.get_float32_matmul_precision(),
-    )
-    device = torch.get_default_device()
-    benchmark, tf32 = torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_default_device(device if device.type != "cpu" else None)
-        torch.set_grad_enabled(gradients)
-        torch.set_float32_matmul_precision(precision)
-        torch.set_flush_denormal(False)
-        torch.backends.cudnn.benchmark, torch.backends.cudnn.allow_tf32 = benchmark, tf32
-        os.chdir(folder)
-        if os.environ != variables:
-            os.environ.clear()
-            os.environ.update(variables)
-
-
-@contextlib.contextmanager
-def deterministic(strict: bool, threads: int) -> Iterator[None]:
-    """Run with deterministic algorithms and so many threads; put back what was there.
-
-    strict refuses an operation that has no deterministic form; otherwise it warns. The number of threads is fixed since
-    one and two threads give different bits.
-    """
-    from threadpoolctl import threadpool_limits
-
-    switches: Any = torch.utils.deterministic
-    mode, filling = torch.get_deterministic_debug_mode(), switches.fill_uninitialized_memory
-    threads_before = torch.get_num_threads()
-    torch.set_deterministic_debug_mode("error" if strict else "warn")
-    switches.fill_uninitialized_memory = False  # costs 2 s of imports, and hides nothing here
-    torch.set_num_threads(threads)
-    try:
-        with threadpool_limits(threads):
-            yield
-    finally:
-        torch.set_deterministic_debug_mode(mode)
-        switches.fill_uninitialized_memory = filling
-        torch.set_num_threads(threads_before)
 
 
 @contextlib.contextmanager
@@ -151,9 +94,10 @@ def peak_memory_mib(device: torch.device) -> float | None:
     return None
 
 
-def describe(device: torch.device, threads: int, version: str) -> dict[str, Any]:
+def describe(device: torch.device, threads: int, version: str, share: float = 1.0) -> dict[str, Any]:
     """Return what is recorded of where a trial ran; none of it is part of its identity."""
     return {
+        **({"gpu_share": round(share, 3)} if device.type == "cuda" else {}),
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
         "threads": threads,

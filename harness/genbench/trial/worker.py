@@ -27,7 +27,7 @@ from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial import sources, surroundings
+from genbench.trial import gpu, sources, surroundings
 from genbench.trial.performance import Performance
 from genbench.trial.spec import Assignment, TrialSpec
 from genbench.trial.training import Beat, Stop
@@ -41,11 +41,13 @@ class Place:
     """Where a worker performs.
 
     device is what stands in place of the assignment's where the process was pinned to one; alone says that the process
-    does nothing else, so that what compiled code prints can be sent to the trial's file.
+    does nothing else, so that what compiled code prints can be sent to the trial's file; share is the part of a GPU's
+    memory that it may take.
     """
 
     device: str | None = None
     alone: bool = False
+    share: float = 1.0
 
 
 def answer(text: str, beat: Beat, stop: Stop, place: Place = Place()) -> dict[str, Any]:
@@ -69,8 +71,9 @@ def perform(
 ) -> dict[str, Any]:
     """Perform an assignment (canonical JSON) in its trial's folder; return status, reason if not done, and notes.
 
-    A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted, and done
-    again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
+    crowded says that it ran out of memory with a part of a GPU, gpu_lost that its GPU cannot be used any more in this
+    process. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted,
+    and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
     ChangedError where a single file is not what the trial was planned with.
     """
     assignment = Assignment.from_json(text)
@@ -79,13 +82,14 @@ def perform(
         plugin.check()
     sources.check(trial.model)
     device = surroundings.resolve_device(place.device or assignment.device)
+    gpu.take_share(device, place.share)
     folder = Store(Path(assignment.results)).folder(trial.id, trial.folder_name)
     notes: list[str] = []
     with folder.lock():
-        record = _to_go_on_with(folder, assignment, device, notes)
+        record = _to_go_on_with(folder, assignment, device, place.share, notes)
         data = prepared(trial)
         for _ in range(REPAIRS):
-            performance = Performance(assignment, folder, record, data, device, beat, stop)
+            performance = Performance(assignment, folder, record, data, device, beat, stop, place.share)
             try:
                 status, reason = _outcome(performance, place)
             except DamagedError as damage:
@@ -94,7 +98,13 @@ def perform(
             performance.end(status, reason)
             wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
             problems = [told["problem"] for told in wanted if told["problem"]]
-            return {"status": status, "reason": reason or "; ".join(problems), "notes": notes}
+            return {
+                "status": status,
+                "reason": reason or "; ".join(problems),
+                "notes": notes,
+                "crowded": performance.is_crowded,
+                "gpu_lost": not gpu.is_usable(device),
+            }
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
 
@@ -106,7 +116,9 @@ def prepared(trial: TrialSpec) -> Prepared:
     return data
 
 
-def _to_go_on_with(folder: TrialFolder, assignment: Assignment, device: torch.device, notes: list[str]) -> TrialRecord:
+def _to_go_on_with(
+    folder: TrialFolder, assignment: Assignment, device: torch.device, share: float, notes: list[str]
+) -> TrialRecord:
     """Return the record to go on with: the stored one, its damage set aside and noted, or a new one."""
     stored = _stored(folder, notes)
     if stored is not None and (not assignment.fresh or stored.fresh == assignment.fresh):
@@ -124,7 +136,7 @@ def _to_go_on_with(folder: TrialFolder, assignment: Assignment, device: torch.de
         budget=trial.budget.to_json(),
         status="interrupted",
         wanted=stored.wanted if stored else {},
-        environment=surroundings.describe(device, assignment.threads, metadata.version(BUILTIN)),
+        environment=surroundings.describe(device, assignment.threads, metadata.version(BUILTIN), share),
         attempts=stored.attempts + 1 if stored else 1,
         fresh=assignment.fresh,
     )
@@ -166,13 +178,20 @@ def _outcome(performance: Performance, place: Place) -> tuple[str, str]:
             return "interrupted", str(error)
         except (Exception, SystemExit) as error:
             performance.keep_traceback()
-            return _status(error), printable(error) if isinstance(error, Diverged) else describe(error)
+            return _ended_by(error, performance, place)
     return "done", ""
 
 
-def _status(error: BaseException) -> str:
+def _ended_by(error: BaseException, performance: Performance, place: Place) -> tuple[str, str]:
+    """Return status and reason of a trial that an error ended: out of memory only where it had all that there is."""
     if isinstance(error, Diverged):
-        return "diverged"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "DefaultCPUAllocator" in str(error):
-        return "out-of-memory"
-    return "failed"
+        return "diverged", printable(error)
+    if not gpu.is_out_of_memory(error):
+        return "failed", describe(error)
+    if place.share < 1:
+        performance.is_crowded = True
+        return "interrupted", f"out of memory, with 1/{round(1 / place.share)} of the GPU's"
+    if others := gpu.memory_of_others(performance.device):
+        held = f"{others / 2**30:.1f} GiB of the GPU's memory"
+        return "interrupted", f"out of memory while other programs held {held}; run it again once they have ended"
+    return "out-of-memory", describe(error)
