@@ -13,8 +13,8 @@ NEGLIGIBLE = 1 << 30
 
 def take_share(device: torch.device, share: float) -> None:
     """Bound what this process takes of a GPU's memory to a part of it."""
-    if device.type == "cuda":
-        torch.cuda.set_per_process_memory_fraction(min(1.0, share), _number(device))
+    if device.type == "cuda" and share < 1:
+        torch.cuda.set_per_process_memory_fraction(share, _number(device))
 
 
 def wait_for(device: torch.device) -> None:
