@@ -126,7 +126,7 @@ class _Unpacker:
         self._made: dict[str, Tensor] = {}
 
     def unpack(self, node: Node, existing: Any, path: str) -> Any:
-        (kind, content), *_ = node.items()
+        ((kind, content),) = ((key, value) for key, value in node.items() if key != "on")
         device = torch.device(node["on"]) if "on" in node and self._device.type != "cpu" else self._device
         if kind == "left":
             return existing

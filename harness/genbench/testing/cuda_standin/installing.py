@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,13 +14,10 @@ from genbench.testing.cuda_standin import context
 from genbench.testing.cuda_standin.counting import counts
 from genbench.testing.cuda_standin.generators import Generator
 from genbench.testing.cuda_standin.limits import StandInLimit
-from genbench.testing.cuda_standin.memory import TOTAL, memory
+from genbench.testing.cuda_standin.memory import memory
 from genbench.testing.cuda_standin.operations import Mode
 from genbench.testing.cuda_standin.tensors import GPUTensor
 
-PROPERTIES = SimpleNamespace(
-    name="stand-in for a GPU", major=9, minor=0, multi_processor_count=132, total_memory=TOTAL, warp_size=32
-)
 _C: Any = torch._C
 _Tensor: Any = Tensor
 _installed = False
@@ -63,7 +61,7 @@ def _replace_driver() -> None:
         "_cuda_memoryStats": _memory_stats,
         "_cuda_resetPeakMemoryStats": _reset_peak,
         "_cuda_setMemoryFraction": _set_fraction,
-        "_cuda_getMemoryFraction": lambda device: 1.0 if memory.limit is None else memory.limit / TOTAL,
+        "_cuda_getMemoryFraction": lambda device: 1.0 if memory.limit is None else memory.limit / memory.total,
         "_cuda_set_sync_debug_mode": lambda mode: None,
     }
     for name, function in lowest.items():
@@ -73,10 +71,12 @@ def _replace_driver() -> None:
 def _replace_torch_cuda() -> None:
     cuda: Any = torch.cuda
     cuda._queued_calls.clear()  # looks at the true devices
-    cuda._lazy_init = cuda.init = _lazy_init
-    cuda._get_device_properties = lambda device: PROPERTIES
+    cuda.init = _lazy_init
+    for module in [m for name, m in sys.modules.items() if name.startswith("torch.cuda") and hasattr(m, "_lazy_init")]:
+        vars(module)["_lazy_init"] = _lazy_init
+    cuda._get_device_properties = _properties
     cuda._exchange_device = cuda._maybe_exchange_device = lambda device: 0
-    cuda.cudart = lambda: SimpleNamespace(cudaMemGetInfo=lambda device: (memory.free, TOTAL))
+    cuda.cudart = lambda: SimpleNamespace(cudaMemGetInfo=lambda device: (memory.free, memory.total))
     cuda.is_current_stream_capturing = cuda.graphs.is_current_stream_capturing = lambda: False
     cudnn: Any = torch.backends.cudnn
     cudnn.is_acceptable = lambda tensor: False
@@ -109,6 +109,13 @@ def _lazy_init() -> None:
         cuda._queued_calls.pop(0)[0]()
 
 
+def _properties(device: Any) -> Any:
+    size = memory.total
+    return SimpleNamespace(
+        name="stand-in for a GPU", major=9, minor=0, multi_processor_count=132, total_memory=size, warp_size=32
+    )
+
+
 def _set_device(number: int) -> None:
     _lazy_init()
     context.check_alive()
@@ -133,4 +140,4 @@ def _reset_peak(number: int) -> None:
 
 
 def _set_fraction(fraction: float, number: int) -> None:
-    memory.limit = int(fraction * TOTAL)
+    memory.limit = int(fraction * memory.total)

@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 import torch
 
 TOTAL = 80 * 2**30
-"""Bytes of the GPU."""
+"""Bytes of the GPU, unless `memory.total` says otherwise."""
 
 
 class Held:
@@ -23,9 +23,10 @@ class Held:
 
 
 class Memory:
-    """Bytes held now and at most since the last reset. limit is what a process may hold; None is all there is."""
+    """Bytes held now and at most since the last reset. total are the GPU's, limit what a process may hold."""
 
     def __init__(self) -> None:
+        self.total = TOTAL
         self.limit: int | None = None
         self.now = self.peak = 0
         self._held: WeakValueDictionary[int, Held] = WeakValueDictionary()
@@ -41,13 +42,13 @@ class Memory:
     @property
     def free(self) -> int:
         """Return the bytes left."""
-        return max(0, (TOTAL if self.limit is None else self.limit) - self.now)
+        return max(0, (self.total if self.limit is None else self.limit) - self.now)
 
     def _check_room(self, size: int) -> None:
         if size > self.free:
             raise torch.OutOfMemoryError(
                 f"CUDA out of memory. Tried to allocate {size / 2**20:.2f} MiB. GPU 0 has a total capacity of "
-                f"{TOTAL / 2**30:.2f} GiB of which {self.free / 2**20:.2f} MiB is free."
+                f"{self.total / 2**30:.2f} GiB of which {self.free / 2**20:.2f} MiB is free."
             )
 
 
