@@ -61,7 +61,7 @@ def genbench(folder: Path, *arguments: str, mib: int = 64) -> subprocess.Complet
     (folder / "mine.py").write_text(PLUGINS)
     environment = {name: value for name, value in os.environ.items() if name != "GENBENCH_ENGINE"}
     environment |= {
-        "PYTHONPATH": str(Path("/tmp/standin_hook")),
+        "PYTHONPATH": str(HERE / "standin"),
         "GENBENCH_STANDIN": "1",
         "GENBENCH_STANDIN_MIB": str(mib),
     }
@@ -135,7 +135,7 @@ state.restore(b, path, cuda)
 step = next(iter(b.adam_.state.values()))
 print(step["step"].device.type, step["exp_avg"].device.type, b.host_.device.type, b.mine_.device.type, b.theirs_.device.type)
 """
-    environment = {**os.environ, "PYTHONPATH": str(Path("/tmp/standin_hook")), "GENBENCH_STANDIN": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(HERE / "standin"), "GENBENCH_STANDIN": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "state")],
         env=environment,
