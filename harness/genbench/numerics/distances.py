@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import rows_at_once, values_at_once
 from genbench.numerics.checks import check_rows, check_widths
 
 # How a float32 product may be rounded; the first pair of names is that of torch 2.9 and later.
@@ -100,7 +101,7 @@ def paired_squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tens
     """
     x, y = x.flatten(1), y.flatten(1)
     distances = torch.empty(len(i), dtype=torch.float64, device=x.device)
-    pairs = max(1, _PAIR_VALUES // x.shape[1])
+    pairs = max(1, values_at_once(x.device, _PAIR_VALUES) // x.shape[1])
     for first, second, out in zip(*(torch.split(each, pairs) for each in (i, j, distances)), strict=True):
         torch.sum(x[first].double().sub_(y[second].double()).square_(), 1, out=out)
     return distances
@@ -110,7 +111,8 @@ def _squared_norms(values: Tensor, name: str) -> Tensor:
     """Return ‖v‖² of each row, (n,), summed in float64, or refuse what would leave the numbers."""
     norms = torch.empty(len(values), dtype=torch.float64, device=values.device)
     # In parts, since each is copied to float64; into one tensor, since small ones kept between them split the heap.
-    for part, out in zip(torch.split(values, 1024), torch.split(norms, 1024), strict=True):
+    rows = rows_at_once(values)
+    for part, out in zip(torch.split(values, rows), torch.split(norms, rows), strict=True):
         torch.linalg.vector_norm(part, dim=1, dtype=torch.float64, out=out).square_()
     # Four times the greatest of them bounds a distance. NaN and infinity fail the comparison too.
     if not bool((norms < torch.finfo(values.dtype).max / 8).all()):
