@@ -50,7 +50,7 @@ class Counts:
     @property
     def harness(self) -> float:
         """Return how many of the kernels are the harness's own: taking a batch, and adding to the log."""
-        return sum(count for line, count in self.lines.items() if "trial/training.py" in line)
+        return sum(count for line, count in self.lines.items() if line.startswith("genbench.trial."))
 
 
 def models() -> dict[str, Space]:

@@ -15,7 +15,7 @@ def autocorrelation(x: Tensor) -> Tensor:
     centred = x.double() - x.double().mean()  # (T, C)
     steps = len(centred)
     spectrum = torch.fft.rfft(centred, n=2 * steps, dim=0).abs().square()
-    covariance = torch.fft.irfft(spectrum, n=2 * steps, dim=0)[:steps].mean(1)  # (T,)
+    covariance: Tensor = torch.fft.irfft(spectrum, n=2 * steps, dim=0)[:steps].mean(1)  # (T,)
     weights = torch.arange(steps, 0, -1, dtype=torch.float64, device=x.device)  # terms in each sum
     covariance = covariance / weights
     if covariance[0] > 0:

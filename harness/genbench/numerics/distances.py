@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
@@ -10,21 +9,7 @@ from torch import Tensor
 
 from genbench.numerics.blocks import rows_at_once, values_at_once
 from genbench.numerics.checks import check_rows, check_widths
-
-# How a float32 product may be rounded; the first pair of names is that of torch 2.9 and later.
-_SWITCH, _FULL = (
-    ("fp32_precision", "ieee") if hasattr(torch.backends.cuda.matmul, "fp32_precision") else ("allow_tf32", False)
-)
-_BACKENDS = [
-    backend
-    for backend in (
-        torch.backends.cuda.matmul,
-        getattr(torch.backends.mkldnn, "matmul", None),
-        getattr(torch.backends.cudnn, "conv", torch.backends.cudnn),
-    )
-    if hasattr(backend, _SWITCH)
-]
-
+from genbench.numerics.precision import full_precision
 
 _PAIR_VALUES = 2**16
 """How many values of paired rows are taken at a time on a CPU: few enough to stay in its cache."""
@@ -130,16 +115,3 @@ def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int, least: 
     size, longer = divmod(n, count)
     starts = [i * size + min(i, longer) for i in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(starts)]
-
-
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Keep matrix products and convolutions in true float32, whatever a model has set: TF32 keeps three digits."""
-    before = [getattr(backend, _SWITCH) for backend in _BACKENDS]
-    try:
-        for backend in _BACKENDS:
-            setattr(backend, _SWITCH, _FULL)
-        yield
-    finally:
-        for backend, value in zip(_BACKENDS, before, strict=True):
-            setattr(backend, _SWITCH, value)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genbench.numerics.blocks import rows_at_once
 from genbench.numerics.checks import check_finite, check_rows, check_widths
-from genbench.numerics.distances import full_precision
+from genbench.numerics.precision import full_precision
 
 _PARTS = 4
 """Into how many parts a set is cut where it meets itself: products below the diagonal are left out."""
