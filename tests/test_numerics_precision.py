@@ -68,7 +68,16 @@ for way in json.loads(sys.argv[1]):
 @pytest.fixture(scope="module")
 def seen() -> dict[str, dict[str, list[list[object]]] | None]:
     """Return what torch told of its settings in each way: older than the newer ones, it has nothing to tell."""
-    command = [sys.executable, "-W", "error", "-W", "ignore::DeprecationWarning", "-c", SCRIPT, json.dumps(list(WAYS.values()))]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-W",
+        "ignore::DeprecationWarning",
+        "-c",
+        SCRIPT,
+        json.dumps(list(WAYS.values())),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return dict(zip(WAYS, map(json.loads, done.stdout.splitlines()), strict=True))
