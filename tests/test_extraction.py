@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from genbench import FeatureExtractor, Space, Split, TrainingData, setting
+from genbench import FeatureExtractor, Space, Split, TrainingData, files, setting
 from genbench.api import Of
 from genbench.testing.images import made
 from genbench.trial.evaluation import Shared, TrialEvaluation
@@ -161,11 +161,39 @@ def test_more_samples_extract_only_the_further_ones() -> None:
     assert Counting.asked == ["features"] * 5  # four whole batches, and 200 of the third
 
 
-def test_another_kind_of_device_is_another_key() -> None:
-    paths = {
-        Features("digest", torch.device(name))._path(Counting(), "features", "test", 3) for name in ("cpu", "cuda")
-    }
-    assert len(paths) == 2
+def test_features_of_another_processor_have_another_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {torch.device("cuda", number): name for number, name in enumerate(("A100", "H100", "A100"))}
+    monkeypatch.setattr(torch.cuda, "get_device_name", names.__getitem__)
+    first, other, same, cpu = (
+        Features("digest", device)._path(Counting(), "features", "test", 3) for device in (*names, CPU)
+    )
+    assert len({first, other, cpu}) == 3
+    assert first == same
+
+
+def test_keys_of_a_cpu_are_what_they_were() -> None:
+    known = [identity(Counting()), "features", "digest", "test", 3, ["cpu", torch.__version__.split("+")[0], "float32"]]
+    assert Features("digest", CPU)._path(Counting(), "features", "test", 3).stem == files.digest(known, 24)
+
+
+def test_extractors_are_trained_and_used_in_true_float32() -> None:
+    class Training(Counting):
+        def prepare(self, data: TrainingData, originals: Path, cache: Path) -> None:
+            self.seen_ = [torch.backends.cudnn.allow_tf32]
+
+        def features(self, images: Tensor) -> Tensor:
+            self.seen_.append(torch.backends.cudnn.allow_tf32)
+            return super().features(images)
+
+    space, extractor, before = Space((1, 4, 4)), Training(), torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = True
+    try:
+        make_ready(extractor, space, "digest", lambda: TrainingData(made(space, 3), made(space, 3), space))
+        Features("digest", CPU).get(extractor, "features", "test", IMAGES)
+        assert extractor.seen_ == [False, False]
+        assert torch.backends.cudnn.allow_tf32
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def test_a_setting_is_no_part_of_the_key() -> None:

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA as SklearnPCA
 
 import genbench
 from genbench.api import Space
+from genbench_plugins.models import kmeans
 from genbench_plugins.models.drawing import without_replacement
 from genbench_plugins.models.gaussian import Gaussian
 from genbench_plugins.models.kmeans import KMeans
@@ -72,6 +73,22 @@ def test_kmeans_is_as_tight_as_scikit_learns() -> None:
     assert ours == pytest.approx(theirs, rel=0.1)
     moved = fitted(KMeans(clusters=20, iterations=1), data)
     assert ours < (x - moved.centroids_[moved.assign(x)]).square().sum().item()
+
+
+def test_kmeans_moves_centroids_to_the_means_of_their_images_and_leaves_those_without(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    g = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (500, 12), generator=g) / 255  # images of 8 bits
+    nearest = torch.randint(7, (500,), generator=g)
+    model = KMeans()
+    for rows in (kmeans.ROWS, 3):
+        monkeypatch.setattr(kmeans, "ROWS", rows)
+        model.centroids_ = torch.full((9, 12), 0.25)
+        model._move(x, nearest)
+        means = [x[nearest == cluster].numpy().astype(np.float64).mean(0).astype(np.float32) for cluster in range(7)]
+        assert torch.equal(model.centroids_[:7], torch.from_numpy(np.stack(means)))
+        assert torch.equal(model.centroids_[7:], torch.full((2, 12), 0.25))
 
 
 def test_kmeans_of_fewer_images_than_clusters() -> None:

@@ -3,7 +3,16 @@
 import pytest
 import torch
 
-from genbench_plugins.networks import Dropout, GaussianNoise, Images, Maxout, linears, mlp, set_bias_from_marginals
+from genbench_plugins.networks import (
+    Dropout,
+    GaussianNoise,
+    Images,
+    Largest,
+    Maxout,
+    linears,
+    mlp,
+    set_bias_from_marginals,
+)
 
 
 def test_maxout_takes_the_largest_of_consecutive_pieces() -> None:
@@ -12,6 +21,40 @@ def test_maxout_takes_the_largest_of_consecutive_pieces() -> None:
     maps = layer.linear(x)
     expected = torch.stack([maps[:, 5 * unit : 5 * unit + 5].max(1).values for unit in range(3)], 1)
     assert torch.equal(layer(x), expected)
+
+
+SHAPES = [(1, 1), (7, 12), (200, 240), (3, 0), (5, 4, 3, 2), (4, 2, 9, 9)]
+VALUES = [-torch.inf, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, torch.inf, torch.nan]
+
+
+def bits(x: torch.Tensor) -> bytes:
+    return x.detach().contiguous().numpy().tobytes()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("pieces", [1, 2, 5])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_largest_of_maps_and_its_gradient_are_those_of_max_to_the_bit(
+    shape: tuple[int, ...], pieces: int, dtype: torch.dtype
+) -> None:
+    g = torch.Generator().manual_seed(pieces)
+    maps = (shape[0], shape[1] * pieces, *shape[2:])
+    few = torch.tensor(VALUES, dtype=dtype)[torch.randint(len(VALUES), maps, generator=g)]  # many ties, both zeros, NaN
+    for x in (few, torch.randn(maps, generator=g, dtype=dtype)):
+        x.requires_grad_()
+        groups = x.unflatten(1, (shape[1], pieces))
+        expected = groups.max(2).values
+        out = torch.tensor(VALUES, dtype=dtype)[torch.randint(len(VALUES), shape, generator=g)]
+        found = Largest.apply(groups)
+        assert bits(found) == bits(expected)
+        gradients = [torch.autograd.grad(y, x, out)[0] for y in (expected, found)]
+        assert bits(gradients[0]) == bits(gradients[1])
+
+
+def test_the_largest_of_maps_can_be_differentiated_twice() -> None:
+    x = torch.randn(4, 3, 5, generator=torch.Generator().manual_seed(0), dtype=torch.float64).requires_grad_()
+    assert torch.autograd.gradcheck(Largest.apply, x)
+    assert torch.autograd.gradgradcheck(lambda x: Largest.apply(x) ** 3, x)
 
 
 def test_dropout_keeps_the_mean_and_does_nothing_in_eval_mode() -> None:

@@ -155,7 +155,7 @@ def test_neighbours_are_found_by_either_half_of_the_pairs(memory_mib: float) -> 
 def test_rows_settled_in_parts_are_as_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
     real, fake = (whole_numbers(130, 4, seed) + 0.1 for seed in (0, 1))
     expected = neighbourhoods(real, fake)
-    monkeypatch.setattr(neighbours, "_ROWS", 7)
+    monkeypatch.setattr(neighbours, "rows_at_once", lambda x: 7)
     assert_equal(neighbourhoods(real, fake), expected)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +64,38 @@ class GaussianNoise(nn.Module):
         return f"std={self.std}"
 
 
+class Largest(torch.autograd.Function):
+    """The largest along dim 2, with the gradient of `max`, ties included: all of it goes to the place that max names.
+
+    It is put there by a comparison. The gradient of max is scattered, and in deterministic mode CUDA sorts for that.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        """Return the values, (n, units, pieces, ...) -> (n, units, ...)."""
+        values, places = x.max(2)
+        ctx.pieces = x.shape[2]
+        ctx.save_for_backward(places)
+        return values
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Return the gradient at the places, 0 elsewhere."""
+        (places,) = ctx.saved_tensors
+        numbers = torch.arange(ctx.pieces, device=gradient.device).view(-1, *[1] * (gradient.dim() - 2))
+        at_places: Tensor = places.unsqueeze(2) == numbers
+        return torch.where(at_places, gradient.unsqueeze(2), 0)
+
+
+def largest(maps: Tensor, pieces: int) -> Tensor:
+    """Return the largest of each `pieces` consecutive maps, (n, units·pieces, ...) -> (n, units, ...)."""
+    groups = maps.view(len(maps), -1, pieces, *maps.shape[2:])
+    if maps.device.type == "cpu":  # to the same bits, in half the time
+        return groups.max(2).values
+    values: Tensor = Largest.apply(groups)
+    return values
+
+
 class Maxout(nn.Module):
     """A maxout layer (Goodfellow et al. 2013): each unit is the largest of `pieces` consecutive linear maps."""
 
@@ -74,8 +106,7 @@ class Maxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the units, (n, units)."""
-        maps: Tensor = self.linear(x)  # (n, units·pieces)
-        return maps.view(len(x), -1, self.pieces).max(2).values  # (n, units)
+        return largest(self.linear(x), self.pieces)
 
 
 class Images(nn.Module):

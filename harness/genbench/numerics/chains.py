@@ -15,10 +15,12 @@ def autocorrelation(x: Tensor) -> Tensor:
     centred = x.double() - x.double().mean()  # (T, C)
     steps = len(centred)
     spectrum = torch.fft.rfft(centred, n=2 * steps, dim=0).abs().square()
-    covariance = torch.fft.irfft(spectrum, n=2 * steps, dim=0)[:steps].mean(1)  # (T,)
+    covariance: Tensor = torch.fft.irfft(spectrum, n=2 * steps, dim=0)[:steps].mean(1)  # (T,)
     weights = torch.arange(steps, 0, -1, dtype=torch.float64, device=x.device)  # terms in each sum
     covariance = covariance / weights
-    return covariance / covariance[0] if covariance[0] > 0 else torch.eye(steps, 1, dtype=torch.float64).flatten()
+    if covariance[0] > 0:
+        return covariance / covariance[0]
+    return torch.eye(steps, 1, dtype=torch.float64, device=x.device).flatten()
 
 
 def autocorrelation_time(x: Tensor) -> float:
@@ -27,8 +29,9 @@ def autocorrelation_time(x: Tensor) -> float:
     The sum is cut by Sokal's automatic window: at the first lag M with M >= 5 τ(M). Where no lag in the chains is so
     long, all are summed: the time is then a lower bound, and `potential_scale_reduction` tells. Constant values have 1.
     """
-    times = 2 * autocorrelation(x).cumsum(0) - 1  # τ(M) for M = 0..T-1
-    lags = torch.arange(len(times), device=times.device)
+    # On the host, since CUDA adds floats up in no fixed order.
+    times = 2 * autocorrelation(x).cpu().cumsum(0) - 1  # τ(M) for M = 0..T-1
+    lags = torch.arange(len(times))
     enough = (lags >= WINDOW * times).nonzero()
     window = int(enough[0]) if len(enough) else len(times) - 1
     return max(1.0, times[window].item())

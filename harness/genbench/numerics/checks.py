@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import rows_at_once
+
 
 def check_rows(values: Tensor, name: str, least: int = 1) -> None:
     """Raise ValueError unless `values` (n, ...) has at least `least` rows, each of at least one value."""
@@ -23,9 +25,8 @@ def check_widths(x: Tensor, y: Tensor, names: tuple[str, str]) -> None:
 
 def check_finite(values: Tensor, name: str) -> None:
     """Raise ValueError, with the first row that has one, where a value is NaN or infinite."""
-    for start, part in zip(
-        range(0, len(values), 1024), torch.split(values, 1024), strict=True
-    ):  # in parts: each is copied
+    rows = rows_at_once(values)
+    for start, part in zip(range(0, len(values), rows), torch.split(values, rows), strict=True):  # each is copied
         bad = ~part.flatten(1).isfinite().all(1)
         if bool(bad.any()):
             row = start + int(bad.nonzero()[0])

@@ -18,7 +18,7 @@ def k_means(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
         raise ValueError(f"{count} clusters: expected at least one")
     check_rows(x, "clustered features", least=count)
     check_finite(x, "clustered features")
-    seed = int(torch.randint(2**31 - 1, (1,), generator=generator))
+    seed = int(torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device))
     fitted = MiniBatchKMeans(count, n_init=10, random_state=seed).fit(x.flatten(1).float().cpu().numpy())
     return torch.from_numpy(fitted.cluster_centers_).to(x.device)
 

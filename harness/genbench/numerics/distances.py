@@ -2,28 +2,14 @@
 
 import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import rows_at_once, values_at_once
 from genbench.numerics.checks import check_rows, check_widths
-
-# How a float32 product may be rounded; the first pair of names is that of torch 2.9 and later.
-_SWITCH, _FULL = (
-    ("fp32_precision", "ieee") if hasattr(torch.backends.cuda.matmul, "fp32_precision") else ("allow_tf32", False)
-)
-_BACKENDS = [
-    backend
-    for backend in (
-        torch.backends.cuda.matmul,
-        getattr(torch.backends.mkldnn, "matmul", None),
-        getattr(torch.backends.cudnn, "conv", torch.backends.cudnn),
-    )
-    if hasattr(backend, _SWITCH)
-]
-
+from genbench.numerics.precision import full_precision
 
 _PAIR_VALUES = 2**16
 """How many values of paired rows are taken at a time on a CPU: few enough to stay in its cache."""
@@ -100,7 +86,7 @@ def paired_squared_distances(x: Tensor, i: Tensor, y: Tensor, j: Tensor) -> Tens
     """
     x, y = x.flatten(1), y.flatten(1)
     distances = torch.empty(len(i), dtype=torch.float64, device=x.device)
-    pairs = max(1, _PAIR_VALUES // x.shape[1])
+    pairs = max(1, values_at_once(x.device, _PAIR_VALUES) // x.shape[1])
     for first, second, out in zip(*(torch.split(each, pairs) for each in (i, j, distances)), strict=True):
         torch.sum(x[first].double().sub_(y[second].double()).square_(), 1, out=out)
     return distances
@@ -110,7 +96,8 @@ def _squared_norms(values: Tensor, name: str) -> Tensor:
     """Return ‖v‖² of each row, (n,), summed in float64, or refuse what would leave the numbers."""
     norms = torch.empty(len(values), dtype=torch.float64, device=values.device)
     # In parts, since each is copied to float64; into one tensor, since small ones kept between them split the heap.
-    for part, out in zip(torch.split(values, 1024), torch.split(norms, 1024), strict=True):
+    rows = rows_at_once(values)
+    for part, out in zip(torch.split(values, rows), torch.split(norms, rows), strict=True):
         torch.linalg.vector_norm(part, dim=1, dtype=torch.float64, out=out).square_()
     # Four times the greatest of them bounds a distance. NaN and infinity fail the comparison too.
     if not bool((norms < torch.finfo(values.dtype).max / 8).all()):
@@ -128,16 +115,3 @@ def _row_blocks(x: Tensor, y: Tensor, memory_mib: float, row_bytes: int, least: 
     size, longer = divmod(n, count)
     starts = [i * size + min(i, longer) for i in range(count + 1)]
     return [slice(start, end) for start, end in pairwise(starts)]
-
-
-@contextmanager
-def full_precision() -> Iterator[None]:
-    """Keep matrix products and convolutions in true float32, whatever a model has set: TF32 keeps three digits."""
-    before = [getattr(backend, _SWITCH) for backend in _BACKENDS]
-    try:
-        for backend in _BACKENDS:
-            setattr(backend, _SWITCH, _FULL)
-        yield
-    finally:
-        for backend, value in zip(_BACKENDS, before, strict=True):
-            setattr(backend, _SWITCH, value)

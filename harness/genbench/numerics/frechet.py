@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import rows_at_once
 from genbench.numerics.checks import check_finite, check_rows, check_widths
 
 _EPS = torch.finfo(torch.float64).eps
@@ -132,7 +133,8 @@ def frechet_at_infinity(
             f"{points} counts from {least} to {n}: expected at least two, from at least 2 to more than that"
         )
     counts = [least + round(step * (n - least) / (points - 1)) for step in range(points)]
-    distances = [around.of(torch.randperm(n, generator=generator)[:count].to(samples.device)) for count in counts]
+    orders = (torch.randperm(n, generator=generator, device=generator.device) for _ in counts)
+    distances = [around.of(order[:count].to(samples.device)) for order, count in zip(orders, counts, strict=True)]
     value, slope = _line(torch.tensor(counts).double().reciprocal(), torch.tensor(distances).double())
     return Extrapolation(value, slope, tuple(counts), tuple(distances))
 
@@ -224,7 +226,7 @@ class _Reference:
         self.samples = samples.flatten(1)
         root = _root(reference)
         self.turned = torch.cat(
-            [(part.double() - self.mean) @ root for part in torch.split(self.samples, 1024)]
+            [(part.double() - self.mean) @ root for part in torch.split(self.samples, rows_at_once(self.samples))]
         )  # (n, r)
 
     def distance(self, mean: Tensor, trace: Tensor, shared: float) -> float:

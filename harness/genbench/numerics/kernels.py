@@ -8,8 +8,9 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import rows_at_once
 from genbench.numerics.checks import check_finite, check_rows, check_widths
-from genbench.numerics.distances import full_precision
+from genbench.numerics.precision import full_precision
 
 _PARTS = 4
 """Into how many parts a set is cut where it meets itself: products below the diagonal are left out."""
@@ -61,7 +62,8 @@ def random_subsets(
     if subsets < 1 or not 2 <= size <= min(n, m):
         raise ValueError(f"{subsets} subsets of {size} from {n} and {m} rows: expected some, of 2 to {min(n, m)} rows")
     for _ in range(subsets):
-        yield torch.randperm(n, generator=generator)[:size], torch.randperm(m, generator=generator)[:size]
+        first, second = (torch.randperm(count, generator=generator, device=generator.device) for count in (n, m))
+        yield first[:size], second[:size]
 
 
 def kernel_distance(first: Tensor, second: Tensor, rows: Iterable[tuple[Tensor, Tensor]]) -> KernelDistance:
@@ -116,7 +118,7 @@ def _variance(parts: list[_Subset], n: int, m: int) -> float:
 
 def _moved(x: Tensor, centre: Tensor) -> _Moved:
     x, c = x.to(centre.dtype) - centre, centre.double()
-    along = torch.cat([part.double() @ c for part in torch.split(x, 1024)])  # in parts, each copied to float64
+    along = torch.cat([part.double() @ c for part in torch.split(x, rows_at_once(x))])  # each is copied to float64
     return _Moved(x, along.to(centre.dtype), float(c @ c) / len(c) + 1)
 
 
@@ -133,7 +135,7 @@ def _subset(x: _Moved, y: _Moved) -> _Subset:
         (yy - yx).var() - yy_pairs / (len(y) - 1) - cross / len(x),
     )
     # As floats: small tensors kept between the large ones of all subsets would split the heap.
-    return _Subset(*(float(number) for number in (*numbers, xx_pairs, yy_pairs, cross)))
+    return _Subset(*torch.stack([*numbers, xx_pairs, yy_pairs, cross]).tolist())
 
 
 def _kernel(x: _Moved, y: _Moved) -> Tensor:

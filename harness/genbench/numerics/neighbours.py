@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import rows_at_once
 from genbench.numerics.checks import check_rows, check_widths
 from genbench.numerics.distances import (
     paired_squared_distances,
@@ -17,9 +18,6 @@ from genbench.numerics.distances import (
 
 _SPARE = 2
 """How many neighbours beyond the k-th are found at once. Where more are as near, all are looked at."""
-
-_ROWS = 1024
-"""How many rows are copied at a time."""
 
 _PAIR_BYTES = 64
 """What a pair takes that may lie in a ball; in the worst case all do."""
@@ -124,7 +122,7 @@ def _merge(nearest: Tensor, numbers: Tensor, distances: Tensor, start: int) -> N
 
 def _settle(x: Tensor, exact: Tensor, limit: Tensor, rows: Tensor, memory_mib: float) -> None:
     """Put into `exact` (n, k) the least distances of some rows, taken again to all others within their limits."""
-    for part in torch.split(rows, _ROWS) if len(rows) else ():
+    for part in torch.split(rows, rows_at_once(x)) if len(rows) else ():
         for block, distances in squared_distances(x[part], x, memory_mib):
             for row, apart in zip(part[block].tolist(), distances, strict=True):
                 others = (apart <= limit[row]).nonzero()[:, 0]
@@ -173,7 +171,7 @@ def _held(real: Tensor, fake: Tensor, distances: Tensor, radii: Tensor, slack: T
     `radii` (b, m, balls) and `slack` (b, m) may have lengths of 1 to be repeated.
     """
     limit = (radii.max(2).values + slack).to(distances.dtype)
-    i, j = (distances <= limit.nextafter(limit.new_tensor(torch.inf))).nonzero(as_tuple=True)
+    i, j = (distances <= limit.nextafter(limit.new_full((), torch.inf))).nonzero(as_tuple=True)
     shape = distances.shape
     radius = radii.expand(*shape, -1)[i, j]  # (p, balls)
     d = distances[i, j].double()
@@ -188,7 +186,7 @@ def _slack(x: Tensor, centre: Tensor, radii: Tensor) -> Tensor:
     A product's rounding grows with both squared norms about the centre. That of the other row is bounded too, since it
     lies in the ball.
     """
-    parts = torch.split(x, _ROWS)
+    parts = torch.split(x, rows_at_once(x))
     norms = torch.cat([torch.linalg.vector_norm(part - centre, dim=1, dtype=torch.float64) for part in parts])
     others = norms + radii.max(1).values.sqrt()
     return (4 + math.sqrt(x.shape[1]) / 4) * torch.finfo(centre.dtype).eps * (norms.square() + others.square())

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genbench.numerics.blocks import values_at_once
 from genbench.numerics.distances import paired_squared_distances, squared_distances
 
 PAPER_SIGMAS: tuple[float, ...] = tuple(10.0 ** (k / 9 - 1) for k in range(10))
@@ -22,7 +23,7 @@ _FIRST, _LAST = -2 * _DECADE, 4 * _DECADE
 """The search counts in steps of 1/32 of the paper's: 0.8 %. Step 0 is 0.1; these two are SIGMA_LIMITS."""
 
 _KERNELS = 2**21
-"""How many kernels are computed at a time: few enough to stay in a CPU's cache, enough to fill a GPU."""
+"""How many kernels are computed at a time on a CPU: few enough to stay in its cache."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ def log_likelihoods(samples: Tensor, points: Tensor, sigmas: Sequence[float], me
 
     LL(x) = logmeanexp_j(-‖x - s_j‖² / 2σ²) - d·log(σ√(2π)), in nats, for samples (n, ...) and points (n_points, ...)
     on one device; each distance is computed once for all sigmas. Working memory, beside one copy of the samples and a
-    few MiB, stays within `memory_mib` (or one row of distances); it changes results by rounding at most.
+    few MiB (on a GPU some 200), stays within `memory_mib` (or one row of distances); it changes results by rounding at
+    most.
 
     Raises ValueError for empty sets or sigmas, values that are not finite, unequal widths, sigmas out of range.
     """
@@ -89,7 +91,7 @@ def _gaps(samples: Tensor, points: Tensor, memory_mib: float) -> Iterator[tuple[
 def _log_densities(blocks: Iterable[tuple[Tensor, Tensor]], sigmas: Sequence[float], dim: int) -> Tensor:
     parts, kernel = [], None
     for nearest, gaps in blocks:
-        rows = max(1, _KERNELS // gaps.shape[1])
+        rows = max(1, values_at_once(gaps.device, _KERNELS) // gaps.shape[1])
         kernel = gaps.new_empty(rows, gaps.shape[1]) if kernel is None else kernel
         for near, gap in zip(torch.split(nearest, rows), torch.split(gaps, rows), strict=True):
             part = [_log_density(near, gap, sigma, dim, kernel[: len(gap)]) for sigma in sigmas]

@@ -17,7 +17,7 @@ from genbench.api import FeatureExtractor, Space, TrainingData
 from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import saving_work
 from genbench.errors import Unsupported
-from genbench.numerics.distances import full_precision
+from genbench.numerics.precision import full_precision
 from genbench.trial import seeding
 from genbench.trial.tensors import save_tensors
 
@@ -32,7 +32,7 @@ def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Ca
     extractor.bind(space, dataset)
     if type(extractor).prepare is not FeatureExtractor.prepare:
         lock = cache_folder() / "extractors" / f"{files.digest([_before(extractor), dataset], 24)}.lock"
-        with saving_work(lock), seeding.seeded(0, "extractor"):
+        with saving_work(lock), seeding.seeded(0, "extractor"), full_precision():
             extractor.prepare(data(), data_folder(), cache_folder() / "extractors")
 
 
@@ -98,9 +98,14 @@ class Features:
         return found.to(self._device)
 
     def _path(self, extractor: FeatureExtractor, what: What, split: str, n: int) -> Path:
-        computed_by = [self._device.type, str(torch.__version__).partition("+")[0], DTYPE]
+        computed_by = [_processor(self._device), str(torch.__version__).partition("+")[0], DTYPE]
         key = files.digest([identity(extractor), what, self._dataset, split, n, computed_by], 24)
         return cache_folder() / "features" / f"{key}.safetensors"
+
+
+def _processor(device: torch.device) -> str:
+    """Return what computes on a device: two kinds of GPU come to other last digits."""
+    return f"{device.type} {torch.cuda.get_device_name(device)}" if device.type == "cuda" else device.type
 
 
 def _keep(found: Tensor, what: What, path: Path) -> None:

@@ -44,4 +44,5 @@ class FeatureMetric(genbench.Metric):
 
 def some(rows: Tensor, n: int, generator: torch.Generator) -> Tensor:
     """Return n of the rows (m, ...) at random and in random order, or all where there are no more, (n, ...)."""
-    return rows[torch.randperm(len(rows), generator=generator)[:n].to(rows.device)]
+    order = torch.randperm(len(rows), generator=generator, device=generator.device)
+    return rows[order[:n].to(rows.device)]

@@ -68,7 +68,7 @@ def disjoint_pairs(labels: Tensor, generator: torch.Generator) -> tuple[Tensor, 
 
     Raises ValueError where every example is alone with its label.
     """
-    shuffled = torch.randperm(len(labels), generator=generator)
+    shuffled = torch.randperm(len(labels), generator=generator, device=generator.device).to(labels.device)
     order = shuffled[labels[shuffled].argsort(stable=True)]  # each class a run, in random order
     counts = torch.bincount(labels)
     places = torch.arange(len(labels)) - (counts.cumsum(0) - counts)[labels[order]]  # within the run

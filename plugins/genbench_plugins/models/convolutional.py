@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from genbench_plugins.networks import Dropout
+from genbench_plugins.networks import Dropout, largest
 
 KERNEL, STRIDE = 5, 3  # of the transposed convolution
 LAYERS = ((8, 4, 4, 2), (8, 3, 4, 2), (5, 3, 2, 2))
@@ -51,8 +51,7 @@ class ConvolutionalMaxout(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return maps (n, channels, h, w)."""
-        maps: Tensor = self.convolution(x)  # (n, channels·pieces, h', w')
-        maps = maps.view(len(x), -1, self.pieces, *maps.shape[2:]).max(2).values
+        maps = largest(self.convolution(x), self.pieces)  # (n, channels, h', w')
         pool = min(self.pool, maps.shape[2], maps.shape[3])
         return nn.functional.max_pool2d(maps, pool, self.stride, ceil_mode=True)
 

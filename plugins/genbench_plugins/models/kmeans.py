@@ -13,6 +13,9 @@ import genbench
 from genbench.numerics.distances import squared_distances
 from genbench_plugins.models.drawing import without_replacement
 
+ROWS = 8192
+"""How many images are copied to float64 at a time."""
+
 
 @dataclass(eq=False)
 class KMeans(genbench.Model):
@@ -49,12 +52,17 @@ class KMeans(genbench.Model):
         return torch.cat([block.argmin(1) for _, block in squared_distances(x, self.centroids_)])
 
     def _move(self, x: Tensor, nearest: Tensor) -> None:
-        """Take means; a centroid that no image is nearest to stays where it is."""
-        order = nearest.argsort(stable=True)
-        counts = torch.bincount(nearest, minlength=len(self.centroids_)).cpu()
-        for centroid, members in zip(self.centroids_, torch.split(x[order], counts.tolist()), strict=True):
-            if len(members):
-                centroid.copy_(members.double().mean(0))
+        """Take means; a centroid that no image is nearest to stays where it is.
+
+        Sums are in float64, where those of images of 8 bits are exact, in whatever order they are taken.
+        """
+        sums = torch.zeros_like(self.centroids_, dtype=torch.float64)  # (k, D)
+        counts = torch.zeros_like(sums[:, :1], dtype=torch.int64).index_add_(
+            0, nearest, torch.ones_like(nearest[:, None])
+        )
+        for part, chosen in zip(torch.split(x, ROWS), torch.split(nearest, ROWS), strict=True):
+            sums.index_add_(0, chosen, part.double())
+        self.centroids_ = torch.where(counts > 0, (sums / counts).float(), self.centroids_)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return n centroids, each equally often, (n, C, H, W)."""

@@ -1,0 +1,64 @@
+"""True float32 for products and convolutions, whatever was set before: TF32 keeps three digits, bfloat16 two."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+_OPERATIONS: list[Any] = [
+    operation
+    for backend, names in (
+        (torch.backends.cuda, ("matmul",)),
+        (torch.backends.cudnn, ("conv", "rnn")),
+        (torch.backends.mkldnn, ("matmul", "conv", "rnn")),
+    )
+    for operation in (getattr(backend, name, None) for name in names)
+    if hasattr(operation, "fp32_precision")
+]
+"""What has a precision of its own: since torch 2.9; before, there are the two settings of `_older` alone."""
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Keep products and convolutions in true float32, whatever is set, and put back what was.
+
+    Torch has older settings beside the newer ones, and refuses to read them where both disagree. So the older are set
+    too; where a program has made them disagree, they are left alone: the newer decide.
+    """
+    older = [(write, before) for read, write in _OLDER if (before := _readable(read)) is not None]
+    newer = [operation.fp32_precision for operation in _OPERATIONS]
+    for write, _ in older:
+        write("highest")
+    for operation in _OPERATIONS:
+        operation.fp32_precision = "ieee"
+    try:
+        yield
+    finally:
+        for write, before in older:
+            write(before)
+        for operation, precision in zip(_OPERATIONS, newer, strict=True):
+            operation.fp32_precision = precision
+
+
+def _read_cudnn() -> str:
+    return "high" if torch.backends.cudnn.allow_tf32 else "highest"
+
+
+def _write_cudnn(precision: str) -> None:
+    torch.backends.cudnn.allow_tf32 = precision != "highest"
+
+
+_OLDER: list[tuple[Callable[[], str], Callable[[str], None]]] = [
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    (_read_cudnn, _write_cudnn),
+]
+"""How the older settings are read and written, of products and of what cuDNN does."""
+
+
+def _readable(read: Callable[[], str]) -> str | None:
+    """Return a setting, or None where torch refuses to tell it."""
+    try:
+        return read()
+    except RuntimeError:
+        return None
