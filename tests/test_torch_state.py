@@ -13,6 +13,7 @@ import torch
 
 import genbench
 from genbench.errors import GenbenchError
+from genbench.numerics import precision as precision_of
 from genbench.trial import torch_state
 from genbench.trial.torch_state import known_state, settle
 
@@ -82,7 +83,9 @@ def test_the_callers_torch_state_changes_no_number(state: str, plain: dict[str, 
 def everything() -> dict[str, Any]:
     """Return what torch, numpy and the process are set to."""
     return {
-        "switches": [torch_state._read(switch) for switch in torch_state._switches()],
+        "switches": [switch.read() for switch in torch_state._switches()],
+        "precision": [operation.fp32_precision for operation in precision_of._OPERATIONS],
+        "older": [precision_of._readable(read) for read, _ in precision_of._OLDER],
         "mode": torch.get_deterministic_debug_mode(),
         "threads": torch.get_num_threads(),
         "grad": torch.is_grad_enabled(),

@@ -23,15 +23,12 @@ _OPERATIONS: list[Any] = [
 def full_precision() -> Iterator[None]:
     """Keep products and convolutions in true float32, whatever is set, and put back what was.
 
-    Torch has older settings beside the newer ones, and refuses to read them where both disagree. So the older are set
-    too; where a program has made them disagree, they are left alone: the newer decide.
+    Torch refuses to read its older settings where a program has made them disagree with the newer ones, which decide.
+    They then disagree afterwards too.
     """
-    older = [(write, before) for read, write in _OLDER if (before := _readable(read)) is not None]
+    older = [(write, _readable(read) or "highest") for read, write in _OLDER]
     newer = [operation.fp32_precision for operation in _OPERATIONS]
-    for write, _ in older:
-        write("highest")
-    for operation in _OPERATIONS:
-        operation.fp32_precision = "ieee"
+    set_full_precision()
     try:
         yield
     finally:
@@ -39,6 +36,14 @@ def full_precision() -> Iterator[None]:
             write(before)
         for operation, precision in zip(_OPERATIONS, newer, strict=True):
             operation.fp32_precision = precision
+
+
+def set_full_precision() -> None:
+    """Set true float32 from now on; the older settings first, since they set the newer ones too."""
+    for _, write in _OLDER:
+        write("highest")
+    for operation in _OPERATIONS:
+        operation.fp32_precision = "ieee"
 
 
 def _read_cudnn() -> str:

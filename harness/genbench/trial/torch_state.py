@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from genbench.errors import GenbenchError, printable
+from genbench.numerics.precision import full_precision, set_full_precision
 
 CPU = torch.device("cpu")
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
@@ -28,26 +29,9 @@ def _attribute(owner: Any, name: str, value: Any) -> Switch:
     return Switch(lambda: getattr(owner, name), lambda new: setattr(owner, name, new), value)
 
 
-def _precision_switches() -> list[Switch]:
-    """Return the switches of float32 products and convolutions: true float32 in a trial, never TF32 or bfloat16.
-
-    torch 2.9 gave each backend a switch of its own, which the older ones set too: those come first.
-    """
-    backends = torch.backends
-    older = [
-        Switch(torch.get_float32_matmul_precision, torch.set_float32_matmul_precision, "highest"),
-        _attribute(backends.cudnn, "allow_tf32", False),
-    ]
-    owners = [getattr(backends.cuda, "matmul", None)]
-    owners += [getattr(backends.cudnn, name, None) for name in ("conv", "rnn")]
-    owners += [getattr(backends.mkldnn, name, None) for name in ("matmul", "conv", "rnn")]
-    return older + [_attribute(owner, "fp32_precision", "ieee") for owner in owners if hasattr(owner, "fp32_precision")]
-
-
 def _switches() -> list[Switch]:
     products, filling = torch.backends.cuda.matmul, torch.utils.deterministic
     return [
-        *_precision_switches(),
         Switch(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
         Switch(_default_device, _set_default_device, None),
         Switch(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, False),
@@ -106,11 +90,18 @@ def known_state(strict: bool, threads: int, device: torch.device = CPU) -> Itera
     ]
 
     def settle_all() -> None:
+        set_full_precision()
         for switch in switches:
             switch.set(switch.value)
         torch.set_flush_denormal(False)
 
-    with _kept(switches), _kept_process(), threadpool_limits(threads), np.errstate(all="warn", under="ignore"):
+    with (
+        full_precision(),
+        _kept(switches),
+        _kept_process(),
+        threadpool_limits(threads),
+        np.errstate(all="warn", under="ignore"),
+    ):
         settle_all()
         _settle.append(settle_all)
         try:
@@ -123,21 +114,13 @@ def known_state(strict: bool, threads: int, device: torch.device = CPU) -> Itera
 @contextlib.contextmanager
 def _kept(switches: list[Switch]) -> Iterator[None]:
     """Put back what the switches are at."""
-    before = [_read(switch) for switch in switches]
+    before = [switch.read() for switch in switches]
     try:
         yield
     finally:
         for switch, value in zip(switches, before, strict=True):
             switch.set(value)
         torch.set_flush_denormal(False)  # cannot be read
-
-
-def _read(switch: Switch) -> Any:
-    """Return what a switch is at; the older ones of torch raise once the newer ones say otherwise, which set them."""
-    try:
-        return switch.read()
-    except RuntimeError:
-        return switch.value
 
 
 @contextlib.contextmanager
