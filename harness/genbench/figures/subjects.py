@@ -12,7 +12,8 @@ from genbench import files
 from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
 from genbench.ranking.readable import readable
 from genbench.registry import names
-from genbench.store.folder import RECORD, TrialFolder
+from genbench.store.folder import TrialFolder
+from genbench.store.layout import RECORD
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 
@@ -118,7 +119,7 @@ def _read(store: Store) -> tuple[list[Stored], list[str]]:
         try:
             if isinstance(record, GenbenchError):
                 raise record
-            stored.append(Stored(folder, readable(record, printable(folder.path / RECORD))))
+            stored.append(Stored(folder, readable(record)))
         except GenbenchError as error:
             damaged.append(printable(error))
     return stored, damaged

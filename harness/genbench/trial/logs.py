@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-LOG = "log.jsonl"
+from genbench.store import layout
+
+LOG = layout.LOG
 
 PLACE = ("loop", "epoch", "step")
 """What of a line says where in training it is; the rest are means of what was logged."""
