@@ -38,7 +38,7 @@ EXPECTED: Mapping[str, str] = {
     "dict_type": "an object",
     "model_type": "an object",
     "list_type": "a list",
-    "string_pattern_mismatch": "as many digits 0-9 and a-f as genbench writes",
+    "string_pattern_mismatch": "digits 0-9 and a-f, as many as genbench writes",
     "literal_error": "what a stage is computed from",
     "plain": "a text or a number",
 }
