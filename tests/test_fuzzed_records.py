@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import genbench
-from genbench import bench, files, planning
+from genbench import files, planning
 from genbench.cli import main
 from genbench.engines.plan import missing, task
 from genbench.errors import GenbenchError
@@ -23,7 +23,6 @@ from genbench.ranking import frames
 from genbench.ranking.board import boards
 from genbench.ranking.scores import collect
 from genbench.store.folder import TrialFolder
-from genbench.store.locks import Busy
 from genbench.store.store import Store
 from genbench.trial import worker
 
@@ -135,12 +134,14 @@ def check(home: Path, trial: Path, text: str) -> None:
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 FAST = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=CHECKS)
-LONG = settings(FAST, max_examples=1500)
+LONG = settings(FAST, max_examples=500)
 RECORD = {"mutations": st.lists(MUTATION, min_size=1, max_size=3), "own_id": st.booleans()}
 
 
 @FAST
 @given(**RECORD)
+@example(mutations=[(0, "add", "\ud800", None)], own_id=False)
+@example(mutations=[(0, "add", "../../../thesis.txt", None)], own_id=True)
 def test_a_mutated_record_changes_nothing_outside(
     toy: str, made: Path, mutations: list[tuple[int, str, str, Any]], own_id: bool
 ) -> None:
@@ -191,7 +192,7 @@ def test_a_mutated_score_changes_nothing_outside(
 
 
 @pytest.mark.slow
-@settings(FAST, max_examples=300)
+@settings(FAST, max_examples=60)
 @given(**RECORD)
 def test_commands_on_mutated_records_answer_and_change_nothing_outside(
     toy: str, made: Path, mutations: list[tuple[int, str, str, Any]], own_id: bool, capsys: pytest.CaptureFixture[str]

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save
 from test_bad_input import tree
 from trials import contents_of
 
@@ -258,6 +260,29 @@ def test_a_copy_of_a_trial_is_no_other_seed(pattern: str, results: Path, expecte
     assert len(genbench.load_results("results").trials) == 4
 
 
+def test_a_copy_is_drawn_and_verified_too(results: Path, command: Callable[[str], tuple[int, str, str]]) -> None:
+    folder = trial(results)
+    shutil.copytree(folder, folder.with_name("copy"))
+    code, out, _ = command("figures results/trials/copy --kinds curves")
+    assert code == 0
+    assert out.split(": ")[0].endswith("/results/figures/toy-digits-s0-curves.png")
+    flip(folder.with_name("copy") / "log.jsonl")
+    code, out, _ = command("doctor --verify")
+    assert code == 1
+    assert "copy/log.jsonl is damaged" in " ".join(out.split())
+
+
+def test_doctor_follows_no_link_to_see_who_is_at_work(
+    results: Path, command: Callable[[str], tuple[int, str, str]]
+) -> None:
+    shutil.move(trial(results), "elsewhere")
+    (results / "trials" / "link").symlink_to(Path("elsewhere").absolute())
+    with TrialFolder(Path("elsewhere")).lock(), TrialFolder(trial(results, 1)).lock():
+        _, out, _ = command("doctor")
+    assert f"by process {os.getpid()}" in out
+    assert "link by" not in out
+
+
 @pytest.mark.parametrize("name", ["moved", "toy-digits-s0-000000000000"])
 def test_a_trial_under_another_name_is_found_and_gone_on_with(name: str, results: Path, expected: Any) -> None:
     folder = trial(results)
@@ -403,6 +428,49 @@ def test_values_per_image_that_are_damaged_are_told_and_not_used(results: Path) 
     ((note,),) = [score.notes for score in row.scores if score.notes]
     assert note.startswith("no error over test images: ")
     assert note.endswith("is damaged: its content does not match its checksum")
+
+
+def restamped(folder: Path, stage: str, name: str) -> None:
+    """Let a trial's record list a file as it is now."""
+    reseal(folder, lambda record: record["stages"][stage]["files"].update({name: files.stamp(folder / name)}))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"per_example": np.array(1, np.float32)},
+        {"per_example": np.ones((3, 2), np.float32)},
+        {"per_example": np.ones(0, np.float32)},
+        {"per_example": np.full(3, np.nan, np.float32)},
+        {"other": np.ones(3, np.float32)},
+        b"no safetensors",
+        b"",
+    ],
+)
+def test_values_per_image_that_genbench_did_not_write_are_not_used(values: Any, results: Path) -> None:
+    for seed in (0, 1):
+        path = next(trial(results, seed).glob("metrics/parzen-*.safetensors"))
+        path.write_bytes(values if isinstance(values, bytes) else save(values))
+        restamped(trial(results, seed), path.stem, f"metrics/{path.name}")
+    boards, damaged = bench.stored_boards(["results"])
+    assert boards[-1].rows[0].stderr_examples is None
+    assert boards[-1].rows[0].seeds_done == 2
+    assert damaged == []
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, f'{{"step": {10**400}}}', '{"step": 1, "loss": "x"}', "\x1b", "{}"])
+def test_a_log_that_genbench_did_not_write_costs_its_own_pictures(
+    line: str, results: Path, command: Callable[[str], tuple[int, str, str]]
+) -> None:
+    (trial(results) / "log.jsonl").write_text(line)
+    restamped(trial(results), "fit", "log.jsonl")
+    code, out, err = command(f"{RUN} --tensorboard")
+    assert code == 0
+    assert "not read: toy on digits, seed 0" in out
+    code, _, err = command("figures --kinds curves")
+    assert code in (1, 2)
+    assert err.startswith("curves of toy on digits, seed 0: ")
+    assert "Traceback" not in err
 
 
 # Killed and set back -------------------------------------------------------------------------------------------------

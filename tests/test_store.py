@@ -188,7 +188,8 @@ def test_two_folders_of_one_trial_that_differ_are_named(tmp_path: Path) -> None:
     stored(tmp_path, "mine", fit="one")
     stored(tmp_path, "theirs", fit="other", samples="more")
     with pytest.raises(
-        StoreError, match=rf"trial {ID} lies in two folders that differ in fit: .*theirs-{ID} and .*mine-{ID}; remove one of them$"
+        StoreError,
+        match=rf"trial {ID} lies in two folders that differ in fit: .*theirs-{ID} and .*mine-{ID}; remove one of them$",
     ):
         Store(tmp_path).get(ID)
     ((_, problem),) = Store(tmp_path).all()

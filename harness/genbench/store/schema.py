@@ -211,7 +211,7 @@ def _check(shape: type[Shape], content: Mapping[str, Any], where: str) -> None:
 
 def _told(error: Mapping[str, Any]) -> str:
     """Return what is wrong, in words."""
-    *above, last = map(str, error["loc"])
+    *above, last = map(str, error["loc"] or ["a name"])
     path = printable(".".join([*above, last]))
     if error["type"] == "missing":
         return f"it has no {path}"

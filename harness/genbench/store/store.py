@@ -38,8 +38,8 @@ class Problem:
 class Contents:
     """What a store holds: the folders of every trial by the id in their records, and those that cannot be used.
 
-    The first of a trial's folders is the one that counts where one must: of those with most whole stages the first by
-    name.
+    The first of a trial's folders is the one that counts where one must: of those with most whole stages one under the
+    name that genbench gave it, else the first by name.
     """
 
     trials: dict[str, list[Copy]]
@@ -131,7 +131,7 @@ class Store:
                 if record is not None:
                     trials.setdefault(record.id, []).append((folder, record))
         for trial_id in [trial_id for trial_id, copies in trials.items() if len(copies) > 1]:
-            trials[trial_id].sort(key=_whole_stages, reverse=True)
+            trials[trial_id].sort(key=_worth, reverse=True)
             if differs := _contradiction(trials[trial_id]):
                 problems.append(Problem(trial_id, trials.pop(trial_id)[0][0], differs))
         self._note(trials, problems)
@@ -186,13 +186,14 @@ def _is_folder(path: Path) -> bool:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
 
 
-def _whole_stages(copy: Copy) -> int:
-    """Return how many stages of a trial lie whole in a folder, as far as that can be told without reading them."""
+def _worth(copy: Copy) -> tuple[int, bool]:
+    """Return how many stages of a trial lie whole in a folder, as far as can be told unread, and if its name is kept."""
     folder, record = copy
+    named = folder.path.name.endswith(f"-{record.id}")
     try:
-        return len(record.stages) - len(folder.damage(record))
+        return len(record.stages) - len(folder.damage(record)), named
     except StoreError:
-        return 0
+        return 0, named
 
 
 def _contradiction(copies: Sequence[Copy]) -> Contradiction | None:
