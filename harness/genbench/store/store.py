@@ -187,7 +187,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _worth(copy: Copy) -> tuple[int, bool]:
-    """Return how many stages of a trial lie whole in a folder, as far as can be told unread, and if its name is kept."""
+    """Return how many stages lie whole in a folder, as far as can be told unread, and whether its name is kept."""
     folder, record = copy
     named = folder.path.name.endswith(f"-{record.id}")
     try:
