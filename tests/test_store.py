@@ -17,20 +17,44 @@ from genbench.store.records import SCHEMA, TrialRecord
 from genbench.store.sealed import SealedFolder
 from genbench.store.store import Store
 
-RECORD = TrialRecord("abc", {}, {}, {}, seed=0, budget={}, status="interrupted")
+MODEL, SAMPLES, SCORE = "model.safetensors", "samples/00000-00000.safetensors", "metrics/brightness-1.json"
+FILES = {"fit": MODEL, "samples": SAMPLES, "brightness-1": SCORE}
+
+
+def record_of(seed: int) -> TrialRecord:
+    """Return a record as genbench writes it when a trial begins."""
+    identity = {"identity": 1, "model": {"name": "gan"}, "dataset": "d", "seed": seed, "budget": {}, "select": "last"}
+    texts = ("label", "name", "distribution", "distribution_version", "target", "source")
+    model = {**dict.fromkeys(texts, "gan"), "version": 1, "traits": {"role": "model", "samples_are": "draws"}}
+    return TrialRecord(
+        id=files.digest(identity, 12),
+        identity=identity,
+        model=model,
+        dataset={"label": "digits", "digest": "d"},
+        seed=seed,
+        budget={},
+        status="interrupted",
+    )
+
+
+RECORD, OTHER = record_of(0), record_of(1)
+ID = RECORD.id
+
+
+def commit(folder: TrialFolder, record: TrialRecord, stage: str, text: str) -> TrialRecord:
+    """Commit a stage of one file, called as genbench calls it."""
+    details = {"batch": 1, "batches": 1} if stage == "samples" else {}
+    return folder.commit(record, stage, {FILES[stage]: lambda path: path.write_text(text)}, 1.5, details=details)
 
 
 def test_a_record_reads_back(tmp_path: Path) -> None:
-    folder = Store(tmp_path).folder("abc", "gan-digits-s0")
+    folder = Store(tmp_path).folder(ID, "gan-digits-s0")
     assert folder.record() is None
-    record = folder.commit(RECORD, "fit", {"sub/a.txt": lambda path: path.write_text("a")}, 1.5, {"x": "y"}, {"n": 1})
-    assert Store(tmp_path).get("abc") == folder.record() == record
-    assert folder.path.name == "gan-digits-s0-abc"
-
-
-def test_only_the_id_is_read_from_a_folders_name(tmp_path: Path) -> None:
-    Store(tmp_path).folder("abc", "old-name").write(RECORD)
-    assert Store(tmp_path).folder("abc", "new-name").path.name == "old-name-abc"
+    record = commit(folder, commit(folder, RECORD, "fit", "a"), "samples", "b")
+    writers = {SCORE: lambda path: path.write_text("{}")}
+    record = folder.commit(record, "brightness-1", writers, 0.5, {"model": "x"}, {"n": 1})
+    assert Store(tmp_path).get(ID) == folder.record() == record
+    assert folder.path.name == f"gan-digits-s0-{ID}"
 
 
 def test_a_stage_can_grow_by_files(tmp_path: Path) -> None:
@@ -54,19 +78,18 @@ DAMAGE = {
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_damaged_file_is_noticed_and_its_stage_set_aside(damage: str, tmp_path: Path) -> None:
     folder = TrialFolder(tmp_path)
-    record = folder.commit(RECORD, "fit", {"a": lambda path: path.write_text("aa")}, 1)
-    record = folder.commit(record, "samples", {"sub/b": lambda path: path.write_text("bb")}, 1)
+    record = commit(folder, commit(folder, RECORD, "fit", "aa"), "samples", "bb")
     assert folder.damage(record) == {}
-    assert folder.checked(record, "samples", "sub/b").read_text() == "bb"
-    DAMAGE[damage](tmp_path / "sub" / "b")
+    assert folder.checked(record, "samples", SAMPLES).read_text() == "bb"
+    DAMAGE[damage](tmp_path / SAMPLES)
     assert list(folder.damage(record)) == list(folder.damage(record, every_byte=True)) == ["samples"]
-    with pytest.raises(DamagedError, match=r"sub/b is (missing|damaged|no plain file)") as caught:
-        folder.checked(record, "samples", "sub/b")
+    with pytest.raises(DamagedError, match=rf"{SAMPLES} is (missing|damaged|no plain file)") as caught:
+        folder.checked(record, "samples", SAMPLES)
     assert caught.value.stage == "samples"
     record = folder.set_aside(record, "samples")
     assert record == folder.record()
     assert list(record.stages) == ["fit"]
-    assert not (tmp_path / "sub" / "b").exists()
+    assert not (tmp_path / SAMPLES).exists()
     assert (tmp_path / "samples.damaged-1").is_dir() or damage == "removed"
 
 
@@ -95,9 +118,9 @@ def test_what_is_set_aside_stands_under_names_of_its_own(tmp_path: Path) -> None
 
 def test_a_damaged_record_is_told_and_the_others_are_read(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    store.folder("abc", "a").write(RECORD)
-    store.folder("def", "b").write(dataclasses.replace(RECORD, id="def"))
-    (store.trials / "a-abc" / "trial.json").write_text("{")
+    store.folder(ID, "a").write(RECORD)
+    store.folder(OTHER.id, "b").write(OTHER)
+    (store.trials / f"a-{ID}" / "trial.json").write_text("{")
     (store.trials / "stray").mkdir()
     found = [record for _, record in Store(tmp_path).all()]
     assert [isinstance(record, GenbenchError) for record in found] == [True, False]
@@ -149,25 +172,26 @@ def stored(root: Path, name: str, record: TrialRecord = RECORD, **content: str) 
     """Write a trial's folder with a file per stage."""
     folder = TrialFolder(root / "trials" / f"{name}-{record.id}")
     for stage, text in content.items():
-        record = folder.commit(record, stage, {stage: lambda path, text=text: path.write_text(text)}, 1)
+        record = commit(folder, record, stage, text)
     return folder
 
 
 def test_of_two_folders_of_one_trial_the_one_with_more_counts(tmp_path: Path) -> None:
     stored(tmp_path, "mine", fit="same")
     theirs = stored(tmp_path, "theirs", fit="same", samples="more")
-    found = Store(tmp_path).find("abc")
+    found = Store(tmp_path).read().find(ID)
     assert found is not None
-    assert found[0].path == theirs.path == Store(tmp_path).folder("abc", "any").path
+    assert found[0].path == theirs.path == Store(tmp_path).folder(ID, "any").path
 
 
 def test_two_folders_of_one_trial_that_differ_are_named(tmp_path: Path) -> None:
     stored(tmp_path, "mine", fit="one")
     stored(tmp_path, "theirs", fit="other", samples="more")
     with pytest.raises(
-        StoreError, match=r"trial abc lies in two folders that differ in fit: .*theirs-abc and .*mine-abc"
+        StoreError,
+        match=rf"trial {ID} lies in two folders that differ in fit: .*theirs-{ID} and .*mine-{ID}; remove one of them$",
     ):
-        Store(tmp_path).get("abc")
+        Store(tmp_path).get(ID)
     ((_, problem),) = Store(tmp_path).all()
     assert isinstance(problem, StoreError)
 
@@ -175,8 +199,8 @@ def test_two_folders_of_one_trial_that_differ_are_named(tmp_path: Path) -> None:
 def test_a_linked_folder_is_not_followed(tmp_path: Path) -> None:
     outside = stored(tmp_path / "outside", "mine", fit="one")
     (tmp_path / "results" / "trials").mkdir(parents=True)
-    (tmp_path / "results" / "trials" / "mine-abc").symlink_to(outside.path)
-    assert Store(tmp_path / "results").get("abc") is None
+    (tmp_path / "results" / "trials" / f"mine-{ID}").symlink_to(outside.path)
+    assert Store(tmp_path / "results").get(ID) is None
     assert list(Store(tmp_path / "results").all()) == []
 
 

@@ -267,6 +267,15 @@ def test_a_link_in_a_trials_folder_is_not_written_through(assign: Assign, tmp_pa
     assert (tmp_path / "outside.txt").read_text() == "mine"
 
 
+def test_a_folder_that_another_trial_has_got_meanwhile_is_not_worked_in(assign: Assign) -> None:
+    perform(assign().to_json())
+    folder = folder_of(assign())
+    before = contents(folder)
+    with pytest.raises(StoreError, match="holds another trial since the run was planned; start the run again"):
+        perform(assign(seed=1, folder=folder.name).to_json())
+    assert contents(folder) == before
+
+
 @pytest.mark.parametrize("change", [{"threads": 2}, {}])
 def test_an_interrupted_training_goes_on_under_the_same_conditions_alone(
     change: dict[str, int], assign: Assign

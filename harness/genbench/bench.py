@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec
 
-from genbench.api import Engine
+from genbench.api import Engine, Task
 from genbench.data.folders import cache_folder
 from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 class Report:
     """What a run came to: its boards, how the trials ended that it performed, and how long it took.
 
-    total counts the rows of leaderboard.csv and the trials of the whole results folder.
+    total counts the rows of leaderboard.csv and the trials of the whole results folder; damaged says which of its
+    folders could not be read, copies which trials lie in several.
     """
 
     plan: Plan
@@ -48,6 +49,7 @@ class Report:
     seconds: float
     total: tuple[int, int]
     damaged: Sequence[str]
+    copies: Sequence[str] = ()
 
     @property
     def leaderboard(self) -> pd.DataFrame:
@@ -76,8 +78,9 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """Return what was noted on the way: damage that was repaired."""
-        return [*(note for outcome in self.outcomes.values() for note in outcome.notes), *self._outdone]
+        """Return what was noted on the way: damage that was repaired, trials that lie in several folders."""
+        repaired = (note for outcome in self.outcomes.values() for note in outcome.notes)
+        return [*repaired, *self._outdone, *self.copies]
 
     @property
     def _outdone(self) -> list[str]:
@@ -94,8 +97,8 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     """Perform a plan, bring the CSV files up to date and return the report."""
     started = time.perf_counter()
     engine: Engine = planned.engine.instantiate()
-    tasks = [task(trial, planned.grid, planned.store.root, planned.conditions) for trial in planned.todo]
     store = planned.store
+    tasks = [_task(trial, planned) for trial in planned.todo]
     if planned.conditions.fresh and tasks:
         store.keep_fresh_mark(planned.conditions.fresh)
     board = _tensorboard(planned, watcher or Silent()) if planned.tensorboard else None
@@ -120,7 +123,13 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         seconds=time.perf_counter() - started,
         total=(len(frames.leaderboard(boards(collected.rows))), len({row.trial.id for row in collected.rows})),
         damaged=[*collected.damaged, *(board.damaged if board else ())],
+        copies=collected.notes,
     )
+
+
+def _task(trial: TrialSpec, planned: Plan) -> Task:
+    folder = planned.store.folder(trial.id, trial.folder_name)
+    return task(trial, planned.grid, planned.store.root, planned.conditions, folder.path.name)
 
 
 def _tensorboard(planned: Plan, watcher: Watcher) -> TensorBoard:
@@ -232,18 +241,16 @@ def stored_boards(
 
     A trial that lies in several folders counts once. Raises StoreError where its scores differ.
     """
-    rows: dict[tuple[str, str], Any] = {}
-    damaged: list[str] = []
-    for path in paths:
-        store = Store(Path(path))
+    found, collected = read_stored(paths, compared)
+    return found, collected.damaged
+
+
+def read_stored(
+    paths: Sequence[str | os.PathLike[str]], compared: Sequence[claims.Claim] = ()
+) -> tuple[list[Board], Collected]:
+    """Return what `stored_boards` does, with all else that there is to tell of the folders."""
+    stores = [Store(Path(path)) for path in paths]
+    for store in stores:
         store.check_readable()
-        collected = collect(store)
-        damaged += collected.damaged
-        for row in collected.rows:
-            known = rows.setdefault((row.trial.id, row.protocol_id), row)
-            if known.value is not None and row.value is not None and known.value != row.value:
-                raise StoreError(
-                    f"trial {row.trial.id} has different scores for {row.metric['label']} in the folders given: "
-                    f"{known.value} and {row.value}; give one of the folders"
-                )
-    return boards(rows.values(), compared), damaged
+    collected = collect(*stores)
+    return boards(collected.rows, compared), collected

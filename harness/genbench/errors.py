@@ -61,7 +61,8 @@ class Interrupted(KeyboardInterrupt):
 
 def shown(text: object) -> str:
     """Return foreign text with a blank for each character that is not to be shown: control characters, lone bytes."""
-    return "".join(c if c.isprintable() else " " for c in str(text))
+    whole = str(text)
+    return whole if whole.isprintable() else "".join(c if c.isprintable() else " " for c in whole)
 
 
 def printable(text: object, limit: int = 300) -> str:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
+import itertools
 import json
 import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from genbench.errors import DamagedError, StoreError, printable
 
 CHUNK = 1 << 20
+
+LARGEST, DEEPEST = 1 << 24, 64
+"""Of a record: bytes, and objects and lists within each other. Those written here have thousands, and about ten."""
 
 
 def canonical(value: Any) -> str:
@@ -31,7 +38,12 @@ def digest(value: Any, length: int = 64) -> str:
 def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's content, in hex."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256_of(file)
+
+
+def sha256_of(file: BufferedReader) -> str:
+    """Return the SHA-256 of what an open file holds from here on, in hex."""
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync_folder(folder: Path) -> None:
@@ -108,21 +120,60 @@ def sealed(record: dict[str, Any]) -> str:
     return json.dumps({**record, "sha256": digest(record)}, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Return a JSON object written by `write_record`. Raises DamagedError where it is not what was written."""
+@contextlib.contextmanager
+def opened_plain(path: Path) -> Iterator[BufferedReader]:
+    """Open a plain file to read; nothing is waited for. Raises StoreError for a link and what else is none, OSError."""
     try:
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise StoreError(
-                f"{printable(path)} is a link or no file; expected a plain file, which is all that is read"
-            )
-        record = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise (_no_plain(path) if error.errno in (errno.ELOOP, errno.ENXIO) else error) from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise _no_plain(path)
+    with open(handle, "rb") as file:
+        yield file
+
+
+def read_plain(path: Path, most: int = LARGEST) -> bytes:
+    """Return the content of a plain file of at most so many bytes. Raises StoreError for any other, OSError."""
+    with opened_plain(path) as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise StoreError(f"{printable(path)} is too large; expected at most {most:,} bytes")
+    return content
+
+
+def _no_plain(path: Path) -> StoreError:
+    return StoreError(f"{printable(path)} is a link or no file; expected a plain file, which is all that is read")
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a JSON object written by `write_record`. Raises DamagedError where it is not what was written.
+
+    Raises StoreError where it cannot be one that genbench wrote: a link, too large, or too deep.
+    """
+    try:
+        record = json.loads(read_plain(path).decode("utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{printable(path)} is damaged: not JSON ({printable(error)})") from error
+    if _is_deep(record):
+        raise StoreError(f"{printable(path)} is too deep; expected at most {DEEPEST} objects and lists in each other")
     if not isinstance(record, dict) or record.pop("sha256", None) != digest(record):
         raise DamagedError(f"{printable(path)} is damaged: its content does not match its checksum")
     return record
+
+
+def _is_deep(value: Any) -> bool:
+    """Return whether objects and lists lie in each other more than so many times."""
+    level = [value]
+    for _ in range(DEEPEST + 1):
+        inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        if not inner:
+            return False
+        level = list(itertools.chain.from_iterable(inner))
+    return True
 
 
 def _refuse_constant(name: str) -> None:

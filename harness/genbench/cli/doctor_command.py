@@ -18,6 +18,8 @@ from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry import installed
 from genbench.store import locks
+from genbench.store.folder import TrialFolder
+from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 
 PACKAGES = (
@@ -73,8 +75,8 @@ def command(results: Path, verify: bool) -> int:
 
 
 def _at_work(results: Path) -> list[str]:
-    """Return the trials that a live process holds, each with the process."""
-    folders = sorted((results / "trials").glob("*"))
+    """Return the trials that a live process holds, each with the process. No link is followed."""
+    folders = sorted(path for path in (results / "trials").glob("*") if not path.is_symlink())
     return [
         f"{printable(path.name)} by {locks.holder(path) or 'another process'}"
         for path in folders
@@ -84,13 +86,18 @@ def _at_work(results: Path) -> list[str]:
 
 def _damage(results: Path) -> list[str]:
     """Return what is wrong with stored files, each byte read. The next run that needs them does them again."""
-    found: list[str] = []
-    for folder, record in Store(results).all():
-        if isinstance(record, GenbenchError):
-            found.append(printable(record))
-        else:
-            found += folder.damage(record, every_byte=True).values()
+    contents = Store(results).read()
+    found = [printable(problem.error) for problem in contents.problems]
+    for folder, record in (copy for copies in contents.trials.values() for copy in copies):
+        found += _problems(folder, record)
     return found
+
+
+def _problems(folder: TrialFolder, record: TrialRecord) -> list[str]:
+    try:
+        return list(folder.damage(record, every_byte=True).values())
+    except GenbenchError as error:
+        return [printable(error)]
 
 
 def _version(package: str) -> str:

@@ -68,15 +68,15 @@ def command(
     if what == "verdicts" and not against:
         raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
     sources = [part for text in against for part in names.split(text)]
-    found, damaged = bench.stored_boards(results or (Path("results"),), published := bench.published(sources))
-    for problem in damaged:
-        stderr_console().print(f"not read: {problem}", soft_wrap=True)
+    found, stored = bench.read_stored(results or (Path("results"),), published := bench.published(sources))
+    for line in (*(f"not read: {problem}" for problem in stored.damaged), *stored.notes):
+        stderr_console().print(line, soft_wrap=True)
     boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
     _show(Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES)), form, output)
-    return 1 if damaged else 0
+    return 1 if stored.damaged else 0
 
 
 def _show(tables: Tables, form: str, output: Path | None) -> None:

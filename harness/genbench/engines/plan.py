@@ -11,7 +11,7 @@ from typing import Any
 from genbench.api import Task
 from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
-from genbench.store.store import Store
+from genbench.store.store import Contents, Store
 from genbench.trial.protocol import Protocol, is_scored
 from genbench.trial.sources import Source
 from genbench.trial.spec import LAST, NO_BUDGET, Assignment, Budget, Target, TrialSpec
@@ -71,13 +71,17 @@ class Grid:
 
 
 def missing(grid: Grid, store: Store, fresh: str = "") -> list[TrialSpec]:
-    """Return the trials of which the store does not hold every stage, whole; trained under a mark, if one is given."""
-    return [t for t in grid.trials() if not _is_complete(store, t.id, grid.protocols(t.dataset_digest), fresh)]
+    """Return the trials of which the store does not hold every stage, whole; trained under a mark, if one is given.
+
+    Raises StoreError where what lies in a trial's place is nothing that genbench wrote: it is not touched.
+    """
+    contents = store.read()
+    return [t for t in grid.trials() if not _is_complete(contents, t.id, grid.protocols(t.dataset_digest), fresh)]
 
 
-def _is_complete(store: Store, trial_id: str, protocols: Sequence[Protocol], fresh: str) -> bool:
+def _is_complete(contents: Contents, trial_id: str, protocols: Sequence[Protocol], fresh: str) -> bool:
     try:
-        found = store.find(trial_id)
+        found = contents.find(trial_id)
     except DamagedError:
         return False
     if found is None or found[0].damage(found[1]):
@@ -105,14 +109,15 @@ class Conditions:
     gpus: float = 0.0
 
 
-def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions) -> Task:
-    """Return the task that performs a trial."""
+def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions, folder: str = "") -> Task:
+    """Return the task that performs a trial, in the folder of this name, if one is given."""
     shared = dataclasses.asdict(conditions)
     gpus = shared.pop("gpus")
     assignment = Assignment(
         trial=trial,
         metrics=tuple(grid.metrics(trial.dataset_digest)),
         results=str(results.resolve()),
+        folder=folder,
         target=grid.target,
         **shared,
     )

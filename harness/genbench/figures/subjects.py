@@ -12,7 +12,7 @@ from genbench import files
 from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
 from genbench.ranking.readable import readable
 from genbench.registry import names
-from genbench.store.folder import RECORD, TrialFolder
+from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 
@@ -104,8 +104,8 @@ def find(asked: str, results: Path, datasets: Sequence[str] = ()) -> Found:
 def _place(asked: str, results: Path) -> tuple[Path, str]:
     """Return the results folder that a request is about, and what of it is asked for: "" is everything."""
     path = Path(asked)
-    if asked and (path / RECORD).is_file():
-        return path.absolute().parents[1], path.absolute().name
+    if asked and (record := TrialFolder(path).record()):
+        return path.absolute().parents[1], record.id
     if asked and (path / "trials").is_dir():
         return path, ""
     return results, asked
@@ -118,7 +118,7 @@ def _read(store: Store) -> tuple[list[Stored], list[str]]:
         try:
             if isinstance(record, GenbenchError):
                 raise record
-            stored.append(Stored(folder, readable(record, printable(folder.path / RECORD))))
+            stored.append(Stored(folder, readable(record)))
         except GenbenchError as error:
             damaged.append(printable(error))
     return stored, damaged

@@ -89,7 +89,7 @@ def _extra(board: Board, name: str) -> str:
 
 def _chains(board: Board) -> Iterator[str]:
     """Tell what the samples of Markov chains are worth."""
-    told = [_worth(row) for row in board.rows if "effective_samples" in row.extras]
+    told = [_worth(row) for row in board.rows if {"effective_samples", "autocorrelation_time"} <= row.extras.keys()]
     if told:
         yield f"Chains, in kept steps: {'; '.join(told)}."
 

@@ -22,6 +22,7 @@ from genbench.api import Space
 from genbench.engines.schedule import Outcome, Watcher
 from genbench.errors import GenbenchError, StoreError, printable
 from genbench.ranking.scores import ScoreRow, rows_of
+from genbench.registry.plugins import describe
 from genbench.store.folder import TrialFolder
 from genbench.store.store import Store
 from genbench.trial import restoring
@@ -111,8 +112,9 @@ class TensorBoard:
         self._ended.add(trial)
         try:
             results = _results(self._folders[trial], self._spaces[self._trials[trial].dataset_digest])
-        except (GenbenchError, ValueError, KeyError, TypeError) as error:  # anyone may have written it
-            self.damaged.append(f"{self._trials[trial]}: {printable(error)}")
+        except Exception as error:  # anyone may have written it
+            told = printable(error) if isinstance(error, GenbenchError) else describe(error)
+            self.damaged.append(f"{self._trials[trial]}: {told}")
         else:
             if results is not None:
                 self._write_results(trial, results)

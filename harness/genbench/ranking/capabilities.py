@@ -9,9 +9,8 @@ from typing import Any
 
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.claims import Family
-from genbench.ranking.readable import MOST
 from genbench.ranking.scores import ScoreRow
-from genbench.store.records import TrialRecord
+from genbench.store.records import MOST, TrialRecord
 
 DENSITIES = ("log_prob", "bound")
 """The abilities that evaluate a density, the exact one first."""

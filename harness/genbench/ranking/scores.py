@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from genbench.errors import GenbenchError, printable
-from genbench.ranking.readable import readable, readable_score
+from genbench import files
+from genbench.errors import DamagedError, GenbenchError, StoreError, printable
+from genbench.ranking.readable import readable, safe
 from genbench.store.folder import TrialFolder
+from genbench.store.layout import SHARD
 from genbench.store.records import TrialRecord
-from genbench.store.store import Store
+from genbench.store.store import Copy, Store
 from genbench.trial.spec import LAST
 
 Kind = Literal["ours", "reference", "published"]
@@ -69,29 +71,88 @@ def is_given(model: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class Collected:
-    """The rows of a store, and what is wrong with the folders that could not be read."""
+    """The rows of stores, what is wrong with the folders that could not be read, and what lies there several times."""
 
     rows: list[ScoreRow]
     damaged: list[str]
+    notes: list[str]
 
 
-def collect(store: Store) -> Collected:
-    """Return the rows of every readable trial."""
-    collected = Collected([], [])
-    for folder, record in store.all():
-        if isinstance(record, GenbenchError):
-            collected.damaged.append(printable(record))
-            continue
+def collect(*stores: Store) -> Collected:
+    """Return the rows of every readable trial, in the order of its folders' names: that of the stores changes nothing.
+
+    A trial that lies in several folders counts once, with the scores of all of them. Raises StoreError where these
+    differ.
+    """
+    contents = [store.read() for store in stores]
+    damaged = sorted(printable(problem.error) for each in contents for problem in each.problems)
+    copies: dict[str, list[Copy]] = {}
+    for trial_id, found in (pair for each in contents for pair in each.trials.items()):
+        copies.setdefault(trial_id, []).extend(found)
+    rows: list[ScoreRow] = []
+    for several in sorted(copies.values(), key=_place) if len(stores) > 1 else copies.values():
         try:
-            collected.rows.extend(rows_of(folder, record))
-        except GenbenchError as error:
-            collected.damaged.append(printable(error))
-    return collected
+            rows += _once([_readable_rows(*copy, damaged) for copy in several])
+        except StoreError as error:
+            if len(stores) > 1:
+                raise
+            damaged.append(printable(error))
+    return Collected(rows, damaged, _notes([several for several in copies.values() if len(several) > 1]))
+
+
+def _place(copies: Sequence[Copy]) -> tuple[str, str]:
+    """Return what a trial is sorted by."""
+    return min(folder.path.name for folder, _ in copies), copies[0][1].id
+
+
+def _readable_rows(folder: TrialFolder, record: TrialRecord, damaged: list[str]) -> list[ScoreRow]:
+    """Return the rows of a trial's folder; none where it cannot be read, and damaged then says why."""
+    try:
+        return list(rows_of(folder, record))
+    except GenbenchError as error:
+        damaged.append(printable(error))
+        return []
+
+
+def _notes(several: Sequence[Sequence[Copy]]) -> list[str]:
+    """Return a line that tells of the trials that lie in several folders."""
+    if not several:
+        return []
+    places = " and ".join(sorted(str(folder.path) for folder, _ in several[0]))
+    if len(several) == 1:
+        return [printable(f"a trial lies in several folders, and counts once: {places}", 600)]
+    return [printable(f"{len(several)} trials lie in several folders, and each counts once: {places}, and so on", 600)]
+
+
+BEST_FIRST = ("done", "skipped", "failed", "diverged", "out-of-memory", "timeout", "interrupted")
+"""Of a trial's folders that say different things of a score, the one that says the earlier of these counts."""
+
+
+def _once(several: Sequence[Sequence[ScoreRow]]) -> list[ScoreRow]:
+    """Return each score of a trial once, from the rows of its folders. Raises StoreError where values differ."""
+    if len(several) == 1:
+        return list(several[0])
+    best: dict[str, ScoreRow] = {}
+    for row in (row for rows in several for row in rows):
+        known = best.setdefault(row.protocol_id, row)
+        if known.value is not None and row.value is not None and known.value != row.value:
+            raise StoreError(
+                f"trial {row.trial.id} has different scores for {row.metric['label']} in the folders given: "
+                f"{known.value} and {row.value}; give one of the folders"
+            )
+        best[row.protocol_id] = min(known, row, key=_standing)
+    return sorted(best.values(), key=lambda row: f"{row.metric['name']}-{row.protocol_id}")
+
+
+def _standing(row: ScoreRow) -> tuple[int, int, str]:
+    """Return what is least for the row that counts; equal for rows that say the same."""
+    status = BEST_FIRST.index(row.status) if row.status in BEST_FIRST else len(BEST_FIRST)
+    return status, -len(row.trial.stages), files.canonical(row.trial.to_json())
 
 
 def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
     """Yield the rows of a trial. Raises DamagedError or StoreError for what is not what genbench wrote."""
-    record = readable(record, printable(folder.path / "trial.json"))
+    record = readable(record)
     for stage, wanted in sorted(record.wanted.items()):
         head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
         if stage in record.stages:
@@ -105,19 +166,32 @@ def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
 
 
 def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str, Any]) -> ScoreRow:
-    finished = record.stages[stage]
     name = f"metrics/{stage}.json"
-    content = readable_score(folder.read(record, stage, name), printable(folder.path / name))
-    examples = f"metrics/{stage}.safetensors"
+    from genbench.store import schema
+
+    content = folder.read(record, stage, name)
+    schema.check_score(content, printable(folder.path / name))
+    examples, problem = _per_example(folder, record, stage)
     return ScoreRow(
         **head,
         status="done",
         reason="",
         value=content["value"],
-        stderr=content["stderr"],
-        extras=content["extras"],
+        stderr=content.get("stderr"),
+        extras=safe(content["extras"]),
         samples=content["samples"],
         weights=printable(content.get("weights", ""), 80),
-        notes=tuple(printable(note, 200) for note in content["notes"]),
-        per_example=folder.path / examples if examples in finished.files else None,
+        notes=tuple(printable(note, 200) for note in (*content.get("notes", []), *problem)),
+        per_example=examples,
     )
+
+
+def _per_example(folder: TrialFolder, record: TrialRecord, stage: str) -> tuple[Path | None, list[str]]:
+    """Return the file with a score's values per test image, if there is one, or what is wrong with it."""
+    name = f"metrics/{stage}{SHARD}"
+    if name not in record.stages[stage].files:
+        return None, []
+    try:
+        return folder.checked(record, stage, name), []
+    except DamagedError as error:
+        return None, [f"no error over test images: {error}"]

@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import os
 import stat
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,12 @@ from typing import Any
 from genbench import files
 from genbench.errors import DamagedError, StoreError, printable
 from genbench.store import locks
+from genbench.store.layout import RECORD
 from genbench.store.records import Stage, TrialRecord
 from genbench.store.sealed import SealedFolder
 
 Writer = Callable[[Path], object]
 
-RECORD = "trial.json"
 CHECKPOINT = "checkpoint"
 WORTH = 1.0
 """Seconds of work: a trial that holds more is written so that it outlives a loss of power, whatever that costs."""
@@ -36,22 +37,35 @@ class TrialFolder:
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Hold the folder's lock. Raises Busy where another process does, StoreError where nothing can be written."""
-        self._refuse_links()
+        self._refuse_strange()
         return locks.held(self.path)
 
-    def _refuse_links(self) -> None:
-        """Raise StoreError for links, which lead elsewhere: nothing is read or written through them."""
+    def _refuse_strange(self) -> None:
+        """Raise StoreError for links, which lead elsewhere, and for pipes and devices, which may never answer."""
         inside = (Path(where, name) for where, folders, names in os.walk(self.path) for name in (*folders, *names))
-        for path in (self.path, *inside):  # os.walk bears with what another process removes meanwhile
-            if path.is_symlink():
-                raise StoreError(f"{printable(path)} is a link; expected what genbench wrote there: remove the link")
+        for path in (self.path, *inside):
+            with contextlib.suppress(FileNotFoundError):  # not there yet, or removed meanwhile by another process
+                kind = path.lstat().st_mode
+                if not (stat.S_ISREG(kind) or stat.S_ISDIR(kind)):
+                    what = "a link" if stat.S_ISLNK(kind) else "no plain file"
+                    raise StoreError(f"{printable(path)} is {what}; expected what genbench wrote there: remove it")
 
     # Reading
 
     def record(self) -> TrialRecord | None:
-        """Return what trial.json says, or None where there is none. Raises DamagedError or StoreError."""
+        """Return what trial.json says, checked whole, or None where there is none.
+
+        Raises DamagedError where it is not what was written, StoreError where it is not what genbench writes: nothing
+        that such a record lists may be touched.
+        """
         path = self.path / RECORD
-        return TrialRecord.from_json(files.read_record(path), printable(path)) if path.exists() else None
+        try:
+            content = files.read_record(path)
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                return None
+            raise
+        return TrialRecord.from_json(content, printable(path))
 
     def has_fit(self) -> bool:
         """Return whether the folder holds a trained model; False where its record cannot be read."""
@@ -62,11 +76,11 @@ class TrialFolder:
 
     def checked(self, record: TrialRecord, stage: str, name: str) -> Path:
         """Return the path of a stage's file. Raises DamagedError where it is not what was committed."""
-        path = self.path / name
-        problem = _problem(path, record.stages[stage].files[name], since=None)
+        stamp = record.stages[stage].files.get(name)
+        problem = self._problem(name, stamp, None) if stamp else f"{printable(self.path)} has no {printable(name)}"
         if problem:
             raise DamagedError(problem, stage)
-        return path
+        return self.path / name
 
     def read(self, record: TrialRecord, stage: str, name: str) -> dict[str, Any]:
         """Return the content of a stage's JSON file. Raises DamagedError where it is not what was committed."""
@@ -80,15 +94,38 @@ class TrialFolder:
         """Return the stages with a file that is not what was committed, each with what is wrong.
 
         A file of the right size that is no newer than the record is taken as it was, since hashing gigabytes at each
-        start would cost more than it finds: whatever is read is hashed then. every_byte hashes all.
+        start would cost more than it finds: whatever is read is hashed then. every_byte hashes all, and so does a
+        record from the future: what was changed since is no newer than it.
         """
-        since = None if every_byte else (self.path / RECORD).stat().st_mtime_ns
+        written = (self.path / RECORD).lstat().st_mtime_ns
+        since = None if every_byte or written > time.time_ns() else written
         found: dict[str, str] = {}
         for stage, name, stamp in _files_of(record):
-            problem = _problem(self.path / name, stamp, since)
+            problem = self._problem(name, stamp, since)
             if problem:
                 found.setdefault(stage, problem)
         return found
+
+    def _problem(self, name: str, expected: Mapping[str, Any], since: int | None) -> str:
+        """Return what is wrong with a file, or "". One of the right size no newer than `since`, in ns, is not hashed.
+
+        Nothing is opened that is no plain file, or that a link leads to.
+        """
+        path = self.path / name
+        try:
+            seen = path.lstat()
+            linked = any(above.is_symlink() for above in path.parents[: name.count("/")])
+            if linked or not stat.S_ISREG(seen.st_mode):
+                return f"{printable(path)} is no plain file"
+            if seen.st_size != expected["size"]:
+                return f"{printable(path)} is damaged: {seen.st_size:,} bytes, where {expected['size']:,} were stored"
+            if (since is None or seen.st_mtime_ns > since) and _sha256(path) != expected["sha256"]:
+                return f"{printable(path)} is damaged: its content does not match its checksum"
+        except FileNotFoundError:
+            return f"{printable(path)} is missing"
+        except OSError as error:
+            raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
+        return ""
 
     # Writing
 
@@ -171,7 +208,10 @@ class TrialFolder:
         return record
 
     def set_all_aside(self) -> None:
-        """Move everything aside: where the record cannot be read, nothing else in the folder can be trusted."""
+        """Move everything aside: where the record is damaged, nothing else in the folder can be trusted.
+
+        The names are those in the folder, none that a record lists.
+        """
         keep = (locks.LOCK, locks.HOLDER)
         names = [path.name for path in self.path.iterdir() if path.name not in keep and DAMAGED not in path.name]
         self._move(names, "trial")
@@ -197,16 +237,6 @@ def _files_of(record: TrialRecord) -> list[tuple[str, str, Mapping[str, Any]]]:
     return [(stage, name, stamp) for stage, kept in record.stages.items() for name, stamp in kept.files.items()]
 
 
-def _problem(path: Path, expected: Mapping[str, Any], since: int | None) -> str:
-    """Return what is wrong with a file, or "". One of the right size no newer than `since`, in ns, is not hashed."""
-    try:
-        seen = path.lstat()
-    except FileNotFoundError:
-        return f"{printable(path)} is missing"
-    if not stat.S_ISREG(seen.st_mode):
-        return f"{printable(path)} is no plain file"
-    if seen.st_size != expected["size"]:
-        return f"{printable(path)} is damaged: {seen.st_size:,} bytes, where {expected['size']:,} were stored"
-    if (since is None or seen.st_mtime_ns > since) and files.sha256(path) != expected["sha256"]:
-        return f"{printable(path)} is damaged: its content does not match its checksum"
-    return ""
+def _sha256(path: Path) -> str:
+    with files.opened_plain(path) as file:
+        return files.sha256_of(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import socket
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from genbench import files
 from genbench.errors import GenbenchError, StoreError, printable
 
 LOCK, HOLDER = ".lock", ".holder"
@@ -49,26 +51,21 @@ def held(folder: Path) -> Iterator[None]:
 def holder(folder: Path) -> str:
     """Return who holds a folder's lock, in words, or "" where nobody says so. May name a process that is dead."""
     try:
-        said = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
+        said = json.loads(files.read_plain(folder / HOLDER, 1000))
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said["since"]))
         return printable(f"process {said['pid']} on {said['host']} since {since}")
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, OverflowError, ValueError, KeyError, TypeError, RecursionError, StoreError):
         return ""
 
 
 def is_held(folder: Path) -> bool:
-    """Return whether a live process holds a folder's lock; takes it for a moment to see. Writes nothing else."""
-    from filelock import FileLock, Timeout
-
-    if not (folder / LOCK).exists():
-        return False
-    try:
-        with FileLock(folder / LOCK, fallback_to_soft=False).acquire(timeout=0):
-            return False
-    except Timeout:
-        return True
-    except OSError:
-        return False
+    """Return whether a live process holds a folder's lock; takes it for a moment to see, and writes nothing."""
+    with contextlib.suppress(OSError, StoreError), files.opened_plain(folder / LOCK) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def _sign(folder: Path) -> None:

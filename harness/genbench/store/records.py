@@ -12,6 +12,9 @@ from genbench.errors import StoreError, printable
 SCHEMA = 2
 """Raised when records written before would be misread; such records are upgraded on reading, never rewritten."""
 
+MOST = 10**18
+"""No number that is counted in a record is so great."""
+
 STATUSES = ("done", "diverged", "failed", "timeout", "out-of-memory", "interrupted")
 
 
@@ -66,7 +69,12 @@ class TrialRecord:
 
     @classmethod
     def from_json(cls, record: dict[str, Any], where: str) -> TrialRecord:
-        """Return the record of JSON values, those of older schemas upgraded. Raises StoreError for a newer one."""
+        """Return the record of JSON values, those of older schemas upgraded.
+
+        Raises StoreError for a newer one, and for what genbench does not write: nothing of it may be used then.
+        """
+        from genbench.store import schema as shapes  # pydantic: not for commands that read no record
+
         schema = record.pop("schema", None)
         if type(schema) is not int or not 1 <= schema <= SCHEMA:
             raise StoreError(
@@ -74,11 +82,9 @@ class TrialRecord:
             )
         for version in range(schema, SCHEMA):
             record = UPGRADES[version](record)
-        try:
-            stages = {name: Stage(**stage) for name, stage in record.pop("stages").items()}
-            return cls(**record, stages=stages)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise StoreError(f"{where} is no record of a trial: {printable(error)}") from error
+        shapes.check_record(record, where)
+        stages = {name: Stage(**stage) for name, stage in record.pop("stages").items()}
+        return cls(**record, stages=stages)
 
 
 def _from_1(record: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-LOG = "log.jsonl"
+from genbench.store import layout
+from genbench.store.records import MOST
+
+LOG = layout.LOG
 
 PLACE = ("loop", "epoch", "step")
 """What of a line says where in training it is; the rest are means of what was logged."""
@@ -13,9 +16,16 @@ PLACE = ("loop", "epoch", "step")
 
 def parsed(lines: Sequence[str]) -> list[dict[str, float]]:
     """Return what lines of a log hold. Raises ValueError for what is no line of one."""
-    values = [json.loads(line) for line in lines]
+    try:
+        values = [json.loads(line) for line in lines]
+    except RecursionError as error:
+        raise ValueError(f"a line of the log is too deep ({error}); expected numbers by name") from error
     for value in values:
-        numbers = isinstance(value, dict) and all(isinstance(x, int | float) for x in value.values())
+        numbers = isinstance(value, dict) and all(_is_number(x) for x in value.values())
         if not numbers or not isinstance(value.get("step"), int):
             raise ValueError(f"a line of the log is {value!r}; expected numbers by name, among them step")
     return values
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < MOST)

@@ -9,10 +9,11 @@ from typing import Any
 from genbench import files
 from genbench.registry import extraction
 from genbench.registry.resolve import Resolved
+from genbench.store import layout
 from genbench.store.records import TrialRecord
 from genbench.trial.spec import NO_BUDGET, Budget, Target
 
-MODEL = "model.safetensors"
+MODEL = layout.MODEL
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from genbench.api import Model, Space
 from genbench.errors import Diverged, Interrupted, printable
+from genbench.store import layout
 from genbench.store.sealed import SealedFolder
 from genbench.trial import seeding
 from genbench.trial.tensors import save_tensors
@@ -91,7 +92,7 @@ def check(x: object, expected: tuple[int, ...], bounds: tuple[float, float]) -> 
         raise ValueError(f"samples lie in [{least:g}, {greatest:g}]; expected within [{low:g}, {high:g}]")
 
 
-SHARD = ".safetensors"
+SHARD = layout.SHARD
 """What files of samples end in; the log of chains lies beside them."""
 
 

@@ -112,13 +112,15 @@ def _slug(label: str) -> str:
 class Assignment:
     """All a worker needs to perform a trial: plain data, which travels as canonical JSON.
 
-    fresh is the mark of the run that asks to train it anew, whatever is stored from other runs; "" takes what there is.
+    folder is the name of the trial's folder in the results, "" for the one that has the trial, or a new one; fresh the
+    mark of the run that asks to train it anew, whatever is stored from other runs, "" to take what there is.
     """
 
     trial: TrialSpec
     metrics: tuple[Resolved, ...]
     results: str
     target: Target = "test"
+    folder: str = ""
     device: str = "cpu"
     threads: int = 1
     checkpoint_every: float = 10.0

@@ -83,7 +83,7 @@ def perform(
     sources.check(trial.model)
     device = surroundings.resolve_device(place.device or assignment.device)
     gpu.take_share(device, place.share)
-    folder = Store(Path(assignment.results)).folder(trial.id, trial.folder_name)
+    folder = _folder(assignment)
     notes: list[str] = []
     with folder.lock():
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
@@ -108,6 +108,16 @@ def perform(
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
 
+def _folder(assignment: Assignment) -> TrialFolder:
+    """Return the trial's folder: the one that the run has found for it, else the one that is found here."""
+    store, trial = Store(Path(assignment.results)), assignment.trial
+    return (
+        TrialFolder(store.trials / assignment.folder)
+        if assignment.folder
+        else store.folder(trial.id, trial.folder_name)
+    )
+
+
 def prepared(trial: TrialSpec) -> Prepared:
     """Return a trial's dataset. Raises DataError where it is no longer what the trial was planned for."""
     data = prepare(trial.dataset.instantiate(), trial.dataset.identity)
@@ -121,6 +131,8 @@ def _to_go_on_with(
 ) -> TrialRecord:
     """Return the record to go on with: the stored one, its damage set aside and noted, or a new one."""
     stored = _stored(folder, notes)
+    if stored is not None and stored.id != assignment.trial.id:
+        raise StoreError(f"{printable(folder.path)} holds another trial since the run was planned; start the run again")
     if stored is not None and (not assignment.fresh or stored.fresh == assignment.fresh):
         if "fit" in stored.stages:
             return stored
