@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genbench import files
 from genbench.errors import RequestError, printable, unknown
 
 LONGEST = 1 << 20
@@ -18,11 +20,11 @@ Shape = Mapping[str, tuple[type, ...]]
 def read(path: Path) -> dict[str, Any]:
     """Return a TOML file. Raises RequestError where it cannot be read, or is too long for what people write."""
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device would be read without end
-            raise RequestError(f"cannot read {printable(path)}: it is no file; expected a file in TOML")
-        if (size := path.stat().st_size) > LONGEST:
-            raise RequestError(f"cannot read {printable(path)}: it has {size:,} bytes; expected at most {LONGEST:,}")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with files.opened(path) as file:
+            if (size := os.fstat(file.fileno()).st_size) > LONGEST:
+                expected = f"expected at most {LONGEST:,}"
+                raise RequestError(f"cannot read {printable(path)}: it has {size:,} bytes; {expected}")
+            return tomllib.loads(file.read().decode("utf-8"))
     except OSError as error:
         raise RequestError(f"cannot read {printable(path)}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets as deep

@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from genbench import files
+
 
 def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
     """Return the standard error over test images of the seed-averaged score, population standard deviation / sqrt(n).
@@ -14,12 +16,11 @@ def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
     """
     import numpy as np
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
-    if any(path is not None and path.is_symlink() for path in paths):  # it may lead anywhere
-        return None
     try:
-        seeds = [load_file(path)["per_example"].astype("float64") for path in paths if path is not None]
+        contents = [files.read_bytes(path, follow=False) for path in paths if path is not None]
+        seeds = [load(content)["per_example"].astype("float64") for content in contents]
     except (OSError, SafetensorError, KeyError):
         return None
     if len(seeds) < len(paths) or not seeds or len({len(values) for values in seeds}) > 1:

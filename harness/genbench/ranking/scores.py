@@ -119,5 +119,5 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         samples=content["samples"],
         weights=printable(content.get("weights", ""), 80),
         notes=tuple(printable(note, 200) for note in content["notes"]),
-        per_example=folder.path / examples if examples in finished.files else None,
+        per_example=folder.checked(record, stage, examples) if examples in finished.files else None,
     )

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from genbench import files, waiting
 from genbench.errors import GenbenchError, StoreError, printable
 
 LOCK, HOLDER = ".lock", ".holder"
@@ -30,6 +27,7 @@ def held(folder: Path) -> Iterator[None]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        files.check_plain(folder / LOCK)
         lock = FileLock(folder / LOCK, fallback_to_soft=False)  # a soft lock would outlive its process
         lock.acquire(timeout=0)
     except Timeout as error:
@@ -38,29 +36,22 @@ def held(folder: Path) -> Iterator[None]:
         reason = getattr(error, "strerror", None) or error
         raise StoreError(f"cannot write to {printable(folder)}: {reason}. Give another --results") from error
     try:
-        _sign(folder)
-        yield
+        with waiting.signed(folder / HOLDER):
+            yield
     finally:
-        with contextlib.suppress(OSError):
-            (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
 
 
 def holder(folder: Path) -> str:
     """Return who holds a folder's lock, in words, or "" where nobody says so. May name a process that is dead."""
-    try:
-        said = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said["since"]))
-        return printable(f"process {said['pid']} on {said['host']} since {since}")
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+    return waiting.holder(folder / HOLDER)
 
 
 def is_held(folder: Path) -> bool:
     """Return whether a live process holds a folder's lock; takes it for a moment to see. Writes nothing else."""
     from filelock import FileLock, Timeout
 
-    if not (folder / LOCK).exists():
+    if not (folder / LOCK).is_file():
         return False
     try:
         with FileLock(folder / LOCK, fallback_to_soft=False).acquire(timeout=0):
@@ -69,9 +60,3 @@ def is_held(folder: Path) -> bool:
         return True
     except OSError:
         return False
-
-
-def _sign(folder: Path) -> None:
-    said = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-    with contextlib.suppress(OSError):  # a courtesy: who cannot sign can still work
-        (folder / HOLDER).write_text(json.dumps(said), encoding="utf-8")

@@ -39,7 +39,7 @@ class Store:
     def fresh_mark(self) -> str:
         """Return the mark of a run that trains anew and was interrupted, or ""."""
         try:
-            return (self.root / FRESH).read_text(encoding="ascii").strip()[:64]
+            return files.read_text(self.root / FRESH, follow=False).strip()[:64]
         except (OSError, ValueError):
             return ""
 

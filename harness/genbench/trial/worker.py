@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from genbench.data.prepare import Prepared, prepare
+from genbench import waiting
+from genbench.data.prepare import Prepared, sound
 from genbench.errors import (
     ChangedError,
     DamagedError,
@@ -54,7 +55,10 @@ def answer(text: str, beat: Beat, stop: Stop, place: Place = Place()) -> dict[st
     status is busy where another process is at work on the trial, and error where no trial can be performed at all.
     """
     try:
-        return perform(text, beat, stop, place)
+        with waiting.heeding(stop, lambda message: beat({"stage": message})):
+            return perform(text, beat, stop, place)
+    except Interrupted as error:
+        return {"status": "interrupted", "reason": str(error), "notes": []}
     except Busy as error:
         return {"status": "busy", "reason": printable(error)}
     except GenbenchError as error:
@@ -83,7 +87,7 @@ def perform(
     notes: list[str] = []
     with folder.lock():
         record = _to_go_on_with(folder, assignment, device, notes)
-        data = prepared(trial)
+        data = prepared(trial, notes)
         for _ in range(REPAIRS):
             performance = Performance(assignment, folder, record, data, device, beat, stop)
             try:
@@ -98,9 +102,13 @@ def perform(
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
 
-def prepared(trial: TrialSpec) -> Prepared:
-    """Return a trial's dataset. Raises DataError where it is no longer what the trial was planned for."""
-    data = prepare(trial.dataset.instantiate(), trial.dataset.identity)
+def prepared(trial: TrialSpec, notes: list[str]) -> Prepared:
+    """Return a trial's dataset, each bit read; that one was damaged is noted.
+
+    Raises DataError where it is no longer what the trial was planned for.
+    """
+    data, damage = sound(trial.dataset.instantiate(), trial.dataset.identity)
+    notes += [damage] if damage else []
     if data.digest != trial.dataset_digest:
         raise DataError(f"{trial.dataset.label} changed while the run was going on; start the run again")
     return data
