@@ -28,6 +28,7 @@ from genbench.api import (
     setting,
 )
 from genbench.errors import DataError, Diverged, GenbenchError, NotFitted, Unsupported
+from genbench.files import fingerprint, opened
 from genbench.hookspecs import hookimpl
 
 if TYPE_CHECKING:
@@ -67,9 +68,11 @@ __all__ = [
     "Unsupported",
     "__version__",
     "evaluate",
+    "fingerprint",
     "hookimpl",
     "load_results",
     "load_verdicts",
+    "opened",
     "run",
     "setting",
 ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import genbench
 from genbench import DataError
 from genbench_plugins.extractors.whole_files import replacing
 
@@ -67,7 +68,8 @@ def opened(path: Path, sha256: str) -> dict[str, Tensor]:
     Raises DataError where it is another file, or holds anything but finite tensors by name.
     """
     try:
-        content = path.read_bytes()
+        with genbench.opened(path) as file:
+            content = file.read()
     except OSError as error:
         raise DataError(f"weights {str(path)!r} cannot be read: {error.strerror or error}") from error
     found = hashlib.sha256(content).hexdigest()
