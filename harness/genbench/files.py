@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def check_plain(path: Path) -> None:
 def _check_plain(path: str | os.PathLike[str], told: os.stat_result) -> None:
     if not stat.S_ISREG(told.st_mode):
         kind = KINDS.get(stat.S_IFMT(told.st_mode), "something else")
-        raise OSError(errno.EINVAL, f"it is {kind}; expected a plain file", os.fspath(path))
+        raise OSError(errno.EINVAL, f"it is {kind}, not a plain file", os.fspath(path))
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
@@ -140,7 +141,7 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """
     aside = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if not path.is_symlink():  # which is replaced, and not followed
             check_plain(path)
         os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # nobody else's
@@ -159,6 +160,27 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those above it, unless it is there. Raises OSError, naming what is in the way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        told = f"{printable(above)} is no folder"
+        raise NotADirectoryError(errno.ENOTDIR, told, os.fspath(folder)) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OSError where nothing can be written in a folder, which need not be there. Leaves nothing behind."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{printable(existing)} is no folder", os.fspath(folder))
+    with contextlib.suppress(FileNotFoundError):
+        folder.stat()  # which refuses a name that is too long
+    with tempfile.TemporaryFile(dir=existing):
+        pass
 
 
 @contextlib.contextmanager

@@ -80,7 +80,8 @@ class NpzDataset(Dataset):
                     with np.load(file, allow_pickle=False) as stored:
                         arrays[what] = stored[what]
         except OSError as error:
-            found = "there is no such file" if isinstance(error, FileNotFoundError) else str(error.strerror or error)
+            is_missing = isinstance(error, FileNotFoundError)
+            found = "there is no such file" if is_missing else str(error.strerror or error)
             self._refuse(found, "expected npz:PATH with the path of a file made by numpy.savez", error)
         except UNREADABLE as error:
             self._refuse(f"{what} cannot be read: {error}", "write it again with numpy.savez", error)

@@ -34,7 +34,8 @@ def held(folder: Path) -> Iterator[None]:
         raise Busy(f"{printable(folder)} is held by {holder(folder) or 'another process'}") from error
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"cannot write to {printable(folder)}: {reason}. Give another --results") from error
+        where = getattr(error, "filename", None) or folder
+        raise StoreError(f"cannot write to {printable(where)}: {reason}. Give another --results") from error
     try:
         with waiting.signed(folder / HOLDER):
             yield

@@ -110,7 +110,7 @@ def _keep(found: Tensor, what: What, path: Path) -> None:
 
 
 def _read(path: Path, n: int) -> Tensor | None:
-    """Return what was kept in a file of this name, in memory of its own; None where it is not whole, or something else."""
+    """Return what was kept in a file of this name, in memory of its own; None where it is not whole or another."""
     try:
         with files.pinned(path) as pinned, safe_open(pinned, framework="pt") as file:
             (name,) = file.keys()

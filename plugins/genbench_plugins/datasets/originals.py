@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from genbench import DataError, fingerprint
+from genbench import DataError, fingerprint, opened
 
 TIMEOUT = 20.0
 """Seconds that a connection may stay silent."""
@@ -43,6 +43,8 @@ class Originals:
         if self._missing(folder):
             self._download(folder)
         try:
+            for name in self.files:
+                opened(folder / self.place / name).close()  # torchvision would wait for a pipe
             with _quiet():
                 return self._read(folder, train=True), self._read(folder, train=False)
         except Exception as error:
@@ -52,7 +54,7 @@ class Originals:
             ) from error
 
     def _missing(self, folder: Path) -> list[str]:
-        return [name for name in self.files if not (folder / self.place / name).is_file()]
+        return [name for name in self.files if not (folder / self.place / name).exists()]
 
     def _read(self, folder: Path, train: bool, download: bool = False) -> Any:
         import torchvision

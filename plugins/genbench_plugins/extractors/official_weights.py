@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import urllib.request
 import warnings
@@ -37,7 +38,7 @@ class Official:
     def fetched(self, originals: Path) -> Path:
         """Return where it lies, downloaded where it did not. Raises DataError where it cannot be had."""
         path = self.path(originals)
-        if not path.is_file():
+        if not os.path.lexists(path):
             try:
                 self._download(path)
             except (OSError, ValueError) as error:
