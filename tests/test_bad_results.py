@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import shlex
 import shutil
 import sys
@@ -140,10 +141,10 @@ DAMAGED: list[tuple[str, Damage, str]] = [
     ("list", text("[]"), "trial.json is damaged: its content does not match its checksum"),
     ("null", text("null"), "trial.json is damaged: its content does not match its checksum"),
     ("unsealed", text('{"schema": 1}'), "trial.json is damaged: its content does not match its checksum"),
-    ("folder", replaced("trial.json", Path.mkdir), "trial.json is a link or no file; expected a plain file"),
-    ("pipe", replaced("trial.json", os.mkfifo), "trial.json is a link or no file; expected a plain file"),
-    ("link", linked("trial.json"), "trial.json is a link or no file; expected a plain file"),
-    ("device", replaced("trial.json", lambda p: p.symlink_to("/dev/zero")), "trial.json is a link or no file"),
+    ("folder", replaced("trial.json", Path.mkdir), "trial.json: it is a folder, not a plain file"),
+    ("pipe", replaced("trial.json", os.mkfifo), "trial.json: it is a pipe, not a plain file"),
+    ("link", linked("trial.json"), "trial.json: it is a link, not a plain file"),
+    ("device", replaced("trial.json", lambda p: p.symlink_to("/dev/zero")), "trial.json: it is a link, not"),
     ("schema to come", put("schema", 99), "trial.json has schema 99; this genbench reads 1"),
     ("schema as text", put("schema", "1"), "trial.json has schema '?1'?; this genbench reads 1"),
     ("no schema", left_out("schema"), "trial.json has schema None; this genbench reads 1"),
@@ -331,9 +332,28 @@ def test_links_for_files_are_replaced_not_followed(stored: Path, genbench, tmp_p
     assert not Path("results/leaderboard.csv").is_symlink()
 
 
-def test_a_link_for_values_per_image_is_not_read(stored: Path, genbench) -> None:
-    linked(next(stored.glob("metrics/parzen-*.safetensors")).relative_to(stored).as_posix())(stored)
+def flipped(path: Path) -> None:
+    """Flip a bit in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: linked(f"metrics/{path.name}")(path.parents[1]), "is no plain file"),
+        (flipped, "is damaged: its content does not match its checksum"),
+        (lambda path: replaced(f"metrics/{path.name}", os.mkfifo)(path.parents[1]), "is no plain file"),
+    ],
+    ids=["link", "bit", "pipe"],
+)
+def test_values_per_image_are_read_as_they_were_stored(damage: Damage, message: str, stored: Path, genbench) -> None:
+    damage(next(stored.glob("metrics/parzen-*.safetensors")))
+    _, out, _ = genbench("leaderboard --metric parzen")
+    assert re.search(rf"no error over test images: .*parzen-\w+.safetensors {message}", " ".join(out.split()))
     rows = json.loads(genbench("leaderboard --metric parzen --format json")[1])
+    assert {row["model"]: row["seeds_done"] for row in rows} == {"toy": 2, "toy@long": 2}  # the score itself is whole
     assert {row["model"]: row["stderr_examples"] is None for row in rows} == {"toy": True, "toy@long": False}
 
 
@@ -373,5 +393,5 @@ def test_what_is_in_the_way_is_told_before_anything_is_done(
     before = tree(tmp_path)
     code, out, err = genbench("run --models toy --metric brightness --reference none --seeds 1")
     assert (code, out) == (2, "")
-    check_line(err, f"cannot write .*{path}.*; expected a folder")
+    check_line(err, f"cannot write to results: .*{path} is no folder. Expected --results FOLDER")
     assert tree(tmp_path) == before

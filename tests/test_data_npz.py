@@ -154,9 +154,12 @@ def test_a_valid_split_and_a_count_are_refused(file: Path) -> None:
         load(save(file, x_valid=images(3)), valid=2)
 
 
-@pytest.mark.parametrize("path", ["", "/nowhere/at-all.npz", "/"])
-def test_no_such_file(path: str) -> None:
-    with pytest.raises(DataError, match=f"npz file '{path}': there is no such file; expected npz:PATH"):
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [("/nowhere/at-all.npz", "there is no such file"), ("", "it is a folder"), ("/", "it is a folder")],
+)
+def test_no_such_file(path: str, found: str) -> None:
+    with pytest.raises(DataError, match=f"npz file '{path}': {found}; expected .*npz:PATH"):
         load(path)
 
 

@@ -29,6 +29,7 @@ from genbench.api import (
     setting,
 )
 from genbench.errors import DataError, Diverged, GenbenchError, NotFitted, Unsupported
+from genbench.files import fingerprint, opened
 from genbench.hookspecs import hookimpl
 
 # torch reads it once, at a process's first product on a GPU, and repeats its bits only where it is set by then.
@@ -71,9 +72,11 @@ __all__ = [
     "Unsupported",
     "__version__",
     "evaluate",
+    "fingerprint",
     "hookimpl",
     "load_results",
     "load_verdicts",
+    "opened",
     "run",
     "setting",
 ]

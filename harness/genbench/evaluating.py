@@ -56,7 +56,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
-    where.check_seconds()
+    where.check()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, samples, size)
     models = overrides.resolve("model", planning.references(reference))

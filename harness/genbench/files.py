@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import itertools
 import json
 import os
@@ -12,14 +13,23 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
 from genbench.errors import DamagedError, StoreError, printable
 
-CHUNK = 1 << 20
+KINDS = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a link",
+}
+"""What may lie where a file is expected: a pipe would be waited for without end, a device read for ever."""
 
 LARGEST, DEEPEST = 1 << 24, 64
 """Of a record: bytes, and objects and lists within each other. Those written here have thousands, and about ten."""
@@ -35,15 +45,83 @@ def digest(value: Any, length: int = 64) -> str:
     return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()[:length]
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
-        return sha256_of(file)
+# Read ----------------------------------------------------------------------------------------------------------------
 
 
-def sha256_of(file: BufferedReader) -> str:
-    """Return the SHA-256 of what an open file holds from here on, in hex."""
-    return hashlib.file_digest(file, "sha256").hexdigest()
+def opened(path: str | os.PathLike[str], follow: bool = True) -> BufferedReader:
+    """Open a plain file to read. Raises OSError for anything else, at once; for a link too, unless they are followed.
+
+    Every file that is read goes through here.
+    """
+    _check_plain(path, os.stat(path, follow_symlinks=follow))  # before it is opened: that alone may move a device
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
+    try:
+        _check_plain(path, os.fstat(handle))
+        return BufferedReader(io.FileIO(handle, "rb"))
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+@contextlib.contextmanager
+def pinned(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a path that leads to a plain file that is open, for what takes paths alone. Raises OSError as `opened`."""
+    with opened(path) as file:
+        yield Path(f"/proc/self/fd/{file.fileno()}")
+
+
+def read_bytes(path: str | os.PathLike[str], follow: bool = True) -> bytes:
+    """Return the content of a plain file. Raises OSError as `opened` does."""
+    with opened(path, follow) as file:
+        return file.read()
+
+
+def read_text(path: str | os.PathLike[str], follow: bool = True) -> str:
+    """Return the text of a plain file, in UTF-8. Raises OSError as `opened` does, ValueError for other bytes."""
+    return read_bytes(path, follow).decode("utf-8")
+
+
+def check_plain(path: Path) -> None:
+    """Raise OSError where there is something other than a plain file. Links are not followed."""
+    with contextlib.suppress(FileNotFoundError):
+        _check_plain(path, path.lstat())
+
+
+def _check_plain(path: str | os.PathLike[str], told: os.stat_result) -> None:
+    if not stat.S_ISREG(told.st_mode):
+        kind = KINDS.get(stat.S_IFMT(told.st_mode), "something else")
+        raise OSError(errno.EINVAL, f"it is {kind}, not a plain file", os.fspath(path))
+
+
+def sha256(path: str | os.PathLike[str], follow: bool = True) -> str:
+    """Return the SHA-256 of a file's content, in hex. Raises OSError as `opened` does."""
+    with opened(path, follow) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def state(told: os.stat_result) -> list[int]:
+    """Return what tells a changed file from an unchanged one without reading it.
+
+    Size and time of change alone do not: whoever unpacks or copies a file sets them. The time of the inode's change
+    nobody sets.
+    """
+    return [told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino]
+
+
+def fingerprint(paths: Iterable[str | os.PathLike[str]]) -> str:
+    """Return what tells changed files from unchanged ones without reading them, for `Dataset.fingerprint`.
+
+    It is made of paths, sizes, times and inodes; what is no plain file, or not there, is left out, and "" of nothing.
+    """
+    found = []
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            told = os.stat(path)
+            found += [[ascii(os.fspath(path)), *state(told)]] if stat.S_ISREG(told.st_mode) else []
+    return digest(found) if found else ""
+
+
+# Written -------------------------------------------------------------------------------------------------------------
 
 
 def sync_folder(folder: Path) -> None:
@@ -55,19 +133,26 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
+NAMED = 200
+"""Bytes of a file's name that the name beside it takes over, so that a long name has no longer one beside it."""
+
+
 @contextlib.contextmanager
 def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """Yield a name beside `path` to write to; on success it is renamed over `path`, else it is removed.
 
     sync waits until the disk has it, so that it outlives a loss of power; a killed process loses nothing either way.
-    Raises StoreError where the folder cannot be written or the disk is full.
+    Raises StoreError where the folder cannot be written, the disk is full, or a folder, pipe or device is in the way.
     """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    aside = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
+        if not path.is_symlink():  # which is replaced, and not followed
+            check_plain(path)
+        os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # nobody else's
         yield aside
         if sync:
-            with aside.open("rb") as file:
+            with opened(aside) as file:
                 os.fsync(file.fileno())
         aside.chmod(0o666 & ~_umask())
         aside.replace(path)
@@ -80,6 +165,27 @@ def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             aside.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder with those above it, unless it is there. Raises OSError, naming what is in the way."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        told = f"{printable(above)} is no folder"
+        raise NotADirectoryError(errno.ENOTDIR, told, os.fspath(folder)) from error
+
+
+def check_writable(folder: Path) -> None:
+    """Raise OSError where nothing can be written in a folder, which need not be there. Leaves nothing behind."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(path))
+    if not existing.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, f"{printable(existing)} is no folder", os.fspath(folder))
+    with contextlib.suppress(FileNotFoundError):
+        folder.stat()  # which refuses a name that is too long
+    with tempfile.TemporaryFile(dir=existing):
+        pass
 
 
 @contextlib.contextmanager
@@ -120,31 +226,16 @@ def sealed(record: dict[str, Any]) -> str:
     return json.dumps({**record, "sha256": digest(record)}, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-@contextlib.contextmanager
-def opened_plain(path: Path) -> Iterator[BufferedReader]:
-    """Open a plain file to read; nothing is waited for. Raises StoreError for a link and what else is none, OSError."""
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise (_no_plain(path) if error.errno in (errno.ELOOP, errno.ENXIO) else error) from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise _no_plain(path)
-    with open(handle, "rb") as file:
-        yield file
-
-
 def read_plain(path: Path, most: int = LARGEST) -> bytes:
-    """Return the content of a plain file of at most so many bytes. Raises StoreError for any other, OSError."""
-    with opened_plain(path) as file:
+    """Return the content of a plain file of at most so many bytes. Raises StoreError for more, OSError as `opened`.
+
+    No link is followed.
+    """
+    with opened(path, follow=False) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise StoreError(f"{printable(path)} is too large; expected at most {most:,} bytes")
     return content
-
-
-def _no_plain(path: Path) -> StoreError:
-    return StoreError(f"{printable(path)} is a link or no file; expected a plain file, which is all that is read")
 
 
 def read_record(path: Path) -> dict[str, Any]:

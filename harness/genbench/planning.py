@@ -92,7 +92,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu)
-    where.check_seconds()
+    where.check()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
@@ -121,7 +121,6 @@ def made_ready(
 ) -> Plan:
     """Return the plan of a grid: what the store does not hold, and the engine for that."""
     store = Store(Path(where.results))
-    store.check_writable()
     mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
     todo = missing(grid, store, mark)
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from genbench import files
 from genbench.errors import RequestError, printable, unknown
 
 LONGEST = 1 << 20
 """Bytes of the longest file that is read."""
+
+DEEPEST = 20
+"""How deep tables and lists may lie within each other; more would be too much for whatever walks through them."""
 
 Shape = Mapping[str, tuple[type, ...]]
 
@@ -18,15 +24,31 @@ Shape = Mapping[str, tuple[type, ...]]
 def read(path: Path) -> dict[str, Any]:
     """Return a TOML file. Raises RequestError where it cannot be read, or is too long for what people write."""
     try:
-        if path.exists() and not path.is_file():  # a pipe or a device would be read without end
-            raise RequestError(f"cannot read {printable(path)}: it is no file; expected a file in TOML")
-        if (size := path.stat().st_size) > LONGEST:
-            raise RequestError(f"cannot read {printable(path)}: it has {size:,} bytes; expected at most {LONGEST:,}")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with files.opened(path) as file:
+            if (size := os.fstat(file.fileno()).st_size) > LONGEST:
+                expected = f"expected at most {LONGEST:,}"
+                raise RequestError(f"cannot read {printable(path)}: it has {size:,} bytes; {expected}")
+            table = tomllib.loads(file.read().decode("utf-8"))
+        if _depth(table) > DEEPEST:
+            raise RecursionError
+        return table
     except OSError as error:
         raise RequestError(f"cannot read {printable(path)}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets as deep
+    except RecursionError as error:
+        raise RequestError(f"{printable(path)} is nested too deep; expected at most {DEEPEST} levels") from error
+    except ValueError as error:  # numbers of thousands of digits too
         raise RequestError(f"{printable(path)} is not TOML: {printable(error)}; expected UTF-8 text in it") from error
+
+
+def _depth(table: dict[str, Any]) -> int:
+    """Return how deep tables and lists lie within each other, without walking into them one by one."""
+    level: list[Any] = [table]
+    for depth in itertools.count():
+        level = [x for each in level for x in (each.values() if isinstance(each, dict) else each)]
+        level = [each for each in level if isinstance(each, dict | list)]
+        if not level or depth > DEEPEST:
+            return depth
+    raise AssertionError  # count() never ends
 
 
 def check(table: Mapping[str, Any], shape: Shape, where: str) -> None:

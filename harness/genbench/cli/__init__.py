@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from genbench.cli.complaints import DEBUG, complain, one_line
+from genbench.cli.complaints import DEBUG, complain, is_of_the_system, of_the_system, one_line
+from genbench.cli.limits import lacking
 from genbench.cli.streams import drop_unwritable, prepare_streams
 from genbench.errors import GenbenchError, Interrupted, did_you_mean, printable
 
@@ -116,6 +117,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     set_environment()
     prepare_streams()
+    if problem := lacking(arguments):
+        return complain(problem)
     try:
         code: Any = command_line.main(arguments, prog_name="genbench", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -135,6 +138,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "--debug" in arguments:
             raise
         drop_unwritable()
+        if is_of_the_system(error):
+            return complain(of_the_system(error))
         return complain(f"unexpected {type(error).__name__}: {printable(error)}. For the traceback, add --debug")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sys
 
 import click
@@ -21,6 +22,33 @@ def complain(message: str) -> int:
     with contextlib.suppress(OSError):  # nobody may be reading
         print(f"genbench: {message}", file=sys.stderr, flush=True)
     return WRONG_USE
+
+
+ADVICE = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.ENOSPC: "make room on the disk",
+    errno.EDQUOT: "make room on the disk",
+    errno.EFBIG: "raise the bound on the size of files (ulimit -f)",
+    errno.EMFILE: "raise the bound on open files (ulimit -n), or take fewer --jobs",
+    errno.EAGAIN: "raise the bound on processes (ulimit -u), or take fewer --jobs",
+    errno.ENOMEM: "raise the bound on memory (ulimit -v), or take fewer --jobs",
+    errno.ENOTDIR: "name a folder",
+}
+"""What to do about what the system refuses; where nothing is said, its rights are to be mended."""
+
+
+def of_the_system(error: Exception) -> str:
+    """Return what is said of an error that the system, and no rule of ours, has raised."""
+    if isinstance(error, OSError) and error.errno:
+        where = f"{printable(error.filename)}: " if error.filename else ""
+        return f"{where}{error.strerror}; {ADVICE.get(error.errno, 'mend it, or name another place')}"
+    return f"{printable(error) or 'out of memory'}; {ADVICE[errno.ENOMEM]}"
+
+
+def is_of_the_system(error: Exception) -> bool:
+    """Return whether an error says that the system refuses something: what a person can mend, and we cannot."""
+    is_unmapped = isinstance(error, ImportError) and "failed to map" in str(error)
+    return is_unmapped or isinstance(error, MemoryError) or (isinstance(error, OSError) and bool(error.errno))
 
 
 def one_line(error: click.ClickException | GenbenchError) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from genbench import suites
+from genbench import files, suites
 from genbench.abilities import abilities
 from genbench.errors import RequestError, printable
 from genbench.output.console import stdout_console
@@ -32,7 +32,7 @@ def command(name: str) -> None:
     if plain in known and request != names.Request(plain):
         raise RequestError(f"{printable(name)!r}: {plain} is a suite; expected its name alone")
     if plain in known:
-        click.echo(known[plain].read_text(encoding="utf-8"), nl=False)
+        click.echo(files.read_text(known[plain]), nl=False)
     elif not found:
         everything = {e.name for kind in KINDS for e in registry.entries(kind)} | set(known)
         raise registry.unknown("name", plain, everything, see="genbench list")

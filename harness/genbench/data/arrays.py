@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import weakref
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
+from genbench import files
 from genbench.data.pictures import refuse
 from genbench.errors import did_you_mean
 
@@ -91,6 +93,21 @@ def _head(member: IO[bytes]) -> Head:
     return Head(shape, dtype, by_columns, member.tell())
 
 
+def whole(path: Path) -> NDArray[Any]:
+    """Return the array in a file of numpy, in memory of its own. Raises what UNREADABLE lists, or DataError."""
+    import numpy as np
+
+    with files.opened(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        head = checked_head("the array", file, size, lambda found, advice: refuse(path, found, advice))
+        if head.by_columns:
+            raise ValueError("it is stored by columns")
+        array = np.empty(head.shape, head.dtype)
+        if file.readinto(array.reshape(-1).view(np.uint8).data) != head.nbytes:
+            raise EOFError("it ends too early")
+    return array
+
+
 # Rows ----------------------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +133,7 @@ def rows(path: Path) -> Rows:
     if kind is None:
         pickled = " Pickles are not opened: they can run code." if path.suffix.lower() in PICKLES else ""
         refuse(path, "no file of images", f"expected .npz, .npy, .safetensors, or a folder of images.{pickled}")
-    if not path.stat().st_size:
+    if path.is_file() and not path.stat().st_size:
         refuse(path, "it is empty", f"write it again, with the images as {KEY}")
     return kind(path)
 
@@ -157,15 +174,16 @@ class PlainRows(_NumpyRows):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         try:
-            with path.open("rb") as file:
-                self._take("the array", checked_head("the array", file, path.stat().st_size, self._refuse))
+            with files.opened(path) as file:
+                size = os.fstat(file.fileno()).st_size
+                self._take("the array", checked_head("the array", file, size, self._refuse))
         except UNREADABLE as error:
             self._broken(error, "numpy.save")
 
     def read(self, start: int, stop: int) -> NDArray[Any]:
         """Return rows start..stop-1."""
         try:
-            with self._path.open("rb") as file:
+            with files.opened(self._path) as file:
                 return self._rows_of(file, start, stop)
         except UNREADABLE as error:
             self._broken(error, "numpy.save")
@@ -179,7 +197,7 @@ class ZippedRows(_NumpyRows):
         self._open = contextlib.ExitStack()
         weakref.finalize(self, self._open.close)
         try:
-            with zipfile.ZipFile(path) as archive:
+            with files.opened(path) as file, zipfile.ZipFile(file) as archive:
                 self._check(archive)
         except UNREADABLE as error:
             self._broken(error, f"numpy.savez, as numpy.savez(path, {KEY}=...)")
@@ -201,7 +219,8 @@ class ZippedRows(_NumpyRows):
         """Return rows start..stop-1, soonest where they follow those read before."""
         try:
             if self._member is None:
-                archive = self._open.enter_context(zipfile.ZipFile(self._path))
+                file = self._open.enter_context(files.opened(self._path))
+                archive = self._open.enter_context(zipfile.ZipFile(file))
                 self._member = self._open.enter_context(archive.open(f"{KEY}.npy"))
             return self._rows_of(self._member, start, stop)
         except UNREADABLE as error:
@@ -216,7 +235,7 @@ class SafetensorsRows(Rows):
 
         self._path = path
         try:
-            with safe_open(path, "np") as file:
+            with files.pinned(path) as pinned, safe_open(pinned, "np") as file:
                 check_key(path, list(file.keys()))
                 told = file.get_slice(KEY)
                 self.shape, dtype = tuple(told.get_shape()), told.get_dtype()
@@ -229,7 +248,7 @@ class SafetensorsRows(Rows):
         from safetensors import SafetensorError, safe_open
 
         try:
-            with safe_open(self._path, "np") as file:
+            with files.pinned(self._path) as pinned, safe_open(pinned, "np") as file:
                 found: NDArray[Any] = file.get_slice(KEY)[start:stop]
                 return found
         except (SafetensorError, *UNREADABLE) as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -32,13 +32,32 @@ class Content:
 
 def digest(arrays: Mapping[str, NDArray[Any]], classes: int | None, bounds: tuple[float, float]) -> str:
     """Return the SHA-256 of the arrays, whatever their path, machine or plugin."""
+    return digests(((name, arrays[name]) for name in NAMES if name in arrays), classes, bounds)[0]
+
+
+def digests(
+    arrays: Iterable[tuple[str, NDArray[Any]]], classes: int | None, bounds: tuple[float, float]
+) -> tuple[str, dict[str, str]]:
+    """Return the SHA-256 of arrays in the order of NAMES, and of each alone; none is held once it is hashed."""
     sha = hashlib.sha256(canonical({"classes": classes, "bounds": bounds}).encode())
-    for name in NAMES:
-        if name in arrays:
-            array = arrays[name]
-            sha.update(canonical([name, array.dtype.str, array.shape]).encode())
-            sha.update(array.reshape(-1).view(np.uint8).data)
+    parts: dict[str, str] = {}
+    for name, array in arrays:
+        for part in _bytes(name, array):
+            sha.update(part)
+        parts[name] = part_digest(name, array)
+    return sha.hexdigest(), parts
+
+
+def part_digest(name: str, array: NDArray[Any]) -> str:
+    """Return the SHA-256 of an array with its name, type and shape."""
+    sha = hashlib.sha256()
+    for part in _bytes(name, array):
+        sha.update(part)
     return sha.hexdigest()
+
+
+def _bytes(name: str, array: NDArray[Any]) -> tuple[bytes, memoryview]:
+    return canonical([name, array.dtype.str, array.shape]).encode(), array.reshape(-1).view(np.uint8).data
 
 
 def checked(name: str, splits: object) -> Content:

@@ -13,7 +13,7 @@ from annotated_types import Ge, Le
 
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.pictures import SUFFIXES, head, pixels, refuse
-from genbench.files import digest
+from genbench.files import digest, state
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +70,7 @@ class FolderDataset(Dataset):
         return Splits(splits["train"], splits["valid"], splits["test"], len(classes) or None)
 
     def fingerprint(self, folder: Path) -> str:
-        """Return the hash of the absolute path and of every file's name, size and time of change."""
+        """Return the hash of the absolute path and of every file's name, size, times of change and inode."""
         root = self._root().absolute()
         return digest([ascii(str(root)), sorted(_stamps(root, DEPTH))]) if root.is_dir() else ""
 
@@ -199,7 +199,6 @@ def _stamps(folder: Path, depth: int) -> Iterator[list[Any]]:
         entries = [entry for entry in found if not entry.name.startswith(".")]
     for entry in entries:
         if not entry.is_dir():
-            told = entry.stat()
-            yield [ascii(entry.path), told.st_size, told.st_mtime_ns]
+            yield [ascii(entry.path), *state(entry.stat())]
         elif depth:
             yield from _stamps(Path(entry.path), depth - 1)

@@ -1,9 +1,11 @@
 """Where original files and prepared arrays live, asked of the environment at each call."""
 
+import contextlib
 import os
+import stat
 from pathlib import Path
 
-from genbench.errors import DataError
+from genbench.errors import DataError, printable
 
 
 def data_folder() -> Path:
@@ -24,16 +26,44 @@ def data_folder() -> Path:
 def cache_folder() -> Path:
     """Return the folder of what can be made again: $GENBENCH_CACHE, else the user's cache folder. It need not exist.
 
+    Where others may write to it, it is a folder in it that only this user may write to: what lies there is believed.
     Raises DataError for a user without a home who has not set the variable.
     """
     if path := os.environ.get("GENBENCH_CACHE"):
-        return _absolute(path)
+        return _own(_absolute(path))
     from platformdirs import user_cache_path
 
     try:
-        return _at_home(user_cache_path("genbench", appauthor=False))
+        return _own(_at_home(user_cache_path("genbench", appauthor=False)))
     except RuntimeError as error:
         raise DataError("this user has no home folder; expected one in HOME, or a folder in GENBENCH_CACHE") from error
+
+
+def _own(folder: Path) -> Path:
+    """Return a folder, or one in it for this user alone, where others can put something into it."""
+    try:
+        told = folder.stat()
+    except OSError:
+        return folder  # it is not there yet; what else is wrong is told when it is used
+    if not _is_open_to_others(told):
+        return folder
+    mine = folder / f"user-{os.geteuid()}"
+    with contextlib.suppress(OSError):
+        mine.mkdir(mode=0o700)
+    with contextlib.suppress(FileNotFoundError):
+        told = mine.lstat()
+        if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.geteuid() or _is_open_to_others(told):
+            raise DataError(
+                f"{printable(mine)} can be written to by others; expected a folder of one's own in a cache folder that "
+                "is shared. Remove it, or set GENBENCH_CACHE to another folder"
+            )
+    return mine
+
+
+def _is_open_to_others(told: os.stat_result) -> bool:
+    """Return whether a folder is another user's, root apart, or others may write to it, the user's own group apart."""
+    is_shared = told.st_mode & stat.S_IWGRP and told.st_gid != os.getegid()
+    return bool(told.st_uid not in (0, os.geteuid()) or told.st_mode & stat.S_IWOTH or is_shared)
 
 
 def _absolute(path: str) -> Path:

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from genbench import files
 from genbench.api import Space
 from genbench.data import arrays, folder, pictures
 from genbench.data.pictures import refuse
 from genbench.errors import ChangedError, DataError, printable
-from genbench.files import digest, sha256
 
 if TYPE_CHECKING:
     import numpy as np
@@ -40,7 +40,7 @@ def content(path: Path) -> str:
     """
     before = state(path)
     try:
-        found = digest([sha256(file) for file in listed(path)]) if path.is_dir() else sha256(path)
+        found = files.digest(list(map(files.sha256, listed(path)))) if path.is_dir() else files.sha256(path)
     except OSError as error:
         refuse(path, f"it cannot be read: {error.strerror or error}", "expected images that you may read", error)
     if state(path) != before:
@@ -71,10 +71,10 @@ class Unchanged:
         if _state(self._stamps) != before:
             self._refuse()
 
-    def check(self, files: Sequence[Path]) -> None:
+    def check(self, read: Sequence[Path]) -> None:
         """Raise ChangedError where some of the files are not what they were."""
         with _told_as_changed():
-            now = {file.name: _stamp(file) for file in files}
+            now = {file.name: _stamp(file) for file in read}
         if any(self._stamps.get(name) != stamp for name, stamp in now.items()):
             self._refuse()
 
@@ -94,7 +94,7 @@ def _told_as_changed() -> Iterator[None]:
 
 
 def _state(stamps: Mapping[str, Sequence[int]]) -> str:
-    return digest([[ascii(name), *stamp] for name, stamp in stamps.items()])
+    return files.digest([[ascii(name), *stamp] for name, stamp in stamps.items()])
 
 
 def _stamps(path: Path) -> dict[str, list[int]]:
@@ -109,7 +109,7 @@ def _stamp(file: Path) -> list[int]:
         _unseen(file, error)
     if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
         refuse(file, "it is no plain file", EXPECTED)
-    return [told.st_size, told.st_mtime_ns, told.st_ino]
+    return files.state(told)
 
 
 def _unseen(path: Path, error: OSError) -> NoReturn:

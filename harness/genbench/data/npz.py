@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from annotated_types import Ge
 
+from genbench import files
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.arrays import UNREADABLE, checked_head
 from genbench.errors import DataError, did_you_mean, printable
-from genbench.files import digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -55,12 +55,8 @@ class NpzDataset(Dataset):
         return Splits(parts["train"], parts["valid"], parts["test"], classes)
 
     def fingerprint(self, folder: Path) -> str:
-        """Return the hash of the file's absolute path, size and time of change."""
-        file = self._file().absolute()
-        if not file.is_file():
-            return ""
-        told = file.stat()
-        return digest([ascii(str(file)), told.st_size, told.st_mtime_ns])
+        """Return what tells a changed file from an unchanged one."""
+        return files.fingerprint([self._file().absolute()])
 
     def _file(self) -> Path:
         return Path(os.path.expanduser(self.path))  # unlike Path's, it takes ~nobody as it stands
@@ -73,22 +69,22 @@ class NpzDataset(Dataset):
     def _read(self) -> dict[str, NDArray[Any]]:
         import numpy as np
 
-        file = self._file()
-        if not self.path or not file.is_file():
-            self._refuse("there is no such file", "expected npz:PATH with the path of a file made by numpy.savez")
+        arrays, what = {}, "it"
         try:
-            with zipfile.ZipFile(file) as archive:
-                names = self._names(archive)
-                self._check_sizes(archive, names)
+            with files.opened(self._file()) as file:
+                with zipfile.ZipFile(file) as archive:
+                    names = self._names(archive)
+                    self._check_sizes(archive, names)
+                for what in names:
+                    file.seek(0)
+                    with np.load(file, allow_pickle=False) as stored:
+                        arrays[what] = stored[what]
+        except OSError as error:
+            is_missing = isinstance(error, FileNotFoundError)
+            found = "there is no such file" if is_missing else str(error.strerror or error)
+            self._refuse(found, "expected npz:PATH with the path of a file made by numpy.savez", error)
         except UNREADABLE as error:
-            self._refuse(f"it cannot be read: {error}", "write it again with numpy.savez", error)
-        arrays = {}
-        for name in names:
-            try:
-                with np.load(file, allow_pickle=False) as stored:
-                    arrays[name] = stored[name]
-            except UNREADABLE as error:
-                self._refuse(f"{name} cannot be read: {error}", "write it again with numpy.savez", error)
+            self._refuse(f"{what} cannot be read: {error}", "write it again with numpy.savez", error)
         return arrays
 
     def _names(self, archive: zipfile.ZipFile) -> list[str]:

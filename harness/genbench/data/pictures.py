@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from genbench import files
 from genbench.errors import DataError, printable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def _opened(file: Path) -> Iterator[Image]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(file, formats=FORMATS) as image:
+            with files.opened(file) as content, Image.open(content, formats=FORMATS) as image:
                 _check_kind(file, image)
                 yield image
     except DataError:
@@ -73,12 +74,16 @@ def _opened(file: Path) -> Iterator[Image]:
     except bombs as error:
         refuse(file, "too many pixels for one image", f"at most {Image.MAX_IMAGE_PIXELS}: remove or shrink it", error)
     except Exception as error:  # broken files make Pillow raise nearly anything
-        reason = "it is empty" if _is_empty(file) else f"not a readable image ({type(error).__name__}: {error})"
-        refuse(file, reason, "remove or replace it", error)
+        refuse(file, _reason(file, error), "remove or replace it", error)
 
 
-def _is_empty(file: Path) -> bool:
-    return file.is_file() and file.stat().st_size == 0
+def _reason(file: Path, error: Exception) -> str:
+    """Return why a file cannot be read: the system's words where it is the system that refuses."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if file.is_file() and file.stat().st_size == 0:
+        return "it is empty"
+    return f"not a readable image ({type(error).__name__}: {error})"
 
 
 def _check_kind(file: Path, image: Image) -> None:

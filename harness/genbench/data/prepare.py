@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from genbench import waiting
 from genbench.api import Dataset, Space, Split, Splits
 from genbench.data.folders import cache_folder, data_folder
-from genbench.errors import DataError, GenbenchError, StoreError, printable
+from genbench.errors import ChangedError, DataError, GenbenchError, StoreError, printable
 from genbench.files import aside_folder, digest, read_record, sync_folder, write_record
 
 if TYPE_CHECKING:
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raised when what is written under the cache folder changes its form."""
 
-LOCK_WAIT = 600.0
-"""Seconds to wait for another process that prepares the same dataset, before doing its work a second time."""
-
 LEFTOVER_AGE = 24 * 3600.0
 """Seconds after which an unfinished folder belongs to nobody that still lives."""
 
@@ -43,6 +41,14 @@ SplitName = Literal["train", "valid", "test"]
 
 
 # What was prepared ---------------------------------------------------------------------------------------------------
+
+
+class DamagedData(DataError):
+    """Prepared data are not what was prepared; found says how."""
+
+    def __init__(self, found: str, cure: str) -> None:
+        super().__init__(f"{found}. Prepare it again: {cure}")
+        self.found = found
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,9 @@ class Prepared:
     def split(self, name: SplitName, device: torch.device | str = "cpu") -> Split[Tensor]:
         """Return images as float32 within the bounds, and labels as int64 or None, on a device.
 
-        Each call maps the files anew, privately: what a plugin writes into its tensors reaches nobody else.
+        Each call reads the files anew, and what it returns is what was hashed, in memory of its own: what a plugin
+        writes into its tensors reaches nobody else. Raises DataError where a bit is not what was prepared, ChangedError
+        where that came about since this process looked first.
         """
         import torch
 
@@ -83,34 +91,55 @@ class Prepared:
 
     def verify(self) -> None:
         """Read everything and compare it with the digest. Raises DataError where a bit is not what was prepared."""
+        _known_parts[self.digest] = self._verified()
+
+    def _verified(self) -> dict[str, str]:
+        """Return the digest of each array, where all of them together have the digest of the dataset."""
         from genbench.data import content
 
-        parts = ("images",) if self.classes is None else ("images", "labels")
-        arrays = {f"{split}-{part}": self._array(f"{split}-{part}") for split in content.SPLITS for part in parts}
-        found = content.digest(arrays, self.classes, self.bounds)
+        names = [name for name in content.NAMES if self.classes is not None or not name.endswith("labels")]
+        found, parts = content.digests(((name, self._read(name)) for name in names), self.classes, self.bounds)
         if found != self.digest:
             raise self._damaged(f"its content has digest {found[:16]}, expected {self.digest[:16]}")
+        return parts
 
     def _array(self, name: str) -> NDArray[Any]:
-        import numpy as np
+        """Return an array in memory of its own, once it is known to be part of what has the digest."""
+        from genbench.data.content import part_digest
+
+        if self.digest not in _known_parts:
+            self.verify()
+        array = self._read(name)
+        if part_digest(name, array) != _known_parts[self.digest][name]:
+            why = self._damaged(f"{name}.npy changed while it was in use").found
+            raise ChangedError(f"{why}; start again, which prepares it again")
+        return array
+
+    def _read(self, name: str) -> NDArray[Any]:
+        from genbench.data.arrays import UNREADABLE, whole
 
         split, part = name.split("-")
         expected = (self.sizes[split], *self.shape) if part == "images" else (self.sizes[split],)
         _wait_for(self.folder)
         try:
-            array: NDArray[Any] = np.load(self.folder / f"{name}.npy", mmap_mode="c", allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            array = whole(self.folder / f"{name}.npy")
+        except (*UNREADABLE, DataError) as error:
             raise self._damaged(f"cannot read {name}.npy: {error}") from error
         if array.shape != expected:
             raise self._damaged(f"{name}.npy has shape {array.shape}, expected {expected}")
         return array
 
-    def _damaged(self, why: str) -> DataError:
+    def _damaged(self, why: str) -> DamagedData:
         cure = self.command or f"genbench data prepare {shlex.quote(self.name)} --fresh"
-        return DataError(
-            f"dataset {self.name!r}: prepared in {printable(self.folder)}, but {printable(why)}. "
-            f"Prepare it again: {printable(cure)}"
-        )
+        found = f"dataset {self.name!r}: prepared in {printable(self.folder)}, but {printable(why)}"
+        return DamagedData(found, printable(cure))
+
+
+_known_parts: dict[str, dict[str, str]] = {}
+"""The digest of each array by that of its dataset, as found by this process: which go together, whatever a file says.
+
+A second reading then hashes what it reads, and nothing else.
+"""
 
 
 # Preparing -----------------------------------------------------------------------------------------------------------
@@ -124,11 +153,38 @@ def prepare(dataset: Dataset, key: dict[str, Any], fresh: bool = False) -> Prepa
     """
     if not fresh and (found := _stored(dataset, key, _fingerprint(dataset, key))):
         return found
-    with saving_work(cache_folder() / "prepared" / f".{_file_name(key)}.lock"):
+    with saving_work(_lock(key)):
         # another process may have prepared it while this one waited
         if not fresh and (found := _stored(dataset, key, _fingerprint(dataset, key))):
             return found
         return _prepare(dataset, key, fresh)
+
+
+def sound(dataset: Dataset, key: dict[str, Any]) -> tuple[Prepared, str]:
+    """Return the dataset as `prepare` does, every bit read, and "" or what was damaged and was prepared again.
+
+    Raises DataError where that cannot be done.
+    """
+    found = prepare(dataset, key)
+    try:
+        if found.digest not in _known_parts:  # a second time, what is read is hashed when it is used
+            found.verify()
+    except DamagedData as damage:
+        return _mended(dataset, key), f"{damage.found}; it was prepared again"
+    return found, ""
+
+
+def _mended(dataset: Dataset, key: dict[str, Any]) -> Prepared:
+    with saving_work(_lock(key)):
+        with contextlib.suppress(DamagedData):  # another process may have mended it while this one waited
+            if found := _stored(dataset, key, _fingerprint(dataset, key)):
+                found.verify()
+                return found
+        return _prepare(dataset, key, fresh=True)
+
+
+def _lock(key: dict[str, Any]) -> Path:
+    return cache_folder() / "prepared" / f".{_file_name(key)}.lock"
 
 
 def _prepare(dataset: Dataset, key: dict[str, Any], fresh: bool) -> Prepared:
@@ -283,12 +339,8 @@ def _writing(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def saving_work(path: Path) -> Iterator[None]:
-    """Hold a lock that saves work and carries no correctness: where it cannot be had, go on without it."""
-    from filelock import FileLock, Timeout
-
+    """Hold a lock in a folder that is made for it. Raises DataError where that cannot be, Interrupted when asked to."""
     with _writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(Timeout, OSError, NotImplementedError):
-            held.enter_context(FileLock(path, timeout=LOCK_WAIT))
+    with waiting.saving_work(path):
         yield

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from genbench.engines import gpus
 from genbench.errors import RequestError
 from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.store import Store
 
 MOST = 8
 """Workers that a run takes by default at most, however many cores there are: each holds torch in memory."""
@@ -31,8 +33,9 @@ class Where:
     tensorboard: bool = False
     jobs_per_gpu: int | None = None
 
-    def check_seconds(self) -> None:
-        """Raise RequestError for what is no length of time."""
+    def check(self) -> None:
+        """Raise RequestError for what is no length of time, StoreError where the results cannot be written."""
+        Store(Path(self.results)).check_writable()
         for name, value in {"timeout": self.timeout, "checkpoint-every": self.checkpoint_every}.items():
             if value is not None and not (0 <= value < math.inf):
                 raise RequestError(f"--{name} {value:g}: expected a number of seconds, as in 60")

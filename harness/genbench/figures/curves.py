@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from genbench import files
 from genbench.figures.canvas import DPI, FONT, heading
 from genbench.figures.kinds import Lacking
 from genbench.figures.trained import Trained
@@ -45,7 +46,7 @@ def draw(trained: Trained) -> Figure:
 
 def read(path: Path) -> list[dict[str, float]]:
     """Return the lines of a log. Raises ValueError for what is no line of one."""
-    return parsed(path.read_text(encoding="utf-8").splitlines())
+    return parsed(files.read_text(path).splitlines())
 
 
 def panels(logs: Sequence[Sequence[Mapping[str, float]]]) -> list[Panel]:

@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeElapsedColumn
 from rich.text import Text
 
-from genbench.engines.schedule import Outcome, Silent, Watcher
+from genbench.engines.schedule import Outcome, Watcher
 from genbench.errors import printable
 from genbench.output import numbers
 
@@ -26,6 +26,7 @@ class Lines:
         self._console = console
         self._names = names
         self._started: dict[str, float] = {}
+        self._waits: dict[str, str] = {}
         self._ended = 0
 
     def started(self, task: str) -> None:
@@ -33,7 +34,11 @@ class Lines:
         self._started[task] = time.perf_counter()
 
     def beat(self, task: str, progress: Mapping[str, Any]) -> None:
-        """Say nothing: a log holds ends only."""
+        """Say what is waited for, once: else a log holds ends only."""
+        stage = str(progress.get("stage", ""))
+        if stage.startswith("waits") and stage != self._waits.get(task):
+            self._console.print(printable(f"{self._names[task]}  {stage}", 600), soft_wrap=True)
+            self._waits[task] = stage
 
     def stopping(self) -> None:
         """Say what happens now, and what else can be done."""
@@ -46,6 +51,19 @@ class Lines:
         reason = f": {outcome.reason}" if outcome.reason else ""
         line = f"{self._ended}/{len(self._names)}  {self._names[task]}  {outcome.status}{reason}  {took}"
         self._console.print(printable(line), soft_wrap=True)
+
+
+class Waits(Lines):
+    """What is waited for, and nothing else."""
+
+    def started(self, task: str) -> None:
+        """Say nothing."""
+
+    def stopping(self) -> None:
+        """Say nothing."""
+
+    def ended(self, task: str, outcome: Outcome) -> None:
+        """Say nothing."""
 
 
 class Display(Lines):
@@ -97,7 +115,7 @@ def stage_in_words(progress: Mapping[str, Any]) -> str:
 def watching(console: Console, names: Mapping[str, str], quiet: bool) -> Iterator[Watcher]:
     """Yield what watches a run of these trials: a live display on a terminal, plain lines elsewhere."""
     if quiet or not names:
-        yield Silent()
+        yield Waits(console, names)
     elif not console.is_terminal:
         yield Lines(console, names)
     else:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from genbench.errors import StoreError, printable
+from genbench.files import opened
 from genbench.output.cells import HOLDS, Cell, columns
 from genbench.ranking.columns import DTYPES, Holds
 
@@ -47,7 +48,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     StoreError for a file that cannot be read or is no such table.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        with io.TextIOWrapper(opened(path), "utf-8-sig", newline="") as file:
             header, *rows = csv.reader(file, strict=True)
     except OSError as error:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error

@@ -18,6 +18,7 @@ from tensorboard.summary.writer.record_writer import RecordWriter
 from torch import Tensor
 from torchvision.utils import make_grid
 
+from genbench import files
 from genbench.api import Space
 from genbench.engines.schedule import Outcome, Watcher
 from genbench.errors import GenbenchError, StoreError, printable
@@ -148,7 +149,7 @@ def _results(folder: TrialFolder, space: Space) -> _Results | None:
     record = folder.record()
     if record is None or "fit" not in record.stages:
         return None
-    lines = folder.checked(record, "fit", LOG).read_text(encoding="utf-8").splitlines()
+    lines = files.read_text(folder.checked(record, "fit", LOG)).splitlines()
     parsed(lines)
     shown = space.dim > 1 and restoring.has_samples(record)
     return _Results(

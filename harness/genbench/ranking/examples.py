@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from genbench import files
+
 
 def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
     """Return the standard error over test images of the seed-averaged score, population standard deviation / sqrt(n).
@@ -14,10 +16,11 @@ def stderr_over_examples(paths: Sequence[Path | None]) -> float | None:
     """
     import numpy as np
     from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+    from safetensors.numpy import load
 
     try:
-        seeds = [load_file(path)["per_example"].astype("float64") for path in paths if path is not None]
+        contents = [files.read_bytes(path, follow=False) for path in paths if path is not None]
+        seeds = [load(content)["per_example"].astype("float64") for content in contents]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):  # anyone may have written it
         return None
     one_row = all(values.ndim == 1 and values.size and np.isfinite(values).all() for values in seeds)

@@ -16,7 +16,7 @@ from genbench.errors import ChangedError, GenbenchError, PluginError, RequestErr
 from genbench.registry import names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 5
+FORMAT = 6
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Resolver:
         state = entry.digest or targets.package_state(entry.target)
         key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state], 24)
         if key not in self._memory:
-            self._memory[key] = self._recall(key) or self._remember(key, _resolve(entry, request, overrides or {}))
+            found = self._recall(key, kind, entry.target)
+            self._memory[key] = found or self._remember(key, _resolve(entry, request, overrides or {}))
         return self._memory[key]
 
     def remembered(self, kind: str, text: str, of: Sequence[Any], complete: Callable[[Resolved], Resolved]) -> Resolved:
@@ -97,21 +98,26 @@ class Resolver:
         state = targets.package_state(resolved.target)
         key = files.digest([FORMAT, kind, dataclasses.asdict(resolved), list(of), stamps, state], 24)
         if key not in self._memory:
-            self._memory[key] = self._recall(key) or self._remember(key, complete(resolved))
+            found = self._recall(key, kind, resolved.target)
+            self._memory[key] = found or self._remember(key, complete(resolved))
         return self._memory[key]
 
-    def _recall(self, key: str) -> Resolved | None:
+    def _recall(self, key: str, kind: str, target: str) -> Resolved | None:
+        """Return what was remembered under a key, or None where that is nothing, damaged, or of another plugin."""
         if self.cache is None:
             return None
         try:
-            return Resolved(**files.read_record(self.cache / "resolved" / f"{key}.json"))
-        except (GenbenchError, TypeError):
+            record = files.read_record(self.cache / "resolved" / f"{key}.json")
+            found = Resolved(**record.pop("resolved"))
+        except (GenbenchError, TypeError, KeyError):
             return None
+        return found if (record, found.kind, found.target) == ({"key": key}, kind, target) else None
 
     def _remember(self, key: str, resolved: Resolved) -> Resolved:
         if self.cache is not None:
+            record = {"key": key, "resolved": dataclasses.asdict(resolved)}
             with contextlib.suppress(GenbenchError):  # a cache that cannot be written costs time, nothing else
-                files.write_record(self.cache / "resolved" / f"{key}.json", dataclasses.asdict(resolved))
+                files.write_record(self.cache / "resolved" / f"{key}.json", record)
         return resolved
 
 

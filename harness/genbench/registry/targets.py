@@ -6,7 +6,6 @@ import contextlib
 import importlib
 import importlib.util
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from hashlib import sha256
@@ -100,7 +99,7 @@ def source_digest(target: str) -> str:
 
 
 def package_state(target: str) -> list[Any]:
-    """Return names, sizes and times of a target's package, code and TOML: a changed plugin changes it."""
+    """Return names and states of the files of a target's package, code and TOML: a changed plugin changes it."""
     try:
         spec = importlib.util.find_spec(target.partition(".")[0].partition(":")[0])
     except (ImportError, ValueError):
@@ -111,17 +110,13 @@ def package_state(target: str) -> list[Any]:
     found = sorted(p for root in roots for p in root.rglob("*") if p.suffix in (".py", ".toml")) or [
         Path(spec.origin or "")
     ]
-    return [[str(p), p.stat().st_size, p.stat().st_mtime_ns] for p in found if p.is_file()]
+    return [[str(p), *files.state(p.stat())] for p in found if p.is_file()]
 
 
 def read(path: Path) -> bytes:
     """Return the content of a Python file. Raises PluginError, with the reason, where there is none to be had."""
     try:
-        mode = path.stat().st_mode
-        if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "no plain file"
-            raise PluginError(f"{printable(path)} is {what}; expected a Python file, as in ./mine.py:MyModel")
-        return path.read_bytes()
+        return files.read_bytes(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise PluginError(
             f"there is no file {printable(path)}; expected a Python file, as in ./mine.py:MyModel"

@@ -119,7 +119,7 @@ class TrialFolder:
                 return f"{printable(path)} is no plain file"
             if seen.st_size != expected["size"]:
                 return f"{printable(path)} is damaged: {seen.st_size:,} bytes, where {expected['size']:,} were stored"
-            if (since is None or seen.st_mtime_ns > since) and _sha256(path) != expected["sha256"]:
+            if (since is None or seen.st_mtime_ns > since) and files.sha256(path, follow=False) != expected["sha256"]:
                 return f"{printable(path)} is damaged: its content does not match its checksum"
         except FileNotFoundError:
             return f"{printable(path)} is missing"
@@ -235,8 +235,3 @@ def _is_worth_a_sync(record: TrialRecord) -> bool:
 
 def _files_of(record: TrialRecord) -> list[tuple[str, str, Mapping[str, Any]]]:
     return [(stage, name, stamp) for stage, kept in record.stages.items() for name, stamp in kept.files.items()]
-
-
-def _sha256(path: Path) -> str:
-    with files.opened_plain(path) as file:
-        return files.sha256_of(file)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
-import os
-import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from genbench import files
+from genbench import files, waiting
 from genbench.errors import GenbenchError, StoreError, printable
 
 LOCK, HOLDER = ".lock", ".holder"
@@ -32,43 +28,32 @@ def held(folder: Path) -> Iterator[None]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        files.check_plain(folder / LOCK)
         lock = FileLock(folder / LOCK, fallback_to_soft=False)  # a soft lock would outlive its process
         lock.acquire(timeout=0)
     except Timeout as error:
         raise Busy(f"{printable(folder)} is held by {holder(folder) or 'another process'}") from error
     except (OSError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"cannot write to {printable(folder)}: {reason}. Give another --results") from error
+        where = getattr(error, "filename", None) or folder
+        raise StoreError(f"cannot write to {printable(where)}: {reason}. Give another --results") from error
     try:
-        _sign(folder)
-        yield
+        with waiting.signed(folder / HOLDER):
+            yield
     finally:
-        with contextlib.suppress(OSError):
-            (folder / HOLDER).unlink(missing_ok=True)
         lock.release()
 
 
 def holder(folder: Path) -> str:
     """Return who holds a folder's lock, in words, or "" where nobody says so. May name a process that is dead."""
-    try:
-        said = json.loads(files.read_plain(folder / HOLDER, 1000))
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said["since"]))
-        return printable(f"process {said['pid']} on {said['host']} since {since}")
-    except (OSError, OverflowError, ValueError, KeyError, TypeError, RecursionError, StoreError):
-        return ""
+    return waiting.holder(folder / HOLDER)
 
 
 def is_held(folder: Path) -> bool:
     """Return whether a live process holds a folder's lock; takes it for a moment to see, and writes nothing."""
-    with contextlib.suppress(OSError, StoreError), files.opened_plain(folder / LOCK) as file:
+    with contextlib.suppress(OSError), files.opened(folder / LOCK, follow=False) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
     return False
-
-
-def _sign(folder: Path) -> None:
-    said = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
-    with contextlib.suppress(OSError):  # a courtesy: who cannot sign can still work
-        (folder / HOLDER).write_text(json.dumps(said), encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Callable
@@ -35,8 +36,9 @@ class SealedFolder:
         """Return the newest whole file of a series, or None; damaged ones are set aside under a name that says so."""
         for path in reversed(self._of(series)):
             match = NAME.fullmatch(path.name)
-            if match and files.sha256(path) == match["sha256"]:
-                return path
+            with contextlib.suppress(OSError):
+                if match and files.sha256(path) == match["sha256"]:
+                    return path
             path.replace(path.with_name(f"{path.name}.damaged"))
         return None
 

@@ -83,11 +83,13 @@ class Store:
             raise StoreError(f"no results in {printable(self.root)}: expected a folder that genbench run wrote to")
 
     def check_writable(self) -> None:
-        """Raise StoreError where something else is in the way of the folders that trials are stored in."""
-        for path in (self.root, self.trials):
-            if path.exists() and not path.is_dir():
-                raise StoreError(f"cannot write results to {printable(path)}; expected a folder there, or nothing")
+        """Raise StoreError where nothing can be written in the folder of trials, or something else is in its place."""
         self._refuse_link()
+        try:
+            files.check_writable(self.trials)
+        except OSError as error:
+            where, why = printable(self.root), error.strerror or error
+            raise StoreError(f"cannot write to {where}: {why}. Expected --results FOLDER, to write to") from error
 
     def _refuse_link(self) -> None:
         if self.trials.is_symlink():

@@ -111,18 +111,22 @@ def _processor(device: torch.device) -> str:
 def _keep(found: Tensor, what: What, path: Path) -> None:
     found = found.cpu().contiguous()
     with files.replacing(path) as aside:
-        save_tensors({what: found}, aside, {"sha256": _sha256(found)})
+        save_tensors({what: found}, aside, {"sha256": _sha256(found, path)})
 
 
 def _read(path: Path, n: int) -> Tensor | None:
+    """Return what was kept in a file of this name, in memory of its own; None where it is not whole or another."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with files.pinned(path) as pinned, safe_open(pinned, framework="pt") as file:
             (name,) = file.keys()
-            found, told = file.get_tensor(name), file.metadata()["sha256"]
+            found, told = file.get_tensor(name).clone(), file.metadata()["sha256"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return found if len(found) == n and _sha256(found) == told else None
+    return found if len(found) == n and _sha256(found, path) == told else None
 
 
-def _sha256(tensor: Tensor) -> str:
-    return hashlib.sha256(tensor.numpy().data).hexdigest()
+def _sha256(tensor: Tensor, path: Path) -> str:
+    """Return the SHA-256 of values with their type and shape, and of the name that they are kept under."""
+    sha = hashlib.sha256(f"{path.name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+    sha.update(tensor.numpy().data)
+    return sha.hexdigest()

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 
 import torch
 
+from genbench import files
 from genbench.errors import RequestError, StoreError, printable
 
 
@@ -51,9 +52,10 @@ def opened(path: Path) -> TextIO:
     """Open a file to append to. Raises StoreError; for a link too: it may lead out of the results folder."""
 
     def opener(name: str, flags: int) -> int:
-        return os.open(name, flags | os.O_NOFOLLOW, 0o666)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
     try:
+        files.check_plain(path)
         return open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1, opener=opener)
     except OSError as error:
         raise StoreError(f"cannot write {printable(path)}: {error.strerror or error}") from error

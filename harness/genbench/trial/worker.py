@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from genbench.data.prepare import Prepared, prepare
+from genbench import waiting
+from genbench.data.prepare import Prepared, sound
 from genbench.errors import (
     ChangedError,
     DamagedError,
@@ -56,7 +57,10 @@ def answer(text: str, beat: Beat, stop: Stop, place: Place = Place()) -> dict[st
     status is busy where another process is at work on the trial, and error where no trial can be performed at all.
     """
     try:
-        return perform(text, beat, stop, place)
+        with waiting.heeding(stop, lambda message: beat({"stage": message})):
+            return perform(text, beat, stop, place)
+    except Interrupted as error:
+        return {"status": "interrupted", "reason": str(error), "notes": []}
     except Busy as error:
         return {"status": "busy", "reason": printable(error)}
     except GenbenchError as error:
@@ -71,7 +75,7 @@ def perform(
 ) -> dict[str, Any]:
     """Perform an assignment (canonical JSON) in its trial's folder; return status, reason if not done, and notes.
 
-    crowded says that it ran out of memory with a part of a GPU, gpu_lost that its GPU cannot be used any more in this
+    Of a GPU, crowded says that it ran out of memory with a part of it, gpu_lost that it cannot be used any more in this
     process. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted,
     and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
     ChangedError where a single file is not what the trial was planned with.
@@ -87,7 +91,7 @@ def perform(
     notes: list[str] = []
     with folder.lock():
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
-        data = prepared(trial)
+        data = prepared(trial, notes)
         for _ in range(REPAIRS):
             performance = Performance(assignment, folder, record, data, device, beat, stop, place.share)
             try:
@@ -102,10 +106,13 @@ def perform(
                 "status": status,
                 "reason": reason or "; ".join(problems),
                 "notes": notes,
-                "crowded": performance.is_crowded,
-                "gpu_lost": not gpu.is_usable(device),
+                **({} if device.type == "cpu" else _of_gpu(performance)),
             }
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
+
+
+def _of_gpu(performance: Performance) -> dict[str, bool]:
+    return {"crowded": performance.is_crowded, "gpu_lost": not gpu.is_usable(performance.device)}
 
 
 def _folder(assignment: Assignment) -> TrialFolder:
@@ -118,9 +125,13 @@ def _folder(assignment: Assignment) -> TrialFolder:
     )
 
 
-def prepared(trial: TrialSpec) -> Prepared:
-    """Return a trial's dataset. Raises DataError where it is no longer what the trial was planned for."""
-    data = prepare(trial.dataset.instantiate(), trial.dataset.identity)
+def prepared(trial: TrialSpec, notes: list[str]) -> Prepared:
+    """Return a trial's dataset, each bit read; that one was damaged is noted.
+
+    Raises DataError where it is no longer what the trial was planned for.
+    """
+    data, damage = sound(trial.dataset.instantiate(), trial.dataset.identity)
+    notes += [damage] if damage else []
     if data.digest != trial.dataset_digest:
         raise DataError(f"{trial.dataset.label} changed while the run was going on; start the run again")
     return data

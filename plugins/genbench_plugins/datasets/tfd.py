@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 from annotated_types import Ge, Le
 
-from genbench import DataError, Dataset, Split, Splits, setting
+from genbench import DataError, Dataset, Split, Splits, fingerprint, opened, setting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,12 +57,8 @@ class TFD(Dataset):
         return Splits(Split(parts["train"]), Split(parts["valid"]), Split(parts["test"]))
 
     def fingerprint(self, folder: Path) -> str:
-        """Return the hash of the file's path, size and time of change, or "" where there is none."""
-        file = folder / self.file
-        if not file.is_file():
-            return ""
-        told = file.stat()
-        return hashlib.sha256(json.dumps([str(file), told.st_size, told.st_mtime_ns]).encode()).hexdigest()
+        """Return what tells a changed file from an unchanged one, or "" where there is none."""
+        return fingerprint([folder / self.file])
 
     def _read(self, file: Path) -> tuple[NDArray[np.uint8], NDArray[Any]]:
         """Return images (n, 48, 48) and the codes of the fold (n,)."""
@@ -76,7 +70,8 @@ class TFD(Dataset):
                 "A. Anderson, G. Hinton, University of Toronto) for TFD_48x48.mat, and put it there"
             )
         try:
-            stored = loadmat(file, variable_names=["images", "folds"])
+            with opened(file) as content:
+                stored = loadmat(content, variable_names=["images", "folds"])
         except Exception as error:  # loadmat raises all kinds on a damaged file
             self._refuse(file, f"it cannot be read ({type(error).__name__}: {error})")
         for name in ("images", "folds"):

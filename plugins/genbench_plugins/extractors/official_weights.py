@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import pickle
 import urllib.request
 import warnings
@@ -13,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+import genbench
 from genbench import DataError
 from genbench_plugins.extractors.whole_files import replacing
 
@@ -36,7 +38,7 @@ class Official:
     def fetched(self, originals: Path) -> Path:
         """Return where it lies, downloaded where it did not. Raises DataError where it cannot be had."""
         path = self.path(originals)
-        if not path.is_file():
+        if not os.path.lexists(path):
             try:
                 self._download(path)
             except (OSError, ValueError) as error:
@@ -67,7 +69,8 @@ def opened(path: Path, sha256: str) -> dict[str, Tensor]:
     Raises DataError where it is another file, or holds anything but finite tensors by name.
     """
     try:
-        content = path.read_bytes()
+        with genbench.opened(path) as file:
+            content = file.read()
     except OSError as error:
         raise DataError(f"weights {str(path)!r} cannot be read: {error.strerror or error}") from error
     found = hashlib.sha256(content).hexdigest()

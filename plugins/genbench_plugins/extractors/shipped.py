@@ -10,7 +10,7 @@ from pathlib import Path
 from safetensors.torch import load
 from torch import Tensor
 
-from genbench import DataError
+from genbench import DataError, opened
 
 FOLDER = Path(__file__).parent / "weights"
 
@@ -33,7 +33,8 @@ class Shipped:
     def tensors(self) -> dict[str, Tensor]:
         """Return the weights. Raises DataError where the file is not the one of the manifest."""
         try:
-            content = self.path.read_bytes()
+            with opened(self.path) as file:
+                content = file.read()
         except OSError as error:
             raise DataError(
                 f"{self.path}: {error.strerror or error}; expected weights. Install genbench anew"
@@ -48,7 +49,8 @@ class Shipped:
 
 def manifest() -> dict[str, Shipped]:
     """Return all weights that come with genbench, by the name of their dataset."""
-    listed = tomllib.loads((FOLDER / "manifest.toml").read_text(encoding="utf-8"))
+    with opened(FOLDER / "manifest.toml") as file:
+        listed = tomllib.load(file)
     return {name: Shipped(name, **told) for name, told in listed.items()}
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load, save_file
 from torch import Tensor
+
+from genbench import opened
 
 
 @contextlib.contextmanager
@@ -30,8 +33,8 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hex."""
-    with path.open("rb") as file:
+    """Return the SHA-256 of a file's content, in hex. Raises OSError for what is no plain file."""
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -45,18 +48,19 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def save_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors with their digest."""
+    """Write tensors with their digest and the file's name, so that a copy under another name does not stand for it."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as aside:
-        save_file(plain, aside, {"sha256": digest(plain)})
+        save_file(plain, aside, {"of": f"{digest(plain)} {path.name}"})  # of several keys, the order is any
 
 
 def read_tensors(path: Path) -> dict[str, Tensor] | None:
     """Return tensors as `save_tensors` wrote them, or None where the file is missing, damaged or something else."""
     try:
-        with safe_open(path, framework="pt") as file:
-            found = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            told = (file.metadata() or {}).get("sha256")
-    except (OSError, SafetensorError):
+        with opened(path) as file:
+            content = file.read()
+        found = load(content)
+        head = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    except (OSError, ValueError, SafetensorError):
         return None
-    return found if digest(found) == told else None
+    return found if head.get("__metadata__") == {"of": f"{digest(found)} {path.name}"} else None
