@@ -8,7 +8,6 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from genbench.numerics import distances
 from genbench.numerics.distances import squared_distances, squared_distances_within
 
 MIB = 2.0**20
