@@ -8,7 +8,6 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from genbench.numerics import distances
 from genbench.numerics.distances import squared_distances, squared_distances_within
 
 MIB = 2.0**20
@@ -113,7 +112,7 @@ def test_products_are_exact_whatever_a_model_has_set(precision: str, monkeypatch
     addmm = torch.addmm
 
     def spy(*args: Tensor, **kwargs: Tensor) -> Tensor:
-        during.append([getattr(backend, distances._SWITCH) for backend in distances._BACKENDS])
+        during.append((torch.get_float32_matmul_precision(), torch.backends.cuda.matmul.allow_tf32))
         return addmm(*args, **kwargs)
 
     before = torch.get_float32_matmul_precision()
@@ -124,7 +123,7 @@ def test_products_are_exact_whatever_a_model_has_set(precision: str, monkeypatch
         assert torch.get_float32_matmul_precision() == precision
     finally:
         torch.set_float32_matmul_precision(before)
-    assert during == [[distances._FULL] * len(distances._BACKENDS)]
+    assert during == [("highest", False)]
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), 1e30])

@@ -91,10 +91,11 @@ class DenoisingAutoencoder(genbench.Model):
         xs, walked = [x], [self.corrupt(x, generator)]
         while self.walkback:
             goes_on = torch.rand(len(xs[-1]), generator=generator, device=x.device) < self.walkback
-            if not goes_on.any():
+            rows = goes_on.nonzero()[:, 0]  # the one thing that waits for a GPU
+            if len(rows) == 0:
                 break
-            x_star = self._draw(self._mean(walked[-1][goes_on]), generator)
-            xs.append(xs[-1][goes_on])
+            x_star = self._draw(self._mean(walked[-1][rows]), generator)
+            xs.append(xs[-1][rows])
             walked.append(self.corrupt(x_star, generator))
         return torch.cat(xs), torch.cat(walked)
 
