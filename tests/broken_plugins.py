@@ -234,6 +234,16 @@ class NeedsCpu(Steady):
         super().build(space, torch.device("cpu"))
 
 
+@breaks("works-on-a-stand-in-for-cuda", "on a stand-in for a GPU it raised RuntimeError.*Give device=")
+@options
+class ForgetsDevice(Steady):
+    """Makes a tensor where torch makes them by itself, on the CPU."""
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        super().fit(data, run)
+        self.mean_ = self.mean_ + torch.zeros(len(self.mean_))
+
+
 # Broken as a sampler
 
 

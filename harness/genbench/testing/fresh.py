@@ -7,6 +7,7 @@ is asked, since one of them is what registering imports.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,6 +63,27 @@ def exercise(asked: Asked) -> str:
     return ""
 
 
+def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
+    """Use the plugin once on the stand-in for a GPU; return {"failed": why}, {"skipped": why}, or {}."""
+    os.environ["CUDA_VISIBLE_DEVICES"] = "0"  # the stand-in's, where true ones are hidden
+    from genbench.testing import cuda_standin
+
+    cuda_standin.install()  # before anything takes from torch what it replaces
+
+    from genbench.testing.exercise import exercise as use
+    from genbench.testing.laboratory import Laboratory
+    from genbench.testing.outcomes import CheckSkipped, reason_of
+
+    subject = _subject(asked)
+    try:
+        use(Laboratory(subject, asked["dataset"], "cuda"))
+    except (CheckSkipped, cuda_standin.StandInLimit) as limit:
+        return {"skipped": str(limit)}
+    except (Exception, SystemExit) as error:
+        return {"failed": reason_of(error, subject.file)}
+    return {}
+
+
 def digest(asked: Asked) -> str:
     """Return the digest of a dataset's content."""
     from genbench.testing.dataset_checks import loaded_digest
@@ -94,6 +116,7 @@ QUESTIONS: dict[str, Callable[[Asked], Any]] = {
     "imported-by-registering": imported_by_registering,
     "samples": samples,
     "exercise": exercise,
+    "exercise-on-a-stand-in": exercise_on_a_stand_in,
     "digest": digest,
     "features": features,
 }

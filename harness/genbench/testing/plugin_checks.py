@@ -24,6 +24,9 @@ from genbench.testing.process import ask
 from genbench.testing.subject import Subject
 from genbench.trial import seeding, state
 
+ON_A_DEVICE = ("model", "metric", "extractor")
+"""The kinds of plugin that compute with tensors on a device that they are given."""
+
 
 def check_docstring(laboratory: Laboratory) -> None:
     """The class says what it is, and from which paper."""
@@ -176,6 +179,24 @@ def check_works_on_cuda(laboratory: Laboratory) -> None:
     exercise(Laboratory(laboratory.subject, laboratory.dataset, "cuda"))
 
 
+def check_works_on_a_stand_in_for_cuda(laboratory: Laboratory) -> None:
+    """It uses the device it is given, tried on a stand-in for a GPU where there is none."""
+    if torch.cuda.is_available():
+        raise CheckSkipped("a GPU is here: works-on-cuda tells more")
+    if laboratory.subject.kind.name not in ON_A_DEVICE:
+        raise CheckSkipped(f"a {laboratory.subject.kind.name} computes on no device")
+    answer = ask(laboratory.subject, "exercise-on-a-stand-in", dataset=laboratory.dataset)
+    if "skipped" in answer:
+        raise CheckSkipped(answer["skipped"])
+    if "failed" in answer:
+        fail(
+            f"on a stand-in for a GPU {answer['failed']}",
+            "tensors and generators on the device that it is given",
+            "Give device= (of build, run.device, x.device or generator.device) to whatever makes a tensor, "
+            "and call .cpu() before .numpy().",
+        )
+
+
 CHECKS = (
     check_docstring,
     check_options_typed,
@@ -185,4 +206,5 @@ CHECKS = (
     check_registering_is_light,
     check_works_without_cuda,
     check_works_on_cuda,
+    check_works_on_a_stand_in_for_cuda,
 )
