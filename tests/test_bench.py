@@ -1,5 +1,8 @@
 """The Python API: planning, running, reading, with the toy plugin."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -197,3 +200,17 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(given, error, 
     with pytest.raises(error, match=message):
         run(**given)
     assert not Path("results").exists()
+
+
+def test_a_report_prints_as_the_tables_of_the_command(run) -> None:
+    """A notebook prints what a cell's last line comes to: never the megabytes of all that was planned."""
+    printed = repr(run("toy,toy@long", "brightness,parzen", seeds=2))
+    again = subprocess.run(
+        [sys.executable, "-m", "genbench", "leaderboard"], env={**os.environ, "COLUMNS": "80", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    rows = [line.split() for line in again.stdout.splitlines() if " ± " in line and "toy" in line]
+    assert len(rows) == 4
+    shown = [line.split() for line in printed.splitlines()]
+    assert all(any(row[:5] == line[:5] for line in shown) for row in rows), (rows, printed)
+    assert max(map(len, printed.splitlines())) <= 80

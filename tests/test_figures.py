@@ -1,6 +1,9 @@
 """Figures of stored trials: what is in them pixel by pixel, that they are the same each time, and what is refused."""
 
+import os
 import shutil
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -482,3 +485,28 @@ def test_a_trial_without_a_model_is_told(toy: str, tmp_path: Path) -> None:
 
 def test_every_kind_asks_for_abilities_that_there_are() -> None:
     assert {ability for kind in KINDS.values() for ability in kind.abilities} <= set(ABILITIES)
+
+
+def test_figures_are_drawn_whatever_backend_a_notebook_sets(toy: str, tmp_path: Path) -> None:
+    """MPLBACKEND names one that only the notebook's own process has."""
+    environment = {
+        **os.environ,
+        "MPLBACKEND": "module://no_such_package.backend_inline",
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "GENBENCH_ENGINE": "inline",
+    }
+    command = (
+        "run --models toy --metric brightness --seeds 1 --reference none",
+        "figures toy",
+    )
+    for line in command:
+        done = subprocess.run(
+            [sys.executable, "-m", "genbench", *line.split()],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, (line, done.stderr)
+    assert list(tmp_path.rglob("*.png"))

@@ -325,3 +325,25 @@ def test_grey_that_learns_nothing_is_caught() -> None:
             return (0.2 * self.shown_ + 0.1 * torch.rand(n, *self.space.shape, generator=generator)).clamp(0, 1)
 
     assert performed(Session(find(broken_plugins.options(Grey))), "learns").status == "failed"
+
+
+def test_a_file_beside_the_plugin_stands_in_for_no_module(tmp_path: Path) -> None:
+    """A random.py, token.py or select.py in the working folder is none of Python's own."""
+    (tmp_path / "random.py").write_text("raise RuntimeError('my own random.py')")
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\nfrom typing import ClassVar\nimport genbench\n\n"
+        '@dataclass(eq=False)\nclass Ink(genbench.Metric):\n    """The mean value (made up)."""\n'
+        "    version: ClassVar[int] = 1\n    title: ClassVar[str] = 'ink'\n    unit: ClassVar[str] = ''\n"
+        "    higher_is_better: ClassVar[bool] = True\n    samples: int = 100\n\n"
+        "    def evaluate(self, evaluation):\n"
+        "        return genbench.Score(evaluation.samples(self.samples).mean().item())\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "genbench", "check", "./mine.py:Ink"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "my own random.py" not in done.stdout + done.stderr
+    assert re.search("ok +works-on-a-stand-in-for-cuda", done.stdout), done.stdout  # a process of its own has answered

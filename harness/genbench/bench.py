@@ -35,10 +35,11 @@ if TYPE_CHECKING:
     from genbench.output.tensorboard import TensorBoard
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """What a run came to: its boards, how the trials ended that it performed, and how long it took.
 
+    Printed, it is the tables that the command prints; in a notebook too.
     total counts the rows of leaderboard.csv and the trials of the whole results folder; damaged says which of its
     folders could not be read, copies which trials lie in several.
     """
@@ -50,6 +51,12 @@ class Report:
     total: tuple[int, int]
     damaged: Sequence[str]
     copies: Sequence[str] = ()
+
+    def __repr__(self) -> str:
+        """Return the tables as text."""
+        from genbench.output.board import boards_as_text
+
+        return boards_as_text(self.boards)
 
     @property
     def leaderboard(self) -> pd.DataFrame:

@@ -144,8 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def set_environment() -> None:
-    """Set what must be set before torch is imported; what the user has set stays."""
+    """Set what must be set before torch and matplotlib are imported."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ["MPLBACKEND"] = "agg"  # files are all that is drawn; a notebook's backend is not to be had here
 
 
 def _interrupted(error: BaseException) -> int:

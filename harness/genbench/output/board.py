@@ -12,6 +12,7 @@ from rich.text import Text
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.output.captions import caption
+from genbench.output.console import text_console
 from genbench.output.terminal import empty_table, print_caption
 from genbench.ranking.board import Board, BoardRow
 
@@ -55,6 +56,13 @@ def print_boards(boards: Sequence[Board], console: Console) -> None:
         for board in several:
             print_caption(caption(board, named=len(several) > 1), console)
         console.print()
+
+
+def boards_as_text(boards: Sequence[Board], width: int = 80) -> str:
+    """Return the printed boards as plain text of a width."""
+    console, written = text_console(width)
+    print_boards(boards, console)
+    return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())
 
 
 def _tables(boards: Sequence[Board]) -> list[list[Board]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import StringIO
 from typing import TextIO
 
 from rich.console import Console
@@ -26,5 +27,11 @@ def stderr_console() -> Console:
     return _console(sys.stderr)
 
 
-def _console(file: TextIO) -> Console:
-    return PlainConsole(file=file, markup=False, emoji=False, highlight=False, soft_wrap=False)
+def text_console(width: int = 80) -> tuple[Console, StringIO]:
+    """Return a console that writes plain text of a width, and what it has written."""
+    written = StringIO()
+    return _console(written, width), written
+
+
+def _console(file: TextIO, width: int | None = None) -> Console:
+    return PlainConsole(file=file, markup=False, emoji=False, highlight=False, soft_wrap=False, width=width)

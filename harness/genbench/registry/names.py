@@ -20,6 +20,7 @@ REQUEST = re.compile(
     r"(@(?P<preset>[^\[\]:]*))?(:(?P<colon>\"[^\"]*\"|.*?))?(\[(?P<options>.*)\])?",
     re.DOTALL,
 )
+BARE_POINT = re.compile(r"[+-]?(\.\d+|\d+\.)([eE][+-]?\d+)?")
 TOML_WORDS = {"true", "false", "inf", "nan"}
 
 Value = bool | int | float | str | list["Value"]
@@ -109,10 +110,14 @@ def split(text: str) -> list[str]:
 
 
 def value(text: str) -> Value:
-    """Return a value read as TOML; a text that is no TOML value stands for itself, and so do nan and inf."""
+    """Return a value read as TOML; a text that is no TOML value stands for itself, and so do nan and inf.
+
+    A number may begin or end with its point, which TOML has not: .001 is 0.001, and 5. is 5.0.
+    """
     text = text.strip()
+    number = BARE_POINT.fullmatch(text)
     try:
-        read = tomllib.loads(f"value = {text}")
+        read = tomllib.loads(f"value = {float(text)!r}" if number else f"value = {text}")
     except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets as deep
         return text
     return read["value"] if set(read) == {"value"} and is_plain(read["value"]) else text

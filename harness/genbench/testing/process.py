@@ -30,7 +30,8 @@ def ask(subject: Subject, question: str, *, plugins: str | None = None, **detail
     asked = {"kind": subject.kind.name, "target": subject.target, "digest": digest, "options": subject.options}
     with scratch() as folder:
         (folder / "asked.json").write_text(json.dumps({**asked, **details}), encoding="utf-8")
-        command = [sys.executable, "-m", "genbench.testing.fresh", question, str(folder)]
+        # -P: what lies in the working folder must not stand in for what is installed
+        command = [sys.executable, "-P", "-m", "genbench.testing.fresh", question, str(folder)]
         done = _run(command, _environment(plugins))
         answer = folder / "answer.json"
         if done.returncode or not answer.exists():
