@@ -36,7 +36,7 @@ class Store:
             files.check_writable(self.trials)
         except OSError as error:
             where, why = printable(self.root), error.strerror or error
-            raise StoreError(f"cannot write to {where}: {why}. Expected --results FOLDER, to write to") from error
+            raise StoreError(f"cannot write to {where}: {why}; expected a folder to write to, by --results") from error
 
     def fresh_mark(self) -> str:
         """Return the mark of a run that trains anew and was interrupted, or ""."""
