@@ -520,8 +520,8 @@ def prepared(content: str) -> Callable[[Path], object]:
 
 WRONG: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("missing", Path.unlink, MODEL, "there is no file {path}; expected a Python file, as in ./mine.py:MyModel"),
-    ("folder", lambda p: (p.unlink(), p.mkdir()), MODEL, "{path} is a folder; expected a Python file"),
-    ("pipe", lambda p: (p.unlink(), os.mkfifo(p)), MODEL, "{path} is no plain file; expected a Python file"),
+    ("folder", lambda p: (p.unlink(), p.mkdir()), MODEL, "cannot read {path}: it is a folder, not a plain file; expected a Python file"),
+    ("pipe", lambda p: (p.unlink(), os.mkfifo(p)), MODEL, "cannot read {path}: it is a pipe, not a plain file; expected a Python file"),
     ("loop", lambda p: (p.unlink(), p.symlink_to(p)), MODEL, "cannot read {path}: Too many levels of symbolic links"),
     ("below a file", Path.touch, "./mine.py/x.py:M", "there is no file {path}/x.py; expected a Python file"),
     ("long", Path.touch, f"./{'a' * 300}.py:M", "File name too long"),

@@ -311,7 +311,7 @@ class Metric(Plugin, ABC):
 
 
 class Dataset(Plugin, ABC):
-    """Where images come from. The harness prepares what `load` returns once, memory-mapped and digested.
+    """Where images come from. The harness prepares what `load` returns once, digested, and hashes it at each use.
 
     One that is split in several official ways says in how many in `folds`, and has an option `fold`, counted from 0.
     Where every fold was run, tables show each model once, its score averaged over them.
@@ -331,7 +331,10 @@ class Dataset(Plugin, ABC):
         """
 
     def fingerprint(self, folder: Path) -> str:
-        """Return what tells a changed source from an unchanged one without reading it whole, for the cache's key."""
+        """Return what tells a changed source from an unchanged one without reading it whole, for the cache's key.
+
+        Of files that is `genbench.fingerprint(paths)`: sizes and times alone do not tell.
+        """
         return ""
 
 

@@ -53,7 +53,11 @@ def opened(path: str | os.PathLike[str], follow: bool = True) -> BufferedReader:
 
     Every file that is read goes through here.
     """
-    _check_plain(path, os.stat(path, follow_symlinks=follow))  # before it is opened: that alone may move a device
+    try:
+        told = os.stat(path, follow_symlinks=follow)
+    except ValueError as error:  # a zero byte in it
+        raise OSError(errno.EINVAL, printable(error), ascii(os.fspath(path))) from error
+    _check_plain(path, told)  # before it is opened: that alone may move a device
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
     try:
         _check_plain(path, os.fstat(handle))
@@ -115,7 +119,7 @@ def fingerprint(paths: Iterable[str | os.PathLike[str]]) -> str:
     """
     found = []
     for path in paths:
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with contextlib.suppress(OSError, ValueError):
             told = os.stat(path)
             found += [[ascii(os.fspath(path)), *state(told)]] if stat.S_ISREG(told.st_mode) else []
     return digest(found) if found else ""

@@ -33,7 +33,9 @@ def read(path: Path) -> dict[str, Any]:
             raise RecursionError
         return table
     except OSError as error:
-        raise RequestError(f"cannot read {printable(path)}: {error.strerror or error}") from error
+        raise RequestError(
+            f"cannot read {printable(path)}: {error.strerror or error}; expected a file in TOML"
+        ) from error
     except RecursionError as error:
         raise RequestError(f"{printable(path)} is nested too deep; expected at most {DEEPEST} levels") from error
     except ValueError as error:  # numbers of thousands of digits too

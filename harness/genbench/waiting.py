@@ -67,16 +67,19 @@ def _wait(path: Path, held: contextlib.ExitStack) -> None:
     files.check_plain(path)
     stop, tell = _told[-1]
     began, is_told = time.monotonic(), False
-    while (waited := time.monotonic() - began) <= LONGEST:
+    while True:
         with contextlib.suppress(Timeout):
             held.enter_context(FileLock(path, timeout=0))
             held.enter_context(signed(path.with_suffix(".holder")))
             return
         if stop():
             raise Interrupted(f"stopped while it waited for {printable(path)}")
+        waited = time.monotonic() - began
         if waited >= SILENT and not is_told:
             tell(f"waits for {printable(path)}, held by {holder(path.with_suffix('.holder')) or 'another process'}")
             is_told = True
+        if waited > LONGEST:
+            return
         time.sleep(TICK)
 
 

@@ -1,1 +1,1 @@
-"""Datasets prepared once: digested, memory-mapped, shared. Knows no model and no metric."""
+"""Datasets prepared once: digested, shared, hashed at each use. Knows no model and no metric."""

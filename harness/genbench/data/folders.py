@@ -62,8 +62,9 @@ def _own(folder: Path) -> Path:
 
 def _is_open_to_others(told: os.stat_result) -> bool:
     """Return whether a folder is another user's, root apart, or others may write to it, the user's own group apart."""
-    is_shared = told.st_mode & stat.S_IWGRP and told.st_gid != os.getegid()
-    return bool(told.st_uid not in (0, os.geteuid()) or told.st_mode & stat.S_IWOTH or is_shared)
+    is_of_own_group = (told.st_uid, told.st_gid) == (os.geteuid(), os.getegid())
+    is_shared = told.st_mode & stat.S_IWOTH or (told.st_mode & stat.S_IWGRP and not is_of_own_group)
+    return bool(is_shared or told.st_uid not in (0, os.geteuid()))
 
 
 def _absolute(path: str) -> Path:

@@ -1,4 +1,4 @@
-"""Datasets prepared once into the cache: checked, digested, stored whole or not at all, and memory-mapped."""
+"""Datasets prepared once into the cache: checked, digested, stored whole or not at all, and hashed at each use."""
 
 from __future__ import annotations
 

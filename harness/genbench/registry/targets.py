@@ -122,7 +122,8 @@ def read(path: Path) -> bytes:
             f"there is no file {printable(path)}; expected a Python file, as in ./mine.py:MyModel"
         ) from error
     except OSError as error:
-        raise PluginError(f"cannot read {printable(path)}: {error.strerror or error}") from error
+        expected = "; expected a Python file, as in ./mine.py:MyModel"
+        raise PluginError(f"cannot read {printable(path)}: {error.strerror or error}{expected}") from error
 
 
 # Loaded --------------------------------------------------------------------------------------------------------------

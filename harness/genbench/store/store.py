@@ -89,7 +89,7 @@ class Store:
             files.check_writable(self.trials)
         except OSError as error:
             where, why = printable(self.root), error.strerror or error
-            raise StoreError(f"cannot write to {where}: {why}. Expected --results FOLDER, to write to") from error
+            raise StoreError(f"cannot write to {where}: {why}; expected a folder to write to, by --results") from error
 
     def _refuse_link(self) -> None:
         if self.trials.is_symlink():
