@@ -20,11 +20,11 @@ from genbench.cli import main
 from genbench.errors import ChangedError, PluginError, RequestError
 from genbench.output.captions import caption
 from genbench.output.tables_csv import read_csv
-from genbench.ranking.readable import STAGE
 from genbench.registry import targets
 from genbench.registry.names import NAME
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.schema import STAGE
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol
 from genbench.trial.spec import Budget, TrialSpec

@@ -20,7 +20,8 @@ from trials import contents_of
 import genbench
 from genbench import bench, files
 from genbench.cli import main
-from genbench.errors import StoreError
+from genbench.errors import DamagedError, StoreError
+from genbench.store import locks
 from genbench.store.folder import TrialFolder
 from genbench.store.store import Store
 
@@ -66,9 +67,9 @@ def never_waits() -> Iterator[None]:
         raise AssertionError("it waits for what never comes")
 
     before = signal.signal(signal.SIGALRM, fail)
-    signal.alarm(120)
+    signal.setitimer(signal.ITIMER_REAL, 120, 1)  # once more where it was caught
     yield
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 
 
@@ -176,6 +177,20 @@ def test_a_mark_of_a_fresh_run_that_could_lead_out_is_none(mark: str, results: P
     assert store.fresh_mark() == ""
 
 
+def test_a_mark_that_cannot_be_removed_is_told(results: Path) -> None:
+    (results / ".fresh").mkdir()
+    with pytest.raises(StoreError, match=r"cannot remove results/.fresh: (Is a directory|Operation not permitted)"):
+        Store(results).keep_fresh_mark("")
+
+
+def test_a_file_that_a_stage_does_not_list_is_none_of_its(results: Path) -> None:
+    folder = TrialFolder(trial(results))
+    record = folder.record()
+    assert record is not None
+    with pytest.raises(DamagedError, match=r"toy-digits-s0-.* has no output.txt"):
+        folder.checked(record, "fit", "output.txt")
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("/dev/zero")])
 @pytest.mark.parametrize("name", [".holder", ".lock", "output.txt", "traceback.txt", "trial.json", "model.safetensors"])
 @pytest.mark.usefixtures("never_waits")
@@ -185,10 +200,13 @@ def test_what_is_no_plain_file_is_not_waited_for(
     path = trial(results) / name
     path.unlink(missing_ok=True)
     make(path)
+    assert locks.holder(path.parent) == ""
+    assert not locks.is_held(path.parent)
     for line in ("leaderboard", "doctor --verify", RUN, f"{RUN} --fresh"):
         code, out, err = command(line)
         assert code in (0, 1, 2)
         assert "Traceback" not in out + err
+        assert "it waits" not in out + err
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("../thesis.txt")])
@@ -202,6 +220,7 @@ def test_a_mark_that_is_no_plain_file_is_told_or_replaced(
         r"genbench: cannot write results/.fresh: it is a (pipe|folder), not a plain file", err
     )
     assert "Traceback" not in out + err
+    assert "it waits" not in out + err
     assert Path("../thesis.txt").read_text() == "mine"
 
 
@@ -385,6 +404,14 @@ def test_scores_that_lie_apart_come_together(results: Path, expected: Any) -> No
     shutil.copytree(trial(Path("theirs")), results / "trials" / "theirs")
     boards, _ = bench.stored_boards(["results"])
     assert [board.rows[0].seeds_done for board in boards] == [2, 2]
+
+
+def test_boards_stand_in_one_order_whichever_folder_comes_first(results: Path) -> None:
+    genbench.run(models="toy@long", metrics="parzen[samples=200]", reference="none", seeds=1, results="more")
+    orders = [bench.stored_boards(paths)[0] for paths in (["results", "more"], ["more", "results"])]
+    labels = [[board.metric["label"] for board in boards] for boards in orders]
+    assert labels[0] == labels[1]
+    assert len(labels[0]) == 3
 
 
 def flip(path: Path) -> None:

@@ -14,6 +14,9 @@ from genbench.errors import StoreError, printable
 from genbench.store.layout import LOG, MODEL, SHARD
 from genbench.store.records import MOST
 
+STAGE = re.compile(r"[a-z0-9][a-z0-9-]*")
+"""The names of stages: parts of paths, so that a dot or slash in one could lead out of the trial's folder."""
+
 
 def _plain(value: object) -> object:
     if value is None or isinstance(value, str | int | float):
@@ -23,7 +26,7 @@ def _plain(value: object) -> object:
 
 Hex12 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
-StageName = Annotated[str, StringConstraints(pattern="^[a-z0-9][a-z0-9-]*$", max_length=100)]
+StageName = Annotated[str, StringConstraints(pattern=f"^{STAGE.pattern}$", max_length=100)]
 Count = Annotated[int, Field(ge=0, lt=MOST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Plain = Annotated[Any, PlainValidator(_plain)]
