@@ -62,11 +62,14 @@ class Call:
         return self.kwargs.get("device") if self.operator.takes_device else None
 
     @property
+    def known(self) -> dict[int, Tensor]:
+        """Return the tensors it is given, by the address of their values."""
+        return {**self.gpu, **{id(tensor): tensor for tensor in self.cpu}}
+
+    @property
     def touches_gpu(self) -> bool:
         """Return whether anything of it lies on the GPU, or is to."""
-        if self.gpu or self.asked is None:
-            return bool(self.gpu)
-        return self.asked.type == "cuda" or (self.asked.type == "meta" and not _wants_meta())
+        return bool(self.gpu) or self.to_gpu
 
     @property
     def to_gpu(self) -> bool:
@@ -80,10 +83,3 @@ class Call:
         if place is None or "generator" in self.kwargs:
             return self.kwargs.get("generator")
         return self.args[place] if place < len(self.args) else None
-
-
-def _wants_meta() -> bool:
-    """Return whether "meta" is truly meant, by `with torch.device("meta")`."""
-    overrides: Any = torch.overrides
-    modes = overrides._get_current_function_mode_stack()
-    return any(getattr(mode, "device", None) == torch.device("meta") for mode in modes)

@@ -54,6 +54,7 @@ def _set_data(tensor: Tensor, new: Tensor) -> None:
 
 def _replace_driver() -> None:
     lowest = {
+        "_cuda_init": _init,
         "_cuda_getDeviceCount": context.device_count,
         "_cuda_getDevice": lambda: 0,
         "_cuda_setDevice": _set_device,
@@ -73,10 +74,9 @@ def _replace_driver() -> None:
 def _replace_torch_cuda() -> None:
     cuda: Any = torch.cuda
     cuda._queued_calls.clear()  # looks at the true devices
-    cuda._lazy_init = cuda.init = _lazy_init
     cuda._get_device_properties = lambda device: PROPERTIES
+    cuda._cudart = SimpleNamespace(cudaMemGetInfo=lambda device: (memory.free, TOTAL))
     cuda._exchange_device = cuda._maybe_exchange_device = lambda device: 0
-    cuda.cudart = lambda: SimpleNamespace(cudaMemGetInfo=lambda device: (memory.free, TOTAL))
     cuda.is_current_stream_capturing = cuda.graphs.is_current_stream_capturing = lambda: False
     cudnn: Any = torch.backends.cudnn
     cudnn.is_acceptable = lambda tensor: False
@@ -96,21 +96,14 @@ class _Unknown:
         raise StandInLimit(f"the stand-in for CUDA has no {self.name}")
 
 
-def _lazy_init() -> None:
-    """Do what torch does when CUDA is first needed, but for the driver."""
-    cuda: Any = torch.cuda
-    if cuda._initialized:
-        return
+def _init() -> None:
     if not context.device_count():
         raise RuntimeError("No CUDA GPUs are available")
-    cuda._initialized = True
-    cuda.default_generators = (Generator("cuda").manual_seed(0),)
-    while cuda._queued_calls:
-        cuda._queued_calls.pop(0)[0]()
+    torch.cuda.default_generators = (Generator("cuda").manual_seed(0),)
 
 
 def _set_device(number: int) -> None:
-    _lazy_init()
+    torch.cuda.init()  # type: ignore[no-untyped-call]
     context.check_alive()
     if number >= context.device_count():
         raise RuntimeError("CUDA error: invalid device ordinal")

@@ -42,6 +42,10 @@ class Mode(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return perform(func, args, kwargs or {})
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else the first call imports torch's compiler, which takes 2 s
+
 
 def perform(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Perform a call of an operator. Raises what CUDA raises, and StandInLimit."""
@@ -58,7 +62,7 @@ def perform(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with _C._DisableTorchDispatch():
             func(*args, **kwargs)  # the wrapper's own shape: "meta" has a kernel for that
     found = _on_cpu(call)
-    return wrapped(found, call.gpu) if call.to_gpu else found
+    return wrapped(found, call.known) if call.to_gpu else found
 
 
 GPUTensor.perform = staticmethod(perform)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn
 
 import torch
@@ -97,6 +97,11 @@ class GPUTensor(Tensor):
         stays = (device is None or device.type != "cpu") and dtype in (None, self.dtype) and memory_format is None
         return self if stays and not kwargs.get("copy") else super().to(*args, **kwargs)
 
+    def resize_(self, *shape: Any, **_: Any) -> Tensor:
+        if torch.Size(shape if isinstance(shape[0], int) else shape[0]) != self.shape:
+            raise StandInLimit("the stand-in for CUDA cannot resize a tensor in place")
+        return self
+
     def cuda(self, *_: Any, **__: Any) -> Tensor:
         return self
 
@@ -136,11 +141,9 @@ def unwrapped(value: Any) -> Any:
     return type(value)(unwrapped(item) for item in value) if isinstance(value, list | tuple) else value
 
 
-def wrapped(value: Any, known: dict[int, GPUTensor]) -> Any:
-    """Return what an operator returned as tensors on the GPU: those known that were written in place, or new ones."""
+def wrapped(value: Any, known: Mapping[int, Tensor]) -> Any:
+    """Return what an operator returned as tensors on the GPU: those known, that were written in place, or new ones."""
     if isinstance(value, Tensor) and not isinstance(value, GPUTensor):
         before = known.get(id(value))
-        if before is not None and before.shape != value.shape:
-            raise StandInLimit("the stand-in for CUDA cannot resize a tensor in place")
         return GPUTensor(value) if before is None else before
     return type(value)(wrapped(item, known) for item in value) if isinstance(value, list | tuple) else value
