@@ -126,7 +126,7 @@ class _Unpacker:
         self._made: dict[str, Tensor] = {}
 
     def unpack(self, node: Node, existing: Any, path: str) -> Any:
-        (kind, content), *_ = node.items()
+        kind, content = next(item for item in node.items() if item[0] != "on")
         device = torch.device(node["on"]) if "on" in node and self._device.type != "cpu" else self._device
         if kind == "left":
             return existing
