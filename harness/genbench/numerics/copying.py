@@ -74,9 +74,9 @@ def mann_whitney_z(first: Tensor, second: Tensor) -> float:
         raise ValueError(
             f"{n} and {m} values, {int(both.isnan().sum())} of them NaN: expected some of each, and no NaN"
         )
-    _, places, counts = torch.unique(both, return_inverse=True, return_counts=True)
-    counts = counts.double()
-    ranks = counts.cumsum(0) - (counts - 1) / 2  # of equal values the mean
+    _, places, whole = torch.unique(both, return_inverse=True, return_counts=True)
+    counts = whole.double()
+    ranks = whole.cumsum(0) - (counts - 1) / 2  # of equal values the mean; torch 2.6 on CUDA sums no floats repeatably
     above = float(ranks[places[:n]].sum()) - n * (n + 1) / 2  # pairs in which the first is greater, ties half
     ties = float((counts**3 - counts).sum()) / ((n + m) * (n + m - 1))
     variance = n * m / 12 * (n + m + 1 - ties)
