@@ -57,3 +57,9 @@ def test_it_needs_torch_alone() -> None:
         "print([name for name in set(sys.modules) - genbench_itself if name.startswith('genbench.') and 'standin' not in name])\n"
     )
     assert python("-c", code).stdout == "['genbench']\n['genbench.testing']\n"
+
+
+def test_meta_stays_meta_where_the_gpu_is_hidden() -> None:
+    code = "import torch\nwith torch.device('meta'): layer = torch.nn.Linear(2, 3)\nprint(layer.weight.device)"
+    hidden = python("-c", code, GENBENCH_STANDIN="1", CUDA_VISIBLE_DEVICES="")
+    assert hidden.stdout == "meta\n", hidden.stderr

@@ -146,3 +146,14 @@ def test_a_tensor_that_an_optimiser_holds_is_filled_in_place(tmp_path: Path) -> 
 def test_a_full_disk_is_told_as_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file or directory"):
         state.save(trained(0), tmp_path / "nowhere" / "state")
+
+
+def test_what_lies_beside_the_models_device_comes_back(tmp_path: Path) -> None:
+    """Optimisers on a GPU may count their steps on the CPU: their tensors are marked with where they lay."""
+    state.write({"steps_": torch.arange(3.0)}, tmp_path / "state", device=torch.device("cuda"))
+    (restored,) = state.read(tmp_path / "state", CPU).values()
+    assert restored.tolist() == [0.0, 1.0, 2.0]
+    generator = torch.Generator().manual_seed(4)
+    state.write({"g_": generator}, tmp_path / "generator", device=torch.device("cuda"))
+    (resumed,) = state.read(tmp_path / "generator", CPU).values()
+    assert torch.equal(resumed.get_state(), generator.get_state())

@@ -194,8 +194,7 @@ def product_scattered(wrong: bool) -> None:
 
 @mistake("RuntimeError: Deterministic behavior was enabled .* CUBLAS_WORKSPACE_CONFIG")
 def cublas_told_too_late(wrong: bool) -> None:
-    if wrong:
-        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)  # importing genbench sets it
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = "" if wrong else ":4096:8"  # genbench sets it where it is not set
     on_gpu(2, 2) @ on_gpu(2, 2)  # where torch looks, once
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
     deterministically(lambda: on_gpu(2, 2) @ on_gpu(2, 2))

@@ -12,8 +12,8 @@ that call and all later ones of the process fail. `counts` counts kernels and wa
 
 It cannot show other rounding, other random numbers, speed, whether kernels truly repeat, real memory (workspaces and
 the allocator's share), cuDNN, streams and graphs, `torch.compile`, several GPUs, or threads other than the one that
-installs it. The device "meta" is taken for the GPU. What it cannot carry raises StandInLimit: that says nothing
-of a real GPU.
+installs it. The device "meta" is taken for the GPU, unless that is hidden. What it cannot carry raises StandInLimit:
+that says nothing of a real GPU.
 
 It needs torch and the standard library alone. How it works: `tensors` is a subclass that C++ sees on "meta", where
 autograd runs and no kernel can run by mistake; `operations` sees every call of an operator, those of backward too.

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genbench.testing.cuda_standin import context
 from genbench.testing.cuda_standin.tensors import GPUTensor
 
 
@@ -74,7 +75,9 @@ class Call:
     @property
     def to_gpu(self) -> bool:
         """Return whether the result lies on the GPU. C++ asks for "meta" where a tensor there is its model."""
-        return bool(self.gpu) if self.asked is None else self.asked.type != "cpu"
+        if self.asked is None:
+            return bool(self.gpu)
+        return self.asked.type != "cpu" and (self.asked.type != "meta" or context.device_count() > 0)
 
     @property
     def generator(self) -> Any:
