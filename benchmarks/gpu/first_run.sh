@@ -177,7 +177,6 @@ mkdir -p "$work"
 export GENBENCH_CACHE=$work/cache
 unset GENBENCH_PLUGINS GENBENCH_ENGINE
 trap 'kill -INT $!; exit 130' INT TERM
-trap 'kill -INT $!; exit 130' INT TERM
 
 for name in machine engines repeats devices kills kit speed table1; do step "$name"; done
 cd "$work"
