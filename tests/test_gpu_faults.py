@@ -37,6 +37,41 @@ class Asserting(genbench.Metric):
 
 
 @dataclass(eq=False)
+class Remembering(genbench.Model):
+    '''Keeps a random generator of the device that it is trained on.'''
+
+    version: ClassVar[int] = 1
+    sample_batch: ClassVar[int] = 100
+
+    def build(self, space, device):
+        self.space = space
+        self.draws_ = torch.Generator(device)
+
+    def fit(self, data, run):
+        self.mean_ = data.train.images.mean(0)
+
+    def sample(self, n, generator):
+        return self.mean_.expand(n, *self.mean_.shape).contiguous()
+
+
+@dataclass(eq=False)
+class Host(Remembering):
+    '''Runs out of the memory that is no GPU's.'''
+
+    def fit(self, data, run):
+        raise MemoryError("on purpose")
+
+
+@dataclass(eq=False)
+class Crowded(Remembering):
+    '''Runs out of a GPU's memory, of which another program holds most.'''
+
+    def fit(self, data, run):
+        torch.cuda.mem_get_info = lambda device=None: (1 << 20, 4 << 30)
+        raise RuntimeError("CUDA error: out of memory")
+
+
+@dataclass(eq=False)
 class Greedy(genbench.Model):
     '''Needs three quarters of the GPU's memory for a moment.'''
 
@@ -66,7 +101,7 @@ def genbench(folder: Path, *arguments: str, mib: int = 64) -> subprocess.Complet
         "GENBENCH_STANDIN_MIB": str(mib),
     }
     return subprocess.run(
-        [sys.executable, "-m", "genbench", "run", *arguments, "--reference", "none", "--device", "cuda"],
+        [sys.executable, "-m", "genbench", "run", "--device", "cuda", *arguments, "--reference", "none"],
         cwd=folder,
         env=environment,
         capture_output=True,
@@ -83,15 +118,16 @@ def records(folder: Path) -> list[Any]:
 def test_a_metric_that_loses_the_gpu_costs_its_own_score_alone(tmp_path: Path) -> None:
     done = genbench(
         tmp_path, "--models", "gaussian", "--seeds", "2", "--jobs", "1",
-        "--metric", "./mine.py:Asserting,parzen[samples=100],fid[pixels,samples=100]",
+        "--metric", f"{','.join(f'./mine.py:Asserting[samples={n}]' for n in range(10, 14))},parzen[samples=100]",
     )  # fmt: skip
     assert done.returncode == 1, done
     for record in records(tmp_path):
-        assert record.status == "done"
-        problems = {told["metric"]["name"]: told["problem"] for told in record.wanted.values()}
-        assert "device-side assert" in problems.pop("asserting")
-        assert problems == {"parzen": "", "fid": ""}
-        assert {stage.partition("-")[0] for stage in record.stages} >= {"parzen", "fid"}
+        assert record.status == "done", record.reason
+        problems = {told["metric"]["label"]: told["problem"] for told in record.wanted.values()}
+        assert problems.pop("parzen[samples=100]") == ""
+        assert len(problems) == 4  # more than a trial has attempts: each costs its own score alone
+        assert all("device-side assert" in problem for problem in problems.values())
+        assert {stage.partition("-")[0] for stage in record.stages} >= {"parzen"}
     assert len(records(tmp_path)) == 2
 
 
@@ -112,6 +148,56 @@ def test_out_of_memory_with_a_whole_gpu_is_settled(tmp_path: Path) -> None:
     done = genbench(tmp_path, "--models", "./mine.py:Greedy[mib=65]", "--seeds", "1", "--metric", "parzen[samples=100]")
     assert done.returncode == 1, done
     assert [record.status for record in records(tmp_path)] == ["out-of-memory"]
+
+
+def test_memory_that_other_programs_hold_settles_nothing(tmp_path: Path) -> None:
+    job = ("--models", "./mine.py:Crowded", "--seeds", "1", "--jobs-per-gpu", "1", "--metric", "parzen[samples=100]")
+    for _ in range(2):  # it is tried again
+        done = genbench(tmp_path, *job)
+        assert "0 in the store" in done.stderr
+        (record,) = records(tmp_path)
+        assert record.status == "interrupted"
+        assert "out of memory while other programs held 4.0 GiB of the GPU's memory" in record.reason
+
+
+def test_memory_of_the_host_is_not_called_the_gpus(tmp_path: Path) -> None:
+    done = genbench(
+        tmp_path, "--models", "./mine.py:Host", "--seeds", "2", "--jobs-per-gpu", "2", "--metric", "parzen[samples=100]"
+    )
+    assert "beside others" not in done.stdout + done.stderr
+    assert {record.status for record in records(tmp_path)} == {"out-of-memory"}
+
+
+def test_a_gpu_without_memory_left_blames_no_trial(tmp_path: Path) -> None:
+    done = genbench(tmp_path, "--models", "gaussian", "--seeds", "1", "--metric", "parzen[samples=100]", mib=0)
+    assert done.returncode == 1, done
+    assert "unexpected" not in done.stderr
+    assert {record.status for record in records(tmp_path)} <= {"interrupted", "out-of-memory"}
+
+
+def test_a_device_that_cannot_take_up_what_is_stored_costs_no_results(tmp_path: Path) -> None:
+    job = ("--models", "./mine.py:Remembering", "--seeds", "1", "--metric")
+    assert genbench(tmp_path, *job, "parzen[samples=100]").returncode == 0
+    other = genbench(tmp_path, *job, "parzen[samples=300]", "--device", "cpu")
+    assert other.returncode == 1, other
+    assert "a random generator of cuda, which cpu cannot take up; give --device cuda" in other.stderr
+    assert genbench(tmp_path, *job, "parzen[samples=100],parzen[samples=300]").returncode == 0
+    assert [record.status for record in records(tmp_path)] == ["done"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("--jobs-per-gpu 2 --jobs 8", "--jobs is given too; expected one of them"),
+        ("--jobs-per-gpu 2 --engine inline", "engine inline performs one trial after another"),
+        ("--jobs-per-gpu 2 --device cpu", "trials run on the CPU here; use --jobs, or --device cuda"),
+        ("--device cuda:00", "expected auto, cpu, cuda or cuda:N"),
+    ],
+)
+def test_numbers_of_trials_that_would_have_no_effect_are_refused(arguments: str, message: str, tmp_path: Path) -> None:
+    done = genbench(tmp_path, "--models", "gaussian", *arguments.split(), "--dry-run")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert message in done.stderr
 
 
 def test_steps_of_an_optimiser_come_back_on_the_cpu(tmp_path: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 import torch
 
 import genbench
-from genbench.errors import GenbenchError
+from genbench.errors import DeviceError
 from genbench.numerics import precision as precision_of
 from genbench.trial import torch_state
-from genbench.trial.torch_state import known_state, settle
+from genbench.trial.torch_state import known_state, settled
 
 JOB: dict[str, Any] = {
     "models": "vae[epochs=2]",
@@ -80,10 +80,53 @@ def test_the_callers_torch_state_changes_no_number(state: str, plain: dict[str, 
         assert scores(tmp_path / "results") == plain
 
 
+READ: dict[str, Callable[[], Any]] = {
+    "dtype": torch.get_default_dtype,
+    "device": torch.get_default_device,
+    "anomalies": lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
+    "cudnn": lambda: torch.backends.cudnn.enabled,
+    "benchmark": lambda: torch.backends.cudnn.benchmark,
+    "fp16": lambda: torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction,
+    "bf16": lambda: torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction,
+    "mkldnn": torch._C._get_mkldnn_enabled,
+    "flash": torch.backends.cuda.flash_sdp_enabled,
+    "math": torch.backends.cuda.math_sdp_enabled,
+    "efficient": torch.backends.cuda.mem_efficient_sdp_enabled,
+    "autocast": lambda: (torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
+    "filling": lambda: torch.utils.deterministic.fill_uninitialized_memory,
+    "precision": torch.get_float32_matmul_precision,
+}
+"""What is read here by torch's own names, and not by the list that is tested."""
+
+IN_A_TRIAL = {
+    "dtype": torch.float32, "device": torch.device("cpu"), "anomalies": (False, True), "cudnn": True, "benchmark": False,
+    "fp16": True, "bf16": True, "mkldnn": True, "flash": True, "math": True, "efficient": True, "autocast": (False, False),
+    "filling": False, "precision": "highest",
+}  # fmt: skip
+
+
+def set_everything() -> None:
+    """Set each switch to something else than it is in a trial."""
+    torch.set_default_dtype(torch.float64)
+    torch.set_float32_matmul_precision("medium")
+    torch.autograd.set_detect_anomaly(True, check_nan=False)
+    torch.backends.cudnn.enabled, torch.backends.cudnn.benchmark = False, True
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch._C._set_mkldnn_enabled(False)
+    torch.backends.cuda.enable_flash_sdp(False)
+    torch.backends.cuda.enable_mem_efficient_sdp(False)
+    torch.set_autocast_enabled("cpu", True)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
+    torch.set_deterministic_debug_mode("default")
+    np.seterr(all="raise")
+
+
 def everything() -> dict[str, Any]:
     """Return what torch, numpy and the process are set to."""
     return {
-        "switches": [switch.read() for switch in torch_state._switches()],
+        "switches": {name: read() for name, read in READ.items()},
         "precision": [operation.fp32_precision for operation in precision_of._OPERATIONS],
         "older": [precision_of._readable(read) for read, _ in precision_of._OLDER],
         "mode": torch.get_deterministic_debug_mode(),
@@ -114,16 +157,36 @@ def test_the_callers_state_is_put_back_also_after_an_error(state: str) -> None:
         assert everything() == before
 
 
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
 def test_what_a_plugin_switches_when_it_is_imported_lasts_for_no_trial() -> None:
     with known_state(strict=True, threads=1):
         inside = everything()
-        torch.set_float32_matmul_precision("high")
-        torch.backends.cudnn.benchmark = True
-        torch.set_num_threads(2)
-        torch.set_deterministic_debug_mode("default")
-        settle()
+        assert inside["switches"] == IN_A_TRIAL
+        with settled():
+            set_everything()
+            assert all(everything()["switches"][name] != IN_A_TRIAL[name] for name in ("benchmark", "mkldnn", "flash"))
         assert everything() == inside
-    settle()  # outside a trial it is the caller's own business
+        with torch.no_grad(), settled():
+            torch.set_grad_enabled(True)
+        with torch.no_grad():
+            with settled():
+                torch.set_grad_enabled(True)
+            assert not torch.is_grad_enabled()  # figures are drawn without gradients
+
+
+@pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled")
+def test_every_switch_of_the_caller_is_put_back() -> None:
+    with known_state(strict=True, threads=1):  # around it, so that this test leaves nothing behind
+        with known_state(strict=True, threads=1):
+            pass
+        set_everything()
+        before = everything()
+        with known_state(strict=True, threads=1):
+            assert everything()["switches"] == IN_A_TRIAL
+            torch.backends.cudnn.enabled = True
+        assert everything() == before
+    torch.set_grad_enabled(True)
+    np.seterr(all="warn", under="ignore")
 
 
 def test_a_module_that_switches_precision_gives_the_same_bits_first_and_later(
@@ -185,7 +248,7 @@ def test_cublas_used_too_early_is_said_once_and_no_trial_is_blamed(monkeypatch: 
         raise RuntimeError("not deterministic because it uses CuBLAS ... CUBLAS_WORKSPACE_CONFIG=:4096:8")
 
     monkeypatch.setattr(torch, "ones", refuse)
-    with pytest.raises(GenbenchError, match="before CUBLAS_WORKSPACE_CONFIG was set.*use --engine process"):
+    with pytest.raises(DeviceError, match="before CUBLAS_WORKSPACE_CONFIG was set.*use --engine process"):
         torch_state._check_repeatable()
 
 

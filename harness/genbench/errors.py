@@ -39,6 +39,14 @@ class Unsupported(GenbenchError):
     """A plugin cannot work with this dataset: the message says what it needs, and what it was given instead."""
 
 
+class DeviceError(GenbenchError):
+    """A GPU cannot be used in this process. No trial has failed by it."""
+
+
+class OtherDevice(GenbenchError):
+    """What a trial has stored can be taken up on the kind of device alone that it was made on."""
+
+
 class Diverged(Exception):
     """Training left the numbers: raised on NaN or infinity, or by a model's own verdict. Ends its trial only."""
 

@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
 
 def is_begun_again(told: Message) -> bool:
     """Return whether another process is to go on with what this one cannot: its GPU was lost with work left to do."""
-    return bool(told.get("gpu_lost")) and told["status"] == "interrupted"
+    return bool(told.get("begin_again"))
 
 
 def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> Message:

@@ -13,13 +13,17 @@ EACH = 8 << 30
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; one that is set is honoured."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if given is not None:
-        return [name.strip() for name in given.split(",") if name.strip()]
+    """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; one that is set is honoured.
+
+    Of the names, those count that CUDA counts: it stops at the first that it does not know.
+    """
     import torch
 
-    return [str(number) for number in range(torch.cuda.device_count())]
+    given, count = os.environ.get("CUDA_VISIBLE_DEVICES"), torch.cuda.device_count()
+    if given is None:
+        return [str(number) for number in range(count)]
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    return names[:count] if count else names
 
 
 def gpus_of(device: str) -> list[str]:

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 
 from genbench.api import Engine, Event, Task
 
-ONE_AT_A_TIME = threading.Lock()
-"""Held while a trial is performed here: it sets torch's state, streams and folder, which all threads share."""
+ONE_AT_A_TIME = threading.RLock()
+"""Held while a trial is performed here: it sets torch's state, streams and folder, which all threads share. A plugin
+may itself perform trials, in the thread that holds it."""
 
 
 @dataclass(eq=False)

@@ -67,16 +67,28 @@ def place(resolver: Resolver, where: Where, device: str, trials: int, is_timed: 
         raise RequestError(f"--jobs {jobs}: engine {found.name} performs one trial after another; use --engine process")
     if timeout is not None and not found.traits["can_cancel"]:
         raise RequestError(f"--timeout {timeout:g}: engine {found.name} cannot stop a trial; use --engine process")
-    if where.jobs_per_gpu is not None and "jobs" not in known:
-        raise RequestError(
-            f"--jobs-per-gpu: engine {found.name} performs one trial after another; use --engine process"
-        )
-    wanted: dict[str, Any] = {"device": device, "threads": where.threads, "jobs": jobs}
     typed = names.parse(asked).options
+    _check_jobs_per_gpu(where, found.name, "jobs" in known, jobs is not None or "jobs" in typed, device)
+    wanted: dict[str, Any] = {"device": device, "threads": where.threads, "jobs": jobs}
     if jobs is None and "jobs" not in typed and trials:
         wanted["jobs"] = min(_default_jobs(where, device, is_timed), trials)
     given = {name: value for name, value in wanted.items() if name in known and value is not None}
     return resolver.resolve("engine", asked, given)
+
+
+def _check_jobs_per_gpu(where: Where, engine: str, has_jobs: bool, is_jobs_given: bool, device: str) -> None:
+    """Raise RequestError where a number of trials on each GPU is asked for that would have no effect."""
+    each = where.jobs_per_gpu
+    if each is None:
+        return
+    if each < 1:
+        raise RequestError(f"--jobs-per-gpu {each}: expected a number from 1")
+    if not has_jobs:
+        raise RequestError(f"--jobs-per-gpu: engine {engine} performs one trial after another; use --engine process")
+    if is_jobs_given:
+        raise RequestError(f"--jobs-per-gpu {each}: --jobs is given too; expected one of them")
+    if device == "cpu":
+        raise RequestError(f"--jobs-per-gpu {each}: trials run on the CPU here; use --jobs, or --device cuda")
 
 
 def _default_jobs(where: Where, device: str, is_timed: bool) -> int:

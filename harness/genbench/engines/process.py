@@ -251,7 +251,8 @@ def why_lost(code: int, starved: bool) -> dict[str, Any]:
     itself would come again.
     """
     if code == GPU_LOST:
-        return {"status": "failed", "reason": "its GPU could not be used any more in its process", "again": True}
+        told = {"status": "failed", "reason": "its GPU could not be used any more in its process"}
+        return {**told, "again": True, "counts": False}  # it came further: one metric more is known to fail
     if code == -signal.SIGKILL and starved:
         return {"status": "out-of-memory", "reason": "the kernel killed its process for want of memory", "again": False}
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT):

@@ -216,7 +216,7 @@ class _Schedule:
             self.killed += 1
             self._settle(flight, self._timed_out() if flight.cancelled == "timeout" else Outcome("interrupted"))
         elif (told["again"] or flight.started is None) and flight.attempt < ATTEMPTS:
-            self._begin(flight.task, flight.attempt + 1)
+            self._begin(flight.task, flight.attempt + told.get("counts", True))
         elif flight.started is None:
             self.failure = GenbenchError(f"worker processes end before they begin a trial: {told['reason']}")
         else:

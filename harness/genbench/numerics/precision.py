@@ -24,7 +24,7 @@ def full_precision() -> Iterator[None]:
     """Keep products and convolutions in true float32, whatever is set, and put back what was.
 
     Torch refuses to read its older settings where a program has made them disagree with the newer ones, which decide.
-    They then disagree afterwards too.
+    They then disagree afterwards too. A precision that an operation has from its backend is its own afterwards.
     """
     older = [(write, _readable(read) or "highest") for read, write in _OLDER]
     newer = [operation.fp32_precision for operation in _OPERATIONS]

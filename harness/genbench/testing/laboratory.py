@@ -30,7 +30,7 @@ from genbench.trial.checkpoints import Keeper, modules
 from genbench.trial.evaluation import density_of
 from genbench.trial.extraction import make_ready
 from genbench.trial.spec import NO_BUDGET, Budget
-from genbench.trial.torch_state import known_state, settle
+from genbench.trial.torch_state import known_state, settled
 from genbench.trial.training import TrainingRun
 
 EPOCHS = 3
@@ -120,7 +120,7 @@ class Laboratory:
         if isinstance(made, Metric):
             made = Resolver(load_registry(), cache_folder()).resolve("extractor", self.extractor_name).instantiate()
         try:
-            with self.surroundings():
+            with self.surroundings(), settled():
                 make_ready(made, self.data.space, self.data.digest, self.training_data)
         except DataError as error:
             raise CheckSkipped(f"its files are not here: {error}") from error
@@ -161,9 +161,8 @@ class Laboratory:
     def built(self, space: Space, seed: int = 0, model: Model | None = None) -> Model:
         """Return a new model, or the one given, built for a space."""
         made: Model = self.subject.make() if model is None else model
-        with self.surroundings(), seeding.seeded(seed, "init"):
+        with self.surroundings(), seeding.seeded(seed, "init"), settled():
             made.build(space, self.device)
-            settle()
         return made
 
     def fit(self, model: Model, data: TrainingData, run: KitRun, seed: int = 0) -> KitRun:

@@ -18,6 +18,7 @@ from genbench.errors import ChangedError
 from genbench.registry.resolve import Resolved
 from genbench.trial import extraction, seeding
 from genbench.trial.extraction import What
+from genbench.trial.torch_state import settled
 
 T = TypeVar("T")
 
@@ -96,8 +97,9 @@ class Shared:
         """Return a feature extractor, ready for use on a dataset of this digest."""
 
         def make() -> FeatureExtractor:
-            extractor: FeatureExtractor = Resolved(**resolved).instantiate()
-            extraction.make_ready(extractor, self.data.space, dataset, self.training_data)
+            with settled():
+                extractor: FeatureExtractor = Resolved(**resolved).instantiate()
+                extraction.make_ready(extractor, self.data.space, dataset, self.training_data)
             if (planned := resolved["traits"]["digest"]) != extractor.digest:
                 raise ChangedError(
                     f"extractor {resolved['label']} is {extractor.digest}; planned was {planned}: run again"

@@ -32,11 +32,14 @@ def is_usable(device: torch.device) -> bool:
     return True
 
 
+def is_out_of_gpu_memory(error: BaseException) -> bool:
+    """Return whether an error says that a GPU's memory ran out."""
+    return isinstance(error, torch.OutOfMemoryError) or any(words in str(error) for words in MEMORY_WORDS)
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether an error says that memory ran out, on the CPU or the GPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    return any(words in str(error) for words in ("DefaultCPUAllocator", *MEMORY_WORDS))
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error) or is_out_of_gpu_memory(error)
 
 
 def memory_of_others(device: torch.device) -> int:

@@ -33,7 +33,7 @@ from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
 from genbench.trial.spec import LAST, Assignment
 from genbench.trial.tensors import save_tensors
-from genbench.trial.torch_state import known_state, settle
+from genbench.trial.torch_state import known_state, settled
 from genbench.trial.training import Beat, Stop, TrainingRun
 
 TRACEBACK = "traceback.txt"
@@ -59,6 +59,8 @@ class Performance:
         self.device = device
         self.is_crowded = False
         """Whether it ran out of memory where it had a part of a GPU."""
+        self.is_begun_again = False
+        """Whether another process is to go on, since a metric cost this one its GPU with others left to score."""
         self._share = share
         self._trial = assignment.trial
         self._assignment = assignment
@@ -127,8 +129,9 @@ class Performance:
         except (Exception, SystemExit) as error:
             self.keep_traceback()
             self.note(protocol, problem=describe(error))
-            self.is_crowded |= self._share < 1 and gpu.is_out_of_memory(error)
+            self.is_crowded |= self._share < 1 and gpu.is_out_of_gpu_memory(error)
             if not gpu.is_usable(self.device) and self._untried():
+                self.is_begun_again = True
                 raise Interrupted(f"{protocol.metric.label} left the GPU unusable: {printable(error)}") from error
 
     def _untried(self) -> bool:
@@ -280,8 +283,8 @@ class Performance:
     def _score(self, protocol: Protocol) -> None:
         """Score under a protocol, or note why the metric cannot."""
         self._beat({"stage": protocol.metric.label})
-        metric: Metric = protocol.metric.instantiate()
-        settle()
+        with settled():
+            metric: Metric = protocol.metric.instantiate()
         extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
         evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id, extractor)
         started = time.perf_counter()

@@ -16,16 +16,15 @@ from genbench.store.records import TrialRecord
 from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import modules
 from genbench.trial.protocol import MODEL
-from genbench.trial.torch_state import settle
+from genbench.trial.torch_state import settled
 
 
 def built(resolved: Resolved, space: Space, seed: int, device: torch.device) -> Model:
     """Return a model built as for training, with the seed's own stream."""
-    model: Model = resolved.instantiate()
-    settle()
-    with seeding.seeded(seed, "init"):
+    with settled():
+        model: Model = resolved.instantiate()
+    with settled(), seeding.seeded(seed, "init"):
         model.build(space, device)
-    settle()
     return model
 
 

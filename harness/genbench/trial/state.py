@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from torch import Tensor
 
-from genbench.errors import Unsupported
+from genbench.errors import OtherDevice
 from genbench.trial.tensors import save_tensors
 
 Node = dict[str, Any]
@@ -177,11 +177,12 @@ class _Unpacker:
 
 
 def _resumed(generator: torch.Generator, state: Tensor) -> torch.Generator:
-    """Return a generator put into a state. Raises Unsupported for the state of one on another kind of device."""
+    """Return a generator put into a state. Raises OtherDevice for the state of one on another kind of device."""
     if len(state) != len(generator.get_state()):
-        raise Unsupported(
-            f"the model keeps a random generator of another kind of device than {generator.device.type}; expected the "
-            "device that it was trained on: give --device"
+        other = "cuda" if generator.device.type == "cpu" else "cpu"
+        raise OtherDevice(
+            f"the trained model keeps a random generator of {other}, which {generator.device.type} cannot take up; "
+            f"give --device {other}"
         )
     return generator.set_state(state)
 

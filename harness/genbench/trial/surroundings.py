@@ -23,7 +23,7 @@ def resolve_device(name: str) -> torch.device:
     """Return the device of a name: auto, cpu, cuda or cuda:N. Raises RequestError where it is not there."""
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    match = re.fullmatch(r"cpu|cuda(?::([0-9]{1,4}))?", name)
+    match = re.fullmatch(r"cpu|cuda(?::(0|[1-9][0-9]{0,3}))?", name)
     if match is None:
         raise RequestError(f"--device {printable(name)!r}: expected auto, cpu, cuda or cuda:N")
     if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():

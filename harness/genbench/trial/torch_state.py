@@ -5,15 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
-from genbench.errors import GenbenchError, printable
+from genbench.errors import DeviceError, printable
 from genbench.numerics.precision import full_precision, set_full_precision
+from genbench.trial.gpu import is_out_of_memory
 
 CPU = torch.device("cpu")
+DEVICES = ("cpu", "cuda")
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
 
@@ -34,14 +37,33 @@ def _switches() -> list[Switch]:
     return [
         Switch(torch.get_default_dtype, torch.set_default_dtype, torch.float32),
         Switch(_default_device, _set_default_device, None),
-        Switch(torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly, False),
+        Switch(_anomalies, lambda pair: torch.autograd.set_detect_anomaly(*pair), (False, True)),
         _attribute(torch.backends.cudnn, "enabled", True),
         _attribute(torch.backends.cudnn, "benchmark", False),
         _attribute(products, "allow_fp16_reduced_precision_reduction", True),
         _attribute(products, "allow_bf16_reduced_precision_reduction", True),
+        *([_attribute(products, name, False)] if hasattr(products, name := "allow_fp16_accumulation") else []),
+        *(_kernels_of_attention()),
+        Switch(torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled, True),
+        *(
+            Switch(partial(torch.is_autocast_enabled, d), partial(torch.set_autocast_enabled, d), False)
+            for d in DEVICES
+        ),
         # Filling costs 2 s of imports, and hides nothing here.
         _attribute(filling, "fill_uninitialized_memory", False),
     ]
+
+
+def _kernels_of_attention() -> list[Switch]:
+    """Return which kernels scaled_dot_product_attention may take: all of them."""
+    backend: Any = torch.backends.cuda
+    kinds = ("flash", "mem_efficient", "math", "cudnn")
+    known = [kind for kind in kinds if hasattr(backend, f"{kind}_sdp_enabled")]
+    return [Switch(getattr(backend, f"{k}_sdp_enabled"), getattr(backend, f"enable_{k}_sdp"), True) for k in known]
+
+
+def _anomalies() -> tuple[bool, bool]:
+    return torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
 
 
 def _default_device() -> torch.device | None:
@@ -59,26 +81,35 @@ _settle: list[Callable[[], None]] = []
 """What puts the switches where they belong, of each `known_state` that was entered and not left; the last counts."""
 
 
-def settle() -> None:
-    """Put torch's switches where they belong in a trial again; outside `known_state`, do nothing.
+@contextlib.contextmanager
+def settled() -> Iterator[None]:
+    """Import or build a plugin inside: what that switches in torch and numpy does not last.
 
-    To be called once a plugin was imported or built: what a module switches when it is imported would otherwise hold
-    for the first trial of a process, and not for the next.
+    What a module switches when it is imported would otherwise hold for the first trial of a process, and not for the
+    next. Outside `known_state` torch's switches are the caller's own.
     """
-    if _settle:
-        _settle[-1]()
+    gradients, errors = torch.is_grad_enabled(), np.geterr()
+    try:
+        yield
+    finally:
+        torch.set_grad_enabled(gradients)
+        np.seterr(**errors)
+        if _settle:
+            _settle[-1]()
 
 
 @contextlib.contextmanager
 def known_state(strict: bool, threads: int, device: torch.device = CPU) -> Iterator[None]:
     """Run in the state that is the same for every trial; put back what was there, also after an error.
 
+    One thing is not put back, since torch does not tell it: denormal numbers are kept afterwards.
+
     Set are: true float32, deterministic algorithms, the number of threads, the default dtype and device, gradients on,
     no autocast, no inference mode, numpy's handling of floating-point errors; of CUDA the present device. Put back too
     are the working folder and the environment variables. strict refuses an operation that has no deterministic form;
     otherwise it warns. The number of threads is fixed since one and two threads give different bits.
 
-    Raises GenbenchError where cuBLAS can no longer be made to repeat its bits in this process.
+    Raises DeviceError where a GPU does not answer, or cuBLAS can no longer be made to repeat its bits in this process.
     """
     from threadpoolctl import threadpool_limits
 
@@ -142,9 +173,6 @@ def _plain_thread() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        for kind in ("cpu", "cuda"):
-            if torch.is_autocast_enabled(kind):
-                stack.enter_context(torch.autocast(kind, enabled=False))
         if torch.get_default_device().type != "cpu":  # inside `with torch.device(...)`, which no switch leaves
             stack.enter_context(torch.device("cpu"))
         yield
@@ -162,17 +190,19 @@ def _entered(device: torch.device) -> Iterator[None]:
 
 
 def _check_repeatable() -> None:
-    """Raise GenbenchError where the GPU does not answer, or cuBLAS was used before CUBLAS_WORKSPACE_CONFIG was set."""
+    """Raise DeviceError where the GPU does not answer, or cuBLAS was used before CUBLAS_WORKSPACE_CONFIG was set."""
     with _deterministic_errors():
         try:
             one = torch.ones(1, 1, device="cuda")
             one.mm(one)
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             if CUBLAS not in str(error):
-                raise GenbenchError(
+                raise DeviceError(
                     f"the GPU cannot be used in this process: {printable(error)}; use --engine process, or start again"
                 ) from error
-            raise GenbenchError(
+            raise DeviceError(
                 f"this process multiplied on the GPU before {CUBLAS} was set, so that no trial in it repeats its bits; "
                 f"use --engine process, or set {CUBLAS}=:4096:8 before Python starts"
             ) from error

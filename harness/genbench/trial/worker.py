@@ -17,9 +17,11 @@ from genbench.errors import (
     ChangedError,
     DamagedError,
     DataError,
+    DeviceError,
     Diverged,
     GenbenchError,
     Interrupted,
+    OtherDevice,
     StoreError,
     printable,
 )
@@ -66,6 +68,9 @@ def answer(text: str, beat: Beat, stop: Stop, place: Place = Place()) -> dict[st
     except GenbenchError as error:
         return {"status": "error", "reason": str(error), "error": type(error).__name__}
     except Exception as error:
+        if gpu.is_out_of_gpu_memory(error):
+            reason = "no memory was left on the GPU when it began; run it again once other programs have ended"
+            return {"status": "interrupted", "reason": reason, "notes": [], "crowded": place.share < 1}
         traceback.print_exc()
         return {"status": "error", "reason": f"unexpected {describe(error)}", "error": "GenbenchError"}
 
@@ -112,7 +117,11 @@ def perform(
 
 
 def _of_gpu(performance: Performance) -> dict[str, bool]:
-    return {"crowded": performance.is_crowded, "gpu_lost": not gpu.is_usable(performance.device)}
+    return {
+        "crowded": performance.is_crowded,
+        "gpu_lost": not gpu.is_usable(performance.device),
+        "begin_again": performance.is_begun_again,
+    }
 
 
 def _folder(assignment: Assignment) -> TrialFolder:
@@ -192,16 +201,16 @@ def _without_damage(
 def _outcome(performance: Performance, place: Place) -> tuple[str, str]:
     """Do what is missing; return the trial's status and the reason if it is not done."""
     performance.begin()
-    with performance.surroundings(place.alone):
-        try:
+    try:
+        with performance.surroundings(place.alone):
             performance.run()
-        except (StoreError, ChangedError):
-            raise
-        except Interrupted as error:
-            return "interrupted", str(error)
-        except (Exception, SystemExit) as error:
-            performance.keep_traceback()
-            return _ended_by(error, performance, place)
+    except (StoreError, ChangedError, DeviceError):
+        raise
+    except (Interrupted, OtherDevice) as error:
+        return "interrupted", str(error)
+    except (Exception, SystemExit) as error:
+        performance.keep_traceback()
+        return _ended_by(error, performance, place)
     return "done", ""
 
 
@@ -211,10 +220,11 @@ def _ended_by(error: BaseException, performance: Performance, place: Place) -> t
         return "diverged", printable(error)
     if not gpu.is_out_of_memory(error):
         return "failed", describe(error)
-    if place.share < 1:
+    if gpu.is_out_of_gpu_memory(error) and place.share < 1:
         performance.is_crowded = True
         return "interrupted", f"out of memory, with 1/{round(1 / place.share)} of the GPU's"
-    if others := gpu.memory_of_others(performance.device):
+    others = gpu.memory_of_others(performance.device) if gpu.is_out_of_gpu_memory(error) else 0
+    if others:
         held = f"{others / 2**30:.1f} GiB of the GPU's memory"
         return "interrupted", f"out of memory while other programs held {held}; run it again once they have ended"
     return "out-of-memory", describe(error)
