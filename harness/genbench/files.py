@@ -85,10 +85,16 @@ def read_text(path: str | os.PathLike[str], follow: bool = True) -> str:
     return read_bytes(path, follow).decode("utf-8")
 
 
-def check_plain(path: Path) -> None:
-    """Raise OSError where there is something other than a plain file. Links are not followed."""
+def check_plain(path: Path, in_place: bool = False) -> None:
+    """Raise OSError where there is something other than a plain file. Links are not followed.
+
+    in_place is for what is written where it lies: a hard link is refused too, which may be a file that lies elsewhere.
+    """
     with contextlib.suppress(FileNotFoundError):
-        _check_plain(path, path.lstat())
+        told = path.lstat()
+        _check_plain(path, told)
+        if in_place and told.st_nlink > 1:
+            raise OSError(errno.EMLINK, "it is a hard link to a file that has other names; remove it", os.fspath(path))
 
 
 def _check_plain(path: str | os.PathLike[str], told: os.stat_result) -> None:
