@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from genbench import leftovers, waiting
 from genbench.api import Dataset, Space, Split, Splits
-from genbench.data.folders import cache_folder, data_folder
+from genbench.data.folders import cache_folder, data_folder, originals
 from genbench.errors import ChangedError, DataError, GenbenchError, StoreError, printable
 from genbench.files import aside_folder, digest, read_record, sync_folder, write_record
 
@@ -206,7 +206,8 @@ def _load(dataset: Dataset, key: dict[str, Any]) -> tuple[str, Splits[np.ndarray
     for _ in range(3):
         before = _fingerprint(dataset, key)
         try:
-            splits = dataset.load(data_folder())
+            with originals() as folder:
+                splits = dataset.load(folder)
         except GenbenchError:
             raise
         except Exception as error:
