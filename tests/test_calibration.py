@@ -1,12 +1,17 @@
 """Damage that is what it says, and metrics that respond to it as they must."""
 
 import csv
+import os
+import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from genbench import leftovers
 from genbench.api import Space, Split
 from genbench.calibration.damages import DAMAGES, Material, blur, copies, dropped_classes, fewer, moved_copies, noise
 from genbench.calibration.response import calibrate
@@ -157,3 +162,48 @@ def test_debugging_stops_at_the_first_refusal() -> None:
 def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibrate", *arguments]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def written(folder: Path, draws: int, kill_at: int = 0) -> int:
+    """Calibrate in a forked process, killed at its n-th change in the folder; return its exit code."""
+    child = os.fork()
+    if child == 0:
+        seen = 0
+
+        def audit(event: str, arguments: tuple[Any, ...]) -> None:
+            nonlocal seen
+            if event in ("os.rename", "os.remove", "os.chmod", "os.mkdir", "open") and str(folder) in str(arguments[0]):
+                seen += 1
+                if seen == kill_at:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+        sys.addaudithook(audit)
+        code = 1
+        try:
+            code = main(["calibrate", "mode-coverage", "-o", str(folder), "--draws", str(draws)])
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_change_leaves_table_and_picture_old_or_new(tmp_path: Path) -> None:
+    def contents() -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in tmp_path.iterdir() if not leftovers.is_aside(path)}
+
+    assert written(tmp_path, 2) == 0
+    old = contents()
+    assert written(tmp_path, 3) == 0
+    new = contents()
+    assert old.keys() == new.keys()
+    assert len(old) == 2
+    for number in range(1, 100):
+        for name, content in old.items():
+            (tmp_path / name).write_bytes(content)
+        code = written(tmp_path, 3, number)
+        assert all(content in (old[name], new[name]) for name, content in contents().items())
+        if code == 0:
+            break
+        assert code == -signal.SIGKILL
+    assert number > 10
+    assert contents() == new

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
+from genbench import leftovers
 from genbench.api import Dataset, Space, Split, Splits
-from genbench.data import prepare as prepare_module
 from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import Prepared, prepare
 from genbench.errors import DataError
@@ -510,7 +510,7 @@ def test_a_kill_leaves_a_cache_that_works(stage: str, monkeypatch: pytest.Monkey
     assert len(list(root.glob("slow-*"))) == 1
     assert finish(start()) == [digest]
     # what the killed one left is swept away once it is old
-    monkeypatch.setattr(prepare_module, "LEFTOVER_AGE", 0.0)
+    monkeypatch.setattr(leftovers, "AGE", 0.0)
     time.sleep(0.01)
     prepare(Made(three()), KEY | {"name": "slow"})
     assert not list(root.glob(".slow-*"))

@@ -1,6 +1,7 @@
 """Files written whole or not at all."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,22 @@ def test_foreign_content_is_no_record(content: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["suites", "claims"])
 def test_shipped_folders_hold_toml(kind: str) -> None:
     assert list(files.shipped(kind).glob("*.toml"))
+
+
+def test_what_a_killed_writer_left_is_removed_by_a_later_write_and_nothing_else_is(tmp_path: Path) -> None:
+    old, long_ago = ".a.csv.12.0123abcd", 25 * 3600
+    others = (".b.csv.12.0123abcd", ".a.csv.12", ".a.csv.bak.12.0123abcd", ".a-csv.12.0123abcd", "a.csv.12.0123abcd")
+    links = (".a.csv.13.0123abcd", ".a.csv.14.0123abcd", ".a.csv.15.0123abcd")
+    for name in (old, *others):
+        (tmp_path / name).write_text("half")
+    (tmp_path / links[0]).symlink_to(tmp_path / others[0])
+    (tmp_path / links[1]).mkdir()
+    os.mkfifo(tmp_path / links[2])
+    for name in (old, *others, *links):
+        told = time.time() - long_ago
+        os.utime(tmp_path / name, (told, told), follow_symlinks=False)
+    with files.replacing(tmp_path / "a.csv") as aside:  # a live writer
+        aside.write_text("mine")
+        files.write_text(tmp_path / "a.csv", "other")
+    assert (tmp_path / "a.csv").read_text() == "mine"
+    assert sorted(os.listdir(tmp_path)) == sorted(["a.csv", *others, *links])

@@ -465,6 +465,26 @@ def test_a_pipe_is_refused_in_a_line(
     assert "unexpected" not in err
 
 
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: Path(path).write_text(""), lambda path: os.symlink("x", path)]
+)
+@pytest.mark.parametrize("inside", ["", "/below"])
+def test_a_data_folder_that_is_none_is_told_in_a_line(
+    make: Callable[[str], object], inside: str, genbench_line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise OSError("no network is asked here")
+
+    make("it")
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    monkeypatch.setenv("GENBENCH_DATA", f"it{inside}")
+    told = f"genbench: {Path('it').absolute()} is no folder; expected one for original files, in GENBENCH_DATA\n"
+    for name in ("mnist", "cifar10", "tfd"):
+        assert genbench_line(f"data prepare {name}") == (2, told)
+    assert genbench_line(f"{RUN} --metric fid[inception,samples=200]") == (2, told)
+    assert genbench_line(RUN)[0] == 0, "digits need no original file"
+
+
 def test_a_kept_checkpoint_that_is_a_pipe_is_set_aside(tmp_path: Path) -> None:
     from genbench.store.sealed import SealedFolder
 

@@ -7,6 +7,7 @@ import re
 import shlex
 import shutil
 import signal
+import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from genbench.errors import DamagedError, StoreError
 from genbench.store import locks
 from genbench.store.folder import TrialFolder
 from genbench.store.store import Store
+from genbench.trial import surroundings
 
 RUN = "run --models toy --metric brightness,parzen[samples=100] --reference none --seeds 2 --quiet"
 GIVEN: dict[str, Any] = {"models": "toy", "metrics": "brightness,parzen[samples=100]", "reference": "none", "seeds": 2}
@@ -207,6 +209,42 @@ def test_what_is_no_plain_file_is_not_waited_for(
         assert code in (0, 1, 2)
         assert "Traceback" not in out + err
         assert "it waits" not in out + err
+
+
+@pytest.mark.parametrize("name", [".holder", ".lock", "output.txt", "traceback.txt", "trial.json", "model.safetensors"])
+def test_a_hard_link_in_an_archive_to_a_file_that_lay_there_changes_nothing_in_it(
+    name: str, results: Path, command: Callable[[str], tuple[int, str, str]]
+) -> None:
+    folder = trial(results)
+    (folder / name).unlink(missing_ok=True)
+    with tarfile.open("a.tar", "w") as archive:
+        archive.add(results)
+        member = tarfile.TarInfo(str(folder / name))
+        member.type, member.linkname = tarfile.LNKTYPE, "notes.txt"
+        archive.addfile(member)
+    shutil.rmtree(results)
+    Path("notes.txt").write_text("mine")
+    with tarfile.open("a.tar") as archive:
+        archive.extractall(filter="data")
+    assert (folder / name).samefile("notes.txt"), "tar links to whatever has the name"
+    code, out, err = command(RUN.replace("brightness", "brightness[samples=1500]"))
+    assert code in (0, 1, 2)
+    assert "Traceback" not in out + err
+    assert Path("notes.txt").read_text() == "mine"
+    assert ("it is a hard link to a file that has other names; remove it" in err) == (name in (".lock", "output.txt"))
+
+
+def test_what_a_trial_prints_and_locks_goes_into_no_hard_link(results: Path) -> None:
+    folder = trial(results)
+    for name in ("output.txt", ".lock"):
+        (folder / name).unlink(missing_ok=True)
+        (folder / name).hardlink_to(Path("../thesis.txt"))
+    refused = r"it is a hard link to a file that has other names; remove it"
+    with pytest.raises(StoreError, match=refused), surroundings.output_to(folder / "output.txt"):
+        print("theirs")
+    with pytest.raises(StoreError, match=refused), locks.held(folder):
+        pass
+    assert Path("../thesis.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir, lambda path: path.symlink_to("../thesis.txt")])

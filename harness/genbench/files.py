@@ -9,7 +9,6 @@ import io
 import itertools
 import json
 import os
-import re
 import secrets
 import shutil
 import stat
@@ -19,6 +18,7 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from genbench import leftovers
 from genbench.errors import DamagedError, StoreError, printable
 
 KINDS = {
@@ -85,10 +85,16 @@ def read_text(path: str | os.PathLike[str], follow: bool = True) -> str:
     return read_bytes(path, follow).decode("utf-8")
 
 
-def check_plain(path: Path) -> None:
-    """Raise OSError where there is something other than a plain file. Links are not followed."""
+def check_plain(path: Path, in_place: bool = False) -> None:
+    """Raise OSError where there is something other than a plain file. Links are not followed.
+
+    in_place is for what is written where it lies: a hard link is refused too, which may be a file that lies elsewhere.
+    """
     with contextlib.suppress(FileNotFoundError):
-        _check_plain(path, path.lstat())
+        told = path.lstat()
+        _check_plain(path, told)
+        if in_place and told.st_nlink > 1:
+            raise OSError(errno.EMLINK, "it is a hard link to a file that has other names; remove it", os.fspath(path))
 
 
 def _check_plain(path: str | os.PathLike[str], told: os.stat_result) -> None:
@@ -145,12 +151,15 @@ NAMED = 200
 def replacing(path: Path, sync: bool = True) -> Iterator[Path]:
     """Yield a name beside `path` to write to; on success it is renamed over `path`, else it is removed.
 
-    sync waits until the disk has it, so that it outlives a loss of power; a killed process loses nothing either way.
+    What a killed process left of the same file a day ago or longer is removed too. sync waits until the disk has it, so
+    that it outlives a loss of power; a killed process loses nothing either way.
     Raises StoreError where the folder cannot be written, the disk is full, or a folder, pipe or device is in the way.
     """
-    aside = path.with_name(f".{path.name[:NAMED]}.{os.getpid()}.{secrets.token_hex(4)}")
+    stem = f".{path.name[:NAMED]}"
+    aside = path.with_name(f"{stem}.{os.getpid()}.{secrets.token_hex(4)}")
     try:
         make_folder(path.parent)
+        leftovers.remove(path.parent, stem)
         if not path.is_symlink():  # which is replaced, and not followed
             check_plain(path)
         os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))  # nobody else's
@@ -201,11 +210,6 @@ def aside_folder(folder: Path) -> Iterator[Path]:
         yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
-
-
-def is_aside(path: Path) -> bool:
-    """Return whether a path is what `replacing` writes to: left by a killed process, if none is writing."""
-    return re.fullmatch(r"\..+\.\d+\.[0-9a-f]{8}", path.name) is not None
 
 
 def _umask() -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from genbench import suites
-from genbench.data.folders import cache_folder, data_folder
+from genbench.data.folders import cache_folder, originals
 from genbench.data.prepare import Prepared, prepare
 from genbench.engines.gpus import share
 from genbench.engines.place import Where, existing, place
@@ -124,7 +124,8 @@ def made_ready(
     mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
     todo = missing(grid, store, mark)
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
-        extraction.fetch(asked.metrics, found.space, found.digest, data_folder())
+        with originals() as folder:
+            extraction.fetch(asked.metrics, found.space, found.digest, folder)
     # what is finished must not wait for torch
     device = existing(where.device) if todo and where.device == "auto" else where.device
     engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)

@@ -64,7 +64,7 @@ def _wait(path: Path, held: contextlib.ExitStack) -> None:
     """Take a lock, as soon as it can be had, and sign it until `held` ends."""
     from filelock import FileLock, Timeout
 
-    files.check_plain(path)
+    files.check_plain(path, in_place=True)
     stop, tell = _told[-1]
     began, is_told = time.monotonic(), False
     while True:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from genbench.errors import DataError, printable
@@ -21,6 +22,24 @@ def data_folder() -> Path:
         return _at_home(user_data_path("genbench", appauthor=False))
     except RuntimeError:
         return cache_folder() / "data"
+
+
+@contextlib.contextmanager
+def originals() -> Iterator[Path]:
+    """Yield the data folder to read from and download to.
+
+    Raises DataError for what fails inside where the folder is none: a dataset that needs no original file works then.
+    """
+    folder = data_folder()
+    try:
+        yield folder
+    except Exception as error:
+        above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+        if above.is_dir():
+            raise
+        raise DataError(
+            f"{printable(above)} is no folder; expected one for original files, in GENBENCH_DATA"
+        ) from error
 
 
 def cache_folder() -> Path:

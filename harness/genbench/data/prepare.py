@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from genbench import waiting
+from genbench import leftovers, waiting
 from genbench.api import Dataset, Space, Split, Splits
-from genbench.data.folders import cache_folder, data_folder
+from genbench.data.folders import cache_folder, data_folder, originals
 from genbench.errors import ChangedError, DataError, GenbenchError, StoreError, printable
 from genbench.files import aside_folder, digest, read_record, sync_folder, write_record
 
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raised when what is written under the cache folder changes its form."""
 
-LEFTOVER_AGE = 24 * 3600.0
-"""Seconds after which an unfinished folder belongs to nobody that still lives."""
 
 SplitName = Literal["train", "valid", "test"]
 
@@ -208,7 +206,8 @@ def _load(dataset: Dataset, key: dict[str, Any]) -> tuple[str, Splits[np.ndarray
     for _ in range(3):
         before = _fingerprint(dataset, key)
         try:
-            splits = dataset.load(data_folder())
+            with originals() as folder:
+                splits = dataset.load(folder)
         except GenbenchError:
             raise
         except Exception as error:
@@ -320,7 +319,7 @@ def _aside(folder: Path) -> Iterator[Path]:
     folder.parent.mkdir(parents=True, exist_ok=True)
     for leftover in folder.parent.glob(f".{folder.name.rpartition('-')[0]}-*"):
         with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > LEFTOVER_AGE:
+            if time.time() - leftover.stat().st_mtime > leftovers.AGE:
                 shutil.rmtree(leftover, ignore_errors=True)
     with aside_folder(folder) as aside:
         yield aside

@@ -22,7 +22,15 @@ TICK = 0.2
 LATER = 1.0
 """Seconds until a trial that another process is at work on is asked for again."""
 
+STANDSTILL = 5.0
+"""Seconds between two looks beyond which this process must have been stopped: those count for no deadline."""
 
+PATIENCE = 60.0
+"""Seconds after which a trial that has not begun is told of."""
+
+SILENT = f"waits: its worker process has not answered for {PATIENCE:g} s. If it never does, give --engine inline"
+
+ADVICE = "what they said is above; where memory or processes are short take fewer --jobs, or give --engine inline"
 CROWDED = "trial {} ran out of memory beside others on its GPU, and was tried again with a whole one"
 
 
@@ -95,15 +103,31 @@ def perform_all(
     return schedule.outcomes
 
 
+class _Clock:
+    """Tells the seconds in which this process was there: while it is stopped, workers fill their pipes and wait."""
+
+    def __init__(self) -> None:
+        self._seen, self._sum = time.monotonic(), 0.0
+
+    def now(self) -> float:
+        """Return the seconds since the clock was made, without those of a standstill."""
+        seen = time.monotonic()
+        self._sum += min(seen - self._seen, STANDSTILL)
+        self._seen = seen
+        return self._sum
+
+
 @dataclass
 class _Flight:
     """A task under way."""
 
     task: Task
     attempt: int
+    begun: float
     started: float | None = None
     cancelled: str = ""  # the status that it is to have, because it was asked to stop
     stage: str = ""  # what it was doing when it was last heard of
+    is_missed: bool = False  # it was told that it has not begun
 
 
 @dataclass
@@ -121,6 +145,7 @@ class _Schedule:
     crowded: set[str] = field(default_factory=set)
     failure: GenbenchError | None = None
     killed: int = 0
+    clock: _Clock = field(default_factory=_Clock)
 
     def run(self) -> None:
         """Perform everything, or until asked to stop."""
@@ -129,10 +154,11 @@ class _Schedule:
         while self.flights or ((self.later or self.alone) and not self._over()):
             if not self.flights:
                 time.sleep(TICK)
+            now = self.clock.now()  # before what there is to hear is heard: nothing is late that had ended by then
             for event in self.engine.events(TICK):
                 self._heed(event)
                 self._fill()
-            self._check()
+            self._check(now)
             self._fill()
         if self.failure:
             raise self.failure
@@ -169,15 +195,17 @@ class _Schedule:
             self._begin(task, attempt=1)
 
     def _begin(self, task: Task, attempt: int) -> None:
-        self.flights[task.id] = _Flight(task, attempt)
+        self.flights[task.id] = _Flight(task, attempt, self.clock.now())
         self.engine.submit(task, attempt)
 
-    def _check(self) -> None:
-        """Stop what is late, and everything when the run is over."""
-        now = time.monotonic()
+    def _check(self, now: float) -> None:
+        """Stop what was late by then, and everything when the run is over; tell of what has not begun."""
         for flight in self.flights.values():
             if flight.cancelled:
                 continue
+            if flight.started is None and not flight.is_missed and now - flight.begun > PATIENCE:
+                flight.is_missed = True
+                self.watcher.beat(flight.task.id, {"stage": SILENT})
             if self._over():
                 flight.cancelled = "interrupted"
             elif self.timeout and flight.started is not None and now - flight.started > self.timeout:
@@ -188,7 +216,7 @@ class _Schedule:
     def _heed(self, event: Event) -> None:
         flight = self.flights[event.task]
         if event.kind == "started":
-            flight.started = time.monotonic()
+            flight.started = self.clock.now()
             self.watcher.started(event.task)
         elif event.kind == "lost":
             self._lost(self.flights.pop(event.task), event.data)
@@ -218,7 +246,7 @@ class _Schedule:
         elif (told["again"] or flight.started is None) and flight.attempt < ATTEMPTS:
             self._begin(flight.task, flight.attempt + told.get("counts", True))
         elif flight.started is None:
-            self.failure = GenbenchError(f"worker processes end before they begin a trial: {told['reason']}")
+            self.failure = GenbenchError(f"worker processes end before they begin a trial: {told['reason']}; {ADVICE}")
         else:
             times = f" {flight.attempt} times" if flight.attempt > 1 else ""
             self._settle(flight, Outcome(told["status"], told["reason"] + times))

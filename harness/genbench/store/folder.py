@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from genbench import files
+from genbench import files, leftovers
 from genbench.errors import DamagedError, StoreError, printable
 from genbench.store import locks
 from genbench.store.layout import RECORD
@@ -182,7 +182,7 @@ class TrialFolder:
             *(path for path in self.path.glob("*") if path.is_dir() and DAMAGED not in path.name),
         ):
             for path in folder.iterdir():
-                if files.is_aside(path):
+                if leftovers.is_aside(path):
                     path.unlink(missing_ok=True)
 
     def checkpoints(self, key: str, fresh: bool) -> SealedFolder:

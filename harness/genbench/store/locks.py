@@ -28,7 +28,7 @@ def held(folder: Path) -> Iterator[None]:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        files.check_plain(folder / LOCK)
+        files.check_plain(folder / LOCK, in_place=True)
         lock = FileLock(folder / LOCK, fallback_to_soft=False)  # a soft lock would outlive its process
         lock.acquire(timeout=0)
     except Timeout as error:

@@ -55,7 +55,7 @@ def opened(path: Path) -> TextIO:
         return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
 
     try:
-        files.check_plain(path)
+        files.check_plain(path, in_place=True)
         return open(path, "a", encoding="utf-8", errors="backslashreplace", buffering=1, opener=opener)
     except OSError as error:
         raise StoreError(f"cannot write {printable(path)}: {error.strerror or error}") from error
