@@ -1,4 +1,4 @@
-"""The built-in plugins as the registry has them, and short requests for models: every choice of an option, every preset."""
+"""The built-in plugins as the registry has them, and short requests for them: every choice, every preset."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,8 +8,8 @@ from genbench.registry.names import format_value
 from genbench.registry.options import Option, declared
 from genbench.registry.plugins import Entry, load_registry
 
-SMALL: Mapping[str, object] = {"batch": 500, "burn_in": 1, "thin": 1}
-"""What keeps models short, as far as they have these options."""
+SMALL: Mapping[str, object] = {"batch": 500, "burn_in": 1, "thin": 1, "subsets": 5, "runs": 2}
+"""What keeps models and metrics short, as far as they have these options."""
 
 MOST = 20
 """Units, maps and chains of a preset are cut down to as many."""
@@ -35,7 +35,7 @@ def short(options: Mapping[str, Option]) -> dict[str, object]:
 
 
 def shortened(entry: Entry) -> str:
-    """Return a model with its defaults, short."""
+    """Return a model or metric with its defaults, short."""
     return text_of(entry.name, short(declared(entry.load())))
 
 

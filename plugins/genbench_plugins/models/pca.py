@@ -11,6 +11,7 @@ from torch import Tensor
 
 import genbench
 from genbench_plugins.models.drawing import without_replacement
+from genbench_plugins.models.moments import centred, directions
 
 
 @dataclass(eq=False)
@@ -20,32 +21,31 @@ class PCA(genbench.Model):
     Smoother than real images, and therefore preferred to them by Parzen windows.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     role: ClassVar[Literal["reference"]] = "reference"
     sample_batch: ClassVar[int] = 10_000
     samples_are = "reconstructions"
 
-    components: Annotated[int, Ge(1)] = 20  # at most as many as there are pixels
+    components: Annotated[int, Ge(1)] = 20  # at most as many as images and pixels allow
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Have nothing yet."""
         self.space = space
-        self.images_ = torch.zeros(0, *space.shape, device=device)
         self.mean_ = torch.zeros(space.dim, device=device)  # (D,)
         self.vectors_ = torch.zeros(space.dim, 0, device=device)  # (D, components)
+        self.codes_ = torch.zeros(0, 0, device=device)  # (n, components), of the training images
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
-        """Find the directions of greatest variance, and keep the reconstructed training images."""
-        x = data.train.images.flatten(1).double()  # (n, D)
-        self.mean_ = x.mean(0).float()
-        centred = x - x.mean(0)
-        _, vectors = torch.linalg.eigh(centred.T @ centred)  # ascending
-        self.vectors_ = vectors[:, -self.components :].float()
-        self.images_ = self.reconstruct(data.train.images)
+        """Find the directions of greatest variance, and keep the training images' coordinates along them."""
+        mean, x = centred(data.train.images)
+        self.mean_, self.vectors_ = mean.float(), directions(x, self.components)
+        del x  # it is as large as two copies of the images
+        self.codes_ = self.encode(data.train.images)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return n reconstructed training images."""
-        return self.images_[without_replacement(n, len(self.images_), generator)]
+        rows = without_replacement(n, len(self.codes_), generator)
+        return self.decode(self.codes_)[rows]
 
     def encode(self, x: Tensor) -> Tensor:
         """Return coordinates along the components, (n, components)."""
