@@ -61,10 +61,10 @@ def run(folder: Path, device: str, results: str, *arguments: str) -> subprocess.
     return python(folder, "-m", "genbench", "run", *arguments, *where)
 
 
-def several(folder: Path, *commands: str, code: int = 0) -> None:
+def several(folder: Path, *commands: str, code: int = 0, **more: str) -> None:
     """Run commands one after another in one process, without workers; each must end with the exit code."""
     given = json.dumps([[command.split() for command in commands], code])
-    done = python(folder, "-c", SEVERAL, given, GENBENCH_ENGINE="inline")
+    done = python(folder, "-c", SEVERAL, given, GENBENCH_ENGINE="inline", **more)
     assert done.returncode == 0, done
 
 
@@ -105,6 +105,21 @@ def test_metrics_that_know_the_density_have_the_cpus_scores(on_both: Path, undis
     assert on_cuda == rows(undisturbed / "known-cpu")
     done = [row for row in [*on_cuda, *rows(on_both / "cuda")] if row["status"] == "done" and row["value"]]
     assert {row["metric"].partition("[")[0] for row in done} == {entry.name for entry in builtin("metric")}
+
+
+@pytest.mark.slow
+def test_a_model_that_draws_and_keeps_state_in_every_way_has_the_cpus_scores(tmp_path: Path) -> None:
+    toy = {
+        "GENBENCH_PLUGINS": "genbench-toy",
+        "PYTHONPATH": os.pathsep.join([str(HERE / "standin"), str(HERE / "toy_plugin")]),
+    }
+    for device in ("cpu", "cuda"):
+        command = (
+            f"run --models layered[epochs=1] --metric parzen[samples=200] --seeds 1 --reference none --device {device}"
+        )
+        several(tmp_path, f"{command} --results {device}", **toy)
+    assert rows(tmp_path / "cuda") == rows(tmp_path / "cpu")
+    assert [row["status"] for row in rows(tmp_path / "cuda")] == ["done"]
 
 
 @pytest.mark.slow

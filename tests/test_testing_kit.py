@@ -61,6 +61,17 @@ def test_a_broken_plugin_is_caught_by_the_check_named_for_it(name: str, cls: typ
     assert re.search(saying, result.reason), result.reason
 
 
+@pytest.mark.parametrize(
+    ("name", "saying"),
+    [("Streams", r"has no torch\.cuda\.Stream"), ("Threads", "the stand-in for CUDA was passed by: ")],
+)
+def test_what_the_stand_in_cannot_carry_is_skipped(name: str, saying: str) -> None:
+    file = Path(__file__).parent / "standin" / "planted.py"
+    result = performed(Session(find(f"{file}:{name}")), "works-on-a-stand-in-for-cuda")
+    if not torch.cuda.is_available():
+        assert (result.status, bool(re.search(saying, result.reason))) == ("skipped", True), result.reason
+
+
 def test_every_check_has_a_plugin_that_breaks_it() -> None:
     names = {check.name for checks in all_checks().values() for check in checks} | {"not-everything-skipped"}
     assert {name for name, *_ in broken_plugins.BROKEN} | ELSEWHERE == names

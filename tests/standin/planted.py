@@ -1,5 +1,6 @@
 """Plugins with mistakes that only a GPU shows, and a sound one: each is done on the CPU."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,6 +40,29 @@ class Arrays(Mean):
 
     def fit(self, data, run):
         self.mean_ = torch.from_numpy(data.train.images.numpy().mean(0))
+
+
+@dataclass(eq=False)
+class Streams(Mean):
+    """Uses what the stand-in has not, and says so in words of its own."""
+
+    def fit(self, data, run):
+        super().fit(data, run)
+        if run.device.type == "cuda":
+            try:
+                torch.cuda.Stream()
+            except NotImplementedError as error:
+                raise RuntimeError("streams are needed") from error
+
+
+@dataclass(eq=False)
+class Threads(Mean):
+    """Makes its tensors in a thread of its own, which the stand-in does not see."""
+
+    def fit(self, data, run):
+        with ThreadPoolExecutor(1) as threads:
+            zeros = threads.submit(torch.zeros, 1, device=run.device)
+        self.mean_ = data.train.images.mean(0) + zeros.result()
 
 
 @dataclass(eq=False)

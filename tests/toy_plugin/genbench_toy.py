@@ -178,9 +178,9 @@ class Layered(genbench.Model):
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         self.space = space
-        self.first_ = torch.nn.Sequential(torch.nn.Linear(space.dim, 6), torch.nn.Dropout(0.3))
-        self.second_ = torch.nn.Linear(6, space.dim)
-        self.shift_ = torch.zeros(space.dim, requires_grad=True)
+        self.first_ = torch.nn.Sequential(torch.nn.Linear(space.dim, 6), torch.nn.Dropout(0.3)).to(device)
+        self.second_ = torch.nn.Linear(6, space.dim).to(device)
+        self.shift_ = torch.zeros(space.dim, device=device, requires_grad=True)
         self.optimisers_ = [
             torch.optim.SGD(self.first_.parameters(), lr=0.1, momentum=0.9),
             torch.optim.Adam([*self.second_.parameters(), self.shift_], lr=0.01),
@@ -188,7 +188,7 @@ class Layered(genbench.Model):
         self.schedule_ = torch.optim.lr_scheduler.ExponentialLR(self.optimisers_[0], 0.9)
         self.seen_ = {"rows": 0, "order": [0.0]}
         self.average_ = np.zeros(6)
-        self.trace_ = torch.zeros(6)
+        self.trace_ = torch.zeros(6, device=device)
         self.same_ = self.trace_
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
@@ -197,7 +197,7 @@ class Layered(genbench.Model):
         self.chain_ = data.train.images
         trace, average = self.trace_, self.average_
         for images, _ in run.batches(data.train, size=300, epochs=self.epochs):
-            x = images.flatten(1) - self.mean_ + 0.1 * torch.randn(len(images), self.space.dim)
+            x = images.flatten(1) - self.mean_ + 0.1 * torch.randn(len(images), self.space.dim, device=run.device)
             code = self.first_(x)
             loss = (code.square().mean() - random.random()).square()
             loss.backward()  # gathered over three steps
@@ -206,7 +206,7 @@ class Layered(genbench.Model):
                 self.optimisers_[0].zero_grad()
                 self.schedule_.step()
             self.seen_["rows"] += len(images)
-            average += np.random.rand(6) * code.detach().mean(0).numpy()
+            average += np.random.rand(6) * code.detach().mean(0).cpu().numpy()
             trace += code.detach().mean(0)
             self.chain_ = self.chain_ * 0.5
             run.log(first=loss)
@@ -215,12 +215,14 @@ class Layered(genbench.Model):
         self.seen_["last"] = data.train.images.sum().item()
         self.first_.requires_grad_(False)
         with torch.no_grad():
-            codes = self.first_(data.train.images.flatten(1)) + torch.rand(1, generator=run.generator)
-        for _ in run.batches(torch.arange(7), size=3, epochs=1):
+            codes = self.first_(data.train.images.flatten(1)) + torch.rand(
+                1, generator=run.generator, device=run.device
+            )
+        for _ in run.batches(torch.arange(7, device=run.device), size=3, epochs=1):
             self.seen_["order"].append(random.random())
         for code in run.batches(codes, size=250, epochs=self.epochs):
             images, _ = run.draw(data.train, len(code))
-            noise = torch.rand(len(code), 6, generator=run.generator)
+            noise = torch.rand(len(code), 6, generator=run.generator, device=run.device)
             loss = (self.second_(code + noise) + self.shift_ - images.flatten(1)).square().mean()
             self._step(self.optimisers_[1], loss)
             run.log(second=loss, noise=noise.mean())
@@ -232,7 +234,7 @@ class Layered(genbench.Model):
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
-        code = torch.rand(n, 6, generator=generator)
+        code = torch.rand(n, 6, generator=generator, device=generator.device)
         return (self.second_(code) + self.shift_).clamp(0, 1).view(n, *self.space.shape)
 
 

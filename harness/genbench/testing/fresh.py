@@ -77,10 +77,11 @@ def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
     subject = _subject(asked)
     try:
         use(Laboratory(subject, asked["dataset"], "cuda"))
-    except (CheckSkipped, cuda_standin.StandInLimit) as limit:
-        return {"skipped": str(limit)}
+    except CheckSkipped as skipped:
+        return {"skipped": str(skipped)}
     except (Exception, SystemExit) as error:
-        return {"failed": reason_of(error, subject.file)}
+        limit = cuda_standin.limit_behind(error)
+        return {"skipped": limit} if limit else {"failed": reason_of(error, subject.file)}
     return {}
 
 

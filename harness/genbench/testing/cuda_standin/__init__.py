@@ -21,7 +21,7 @@ autograd runs and no kernel can run by mistake; `operations` sees every call of 
 
 from genbench.testing.cuda_standin.counting import counts
 from genbench.testing.cuda_standin.installing import install
-from genbench.testing.cuda_standin.limits import StandInLimit
+from genbench.testing.cuda_standin.limits import StandInLimit, limit_behind
 from genbench.testing.cuda_standin.memory import memory
 
-__all__ = ["StandInLimit", "counts", "install", "memory"]
+__all__ = ["StandInLimit", "counts", "install", "limit_behind", "memory"]
