@@ -393,5 +393,5 @@ def test_what_is_in_the_way_is_told_before_anything_is_done(
     before = tree(tmp_path)
     code, out, err = genbench("run --models toy --metric brightness --reference none --seeds 1")
     assert (code, out) == (2, "")
-    check_line(err, f"cannot write to results: .*{path} is no folder. Expected --results FOLDER")
+    check_line(err, f"cannot write to results: .*{path} is no folder; expected a folder to write to, by --results")
     assert tree(tmp_path) == before

@@ -156,7 +156,11 @@ def test_a_valid_split_and_a_count_are_refused(file: Path) -> None:
 
 @pytest.mark.parametrize(
     ("path", "found"),
-    [("/nowhere/at-all.npz", "there is no such file"), ("", "it is a folder"), ("/", "it is a folder")],
+    [
+        ("/nowhere/at-all.npz", "there is no such file"),
+        ("", "it is a folder, not a plain file"),
+        ("/", "it is a folder, not a plain file"),
+    ],
 )
 def test_no_such_file(path: str, found: str) -> None:
     with pytest.raises(DataError, match=f"npz file '{path}': {found}; expected .*npz:PATH"):

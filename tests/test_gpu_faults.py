@@ -76,7 +76,7 @@ class Greedy(genbench.Model):
     '''Needs three quarters of the GPU's memory for a moment.'''
 
     version: ClassVar[int] = 1
-    mib: int = 48
+    mib: int = 768
 
     def build(self, space, device):
         self.space, self.device = space, device
@@ -91,7 +91,7 @@ class Greedy(genbench.Model):
 """
 
 
-def genbench(folder: Path, *arguments: str, mib: int = 64) -> subprocess.CompletedProcess[str]:
+def genbench(folder: Path, *arguments: str, mib: int = 1024) -> subprocess.CompletedProcess[str]:
     """Run the command on the stand-in, whose GPU has so many MiB, in a folder."""
     (folder / "mine.py").write_text(PLUGINS)
     environment = {name: value for name, value in os.environ.items() if name != "GENBENCH_ENGINE"}
@@ -145,7 +145,9 @@ def test_out_of_memory_beside_others_is_tried_again_with_a_whole_gpu(tmp_path: P
 
 
 def test_out_of_memory_with_a_whole_gpu_is_settled(tmp_path: Path) -> None:
-    done = genbench(tmp_path, "--models", "./mine.py:Greedy[mib=65]", "--seeds", "1", "--metric", "parzen[samples=100]")
+    done = genbench(
+        tmp_path, "--models", "./mine.py:Greedy[mib=1100]", "--seeds", "1", "--metric", "parzen[samples=100]"
+    )
     assert done.returncode == 1, done
     assert [record.status for record in records(tmp_path)] == ["out-of-memory"]
 

@@ -15,10 +15,10 @@ import json
 import torch
 from genbench.testing import cuda_standin
 from genbench.testing.cuda_standin import refusals
-from genbench.trial.surroundings import deterministic, enter_device
+from genbench.trial.torch_state import known_state
 
 cuda_standin.install()
-enter_device(torch.device("cuda", 0))
+torch.cuda.set_device(0)
 refusals._cumsum_is_deterministic = lambda: False
 
 from genbench.numerics.chains import autocorrelation_time, effective_sample_size, potential_scale_reduction
@@ -66,7 +66,7 @@ work = {
 }
 counts, found = cuda_standin.counts, {}
 for name, function in work.items():
-    with deterministic(True, 1):
+    with known_state(True, 1):
         expected = function(lambda values: values)
         counts.reset()
         counts.on = True

@@ -173,7 +173,7 @@ def test_the_working_folder_need_not_be_writable(nobody, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (f"{JOB} --results here", "cannot write to .*here.*: Permission denied. Give another --results"),
+        (f"{JOB} --results here", "cannot write to .*here.*: Permission denied; expected a folder to write to, by --results"),
         (f"GENBENCH_CACHE=$PWD/cache {JOB} --results ../work/r", "cannot write prepared data in .*set GENBENCH_CACHE"),
         (f"{JOB} --results ../work/r --quiet && {GENBENCH} leaderboard ../work/r --format csv -o t.csv", "cannot write t"),
     ],

@@ -94,7 +94,7 @@ READ: dict[str, Callable[[], Any]] = {
     "efficient": torch.backends.cuda.mem_efficient_sdp_enabled,
     "autocast": lambda: (torch.is_autocast_enabled("cpu"), torch.is_autocast_enabled("cuda")),
     "filling": lambda: torch.utils.deterministic.fill_uninitialized_memory,
-    "precision": torch.get_float32_matmul_precision,
+    "precision": lambda: precision_of._readable(torch.get_float32_matmul_precision),
 }
 """What is read here by torch's own names, and not by the list that is tested."""
 
@@ -222,9 +222,12 @@ def register_models(register):
     register("switching", Switching, summary="Switches torch when it is imported.")
 """,
     )
+    dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
     report = genbench.run(
         models="switching", metrics="parzen[samples=100]", seeds=2, reference="none", engine="inline", results=tmp_path
     )
+    torch.set_default_dtype(dtype)  # the caller's process imported it too, when the run was planned
+    torch.set_float32_matmul_precision(precision)
     assert [outcome.status for outcome in report.outcomes.values()] == ["done", "done"], report.outcomes
 
 

@@ -23,7 +23,7 @@ from genbench.registry.resolve import Resolver
 from genbench.testing import cuda_standin
 from genbench.trial import seeding
 from genbench.trial.spec import Budget
-from genbench.trial.surroundings import deterministic, enter_device
+from genbench.trial.torch_state import known_state
 from genbench.trial.training import TrainingRun
 
 GREY, COLOUR = Space((1, 28, 28), 10), Space((3, 32, 32), 10)
@@ -95,7 +95,7 @@ def seen(text: str, data: TrainingData, steps: int | None) -> Seen:
     """Return what a training of at most so many steps asked for."""
     model = Resolver(load_registry()).resolve("model", text).instantiate()
     device = data.train.images.device
-    with deterministic(True, 1):
+    with known_state(True, 1):
         with seeding.seeded(0, "init"):
             model.build(data.space, device)
         run = TrainingRun(0, device, Budget(steps))
@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("models", nargs="*", help="as 'gan[batch=50]'; all built-in ones where none is named")
     given = parser.parse_args()
     cuda_standin.install()
-    enter_device(torch.device("cuda", 0))
+    torch.cuda.set_device(0)
     print(f"torch {torch.__version__}; operations a step\n")
     print("| | kernels | waits | of the kernels the harness's | most are launched by |\n|---|---:|---:|---:|---|")
     for text, space in (dict.fromkeys(given.models, GREY) or models()).items():

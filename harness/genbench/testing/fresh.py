@@ -70,6 +70,7 @@ def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
 
     cuda_standin.install()  # before anything takes from torch what it replaces
 
+    from genbench.errors import Unsupported
     from genbench.testing.exercise import exercise as use
     from genbench.testing.laboratory import Laboratory
     from genbench.testing.outcomes import CheckSkipped, reason_of
@@ -77,7 +78,7 @@ def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
     subject = _subject(asked)
     try:
         use(Laboratory(subject, asked["dataset"], "cuda"))
-    except CheckSkipped as skipped:
+    except (CheckSkipped, Unsupported) as skipped:
         return {"skipped": str(skipped)}
     except (Exception, SystemExit) as error:
         limit = cuda_standin.limit_behind(error)

@@ -25,7 +25,9 @@ def ask(subject: Subject, question: str, *, plugins: str | None = None, **detail
     plugins is what it finds in GENBENCH_PLUGINS, if not what is set here. Raises CheckFailed where it fails.
     """
     if not subject.is_importable:
-        raise CheckSkipped(f"{subject.cls.__qualname__} is made inside a function, so no other process can import it")
+        raise CheckSkipped(
+            f"{subject.cls.__qualname__} is made inside a function or a test, so no other process can import it"
+        )
     digest = targets.source_digest(subject.target)
     asked = {"kind": subject.kind.name, "target": subject.target, "digest": digest, "options": subject.options}
     with scratch() as folder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,8 +48,10 @@ class Subject:
 
     @property
     def is_importable(self) -> bool:
-        """Return whether another process can import the class: one that was made inside a function it cannot."""
-        return self.entry is not None or "<locals>" not in self.cls.__qualname__
+        """Return whether another process can import the class: none that is made inside a function or by a test."""
+        if self.entry is not None:
+            return True
+        return "<locals>" not in self.cls.__qualname__ and _is_found(self.cls.__module__)
 
     @property
     def is_builtin(self) -> bool:
@@ -119,3 +122,11 @@ def _imported(target: str) -> type[Any]:
     if not isinstance(found, type):
         raise RequestError(f"{target} is {printable(type(found).__name__)}; expected a class")
     return found
+
+
+def _is_found(module: str) -> bool:
+    """Return whether a module is found by its name, as one is not that pytest imports by its file."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
