@@ -9,7 +9,8 @@ import torch
 from scipy.spatial.distance import cdist
 from torch import Tensor
 
-from genbench.numerics.copying import copying_z, mann_whitney_z, nearest_squared_distances
+from genbench.numerics.clusters import k_means, nearest_centres
+from genbench.numerics.copying import closeness, copying_z, mann_whitney_z, two_nearest_squared_distances
 
 
 def normal(*shape: int, seed: int = 0) -> Tensor:
@@ -69,19 +70,34 @@ def test_no_values_are_refused(first: tuple[int], second: tuple[int]) -> None:
 
 
 @pytest.mark.parametrize("memory_mib", [1e-9, 0.01, 128])
-@pytest.mark.parametrize(("n", "m", "d"), [(5, 1, 3), (50, 3, 2), (60, 90, 700)])
+@pytest.mark.parametrize(("n", "m", "d"), [(5, 2, 3), (50, 3, 2), (60, 90, 700)])
 def test_nearest_distances_are_scipys(n: int, m: int, d: int, memory_mib: float) -> None:
     x, reference = normal(n, d), normal(m, d, seed=1)
-    expected = cdist(x.double().numpy(), reference.double().numpy(), "sqeuclidean").min(1)
-    np.testing.assert_allclose(nearest_squared_distances(x, reference, memory_mib).numpy(), expected, rtol=1e-12)
+    expected = np.sort(cdist(x.double().numpy(), reference.double().numpy(), "sqeuclidean"), 1)[:, :2]
+    found = two_nearest_squared_distances(x, reference, memory_mib)
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("far", [0.0, 1e3])
 def test_copies_are_at_exactly_zero_even_beside_near_copies(far: float) -> None:
     reference = normal(200, 784) + far
     near = reference + 1e-4
-    found = nearest_squared_distances(reference.flip(0), torch.cat([near, reference]))
-    assert found.max() == 0
+    both = torch.cat([near, reference])
+    assert two_nearest_squared_distances(reference.flip(0), both)[:, 0].max() == 0
+    assert closeness(reference.flip(0), both).max() == 0
+
+
+def test_copies_of_an_example_that_occurs_twice_are_as_close_as_others() -> None:
+    reference = normal(20, 5)
+    assert closeness(reference, torch.cat([reference, reference])).tolist() == [0.0] * 20
+    assert closeness(reference + 1, torch.cat([reference, reference])).tolist() == [1.0] * 20
+
+
+def test_closeness_is_a_ratio_that_no_scale_changes() -> None:
+    x, reference = normal(30, 4).double(), normal(50, 4, seed=1).double()
+    first, second = np.sort(cdist(x.numpy(), reference.numpy()), 1)[:, :2].T
+    np.testing.assert_allclose(closeness(x, reference).numpy(), (first / second) ** 2, rtol=1e-12)
+    torch.testing.assert_close(closeness(1000 * x, 1000 * reference), closeness(x, reference))
 
 
 # Copying -------------------------------------------------------------------------------------------------------------
@@ -109,27 +125,94 @@ def test_fresh_samples_are_not(cells: int) -> None:
 @pytest.mark.parametrize("cells", [1, 4])
 def test_far_samples_are_below_zero(cells: int) -> None:
     train, held_out = sets()
-    assert copying_z(train, held_out, 2 * normal(200, 12, seed=3), cells, generator()) < -4
+    assert copying_z(train, held_out, 2 * normal(200, 12, seed=3), cells, generator()) < -3
 
 
-def test_one_cell_is_scipys_test_of_nearest_distances() -> None:
+def ratios(x: Tensor, train: Tensor) -> Tensor:
+    """Return scipy's distance to the nearest training example over that to the second nearest."""
+    first, second = np.sort(cdist(x.double(), train.double()), 1)[:, :2].T
+    return torch.from_numpy(first / second)
+
+
+def test_one_cell_is_scipys_test_of_relative_distances() -> None:
     train, held_out = sets()
     samples = torch.cat([train[:20], normal(100, 12, seed=3)])
-    near = [torch.from_numpy(cdist(x.double(), train.double()).min(1)) for x in (samples, held_out)]
+    near = [ratios(x, train) for x in (samples, held_out)]
     assert copying_z(train, held_out, samples) == pytest.approx(as_scipy(*near), rel=1e-9)
 
 
-def test_cells_are_weighted_by_held_out_examples() -> None:
-    # Two islands: in one, with three quarters of the held-out examples, all is copied; in the other nothing.
+def test_cells_are_combined_as_van_elteren_does() -> None:
+    train, held_out = sets()
+    samples = torch.cat([train[:20], normal(100, 12, seed=3)])
+    centres = k_means(train, 4, generator())
+    mine, theirs = (nearest_centres(x, centres) for x in (samples, held_out))
+    total = variance = 0.0
+    for cell in range(4):
+        one, other = (ratios(x[at == cell], train).numpy() for x, at in ((samples, mine), (held_out, theirs)))
+        n, m = len(one), len(other)
+        assert n > 5 < m
+        weight = 1 / (n + m + 1)
+        total += weight * (n * m / 2 - scipy.stats.mannwhitneyu(one, other).statistic)
+        _, counts = np.unique(np.concatenate([one, other]), return_counts=True)
+        ties = (counts**3 - counts).sum() / ((n + m) * (n + m - 1))
+        variance += weight**2 * n * m / 12 * (n + m + 1 - ties)
+    assert copying_z(train, held_out, samples, 4, generator()) == pytest.approx(total / variance**0.5, rel=1e-9)
+
+
+def test_cells_without_held_out_examples_are_merged_with_others() -> None:
     far = torch.tensor([50.0, 0.0])
-    train = torch.cat([normal(200, 2), normal(200, 2, seed=1) + far])
-    here, there = normal(150, 2, seed=2), normal(50, 2, seed=3) + far
-    fresh = normal(60, 2, seed=4) + far
-    found = copying_z(train, torch.cat([here, there]), torch.cat([train[:60], fresh]), 2, generator())
-    copied, other = copying_z(train, here, train[:60]), copying_z(train, there, fresh)
-    assert found == pytest.approx(0.75 * copied + 0.25 * other, rel=1e-9)
-    few = copying_z(train, torch.cat([here, there]), torch.cat([train[:60], fresh[:19]]), 2, generator())
-    assert few == pytest.approx(copied, rel=1e-9)  # 19 samples are too few for a cell to count
+    train, held_out = torch.cat([normal(200, 2), normal(200, 2, seed=1) + far]), normal(100, 2, seed=2)
+    samples = torch.cat([train[:30], normal(100, 2, seed=3) + far])
+    expected = copying_z(train, held_out, samples)
+    assert copying_z(train, held_out, samples, 2, generator()) == pytest.approx(expected, rel=1e-9)
+
+
+def test_few_training_examples_have_fewer_cells() -> None:
+    train, held_out = normal(39, 2), normal(50, 2, seed=1)
+    samples = normal(50, 2, seed=2)
+    assert copying_z(train, held_out, samples, 50, generator()) == pytest.approx(
+        copying_z(train, held_out, samples), rel=1e-9
+    )
+
+
+# Fresh samples of any mixture ----------------------------------------------------------------------------------------
+
+SPREADS = (1.0, 0.3, 3.0)
+"""Of three Gaussian components in 8 dimensions, far apart: a dense one, a denser and a thin one."""
+
+
+def component(number: int, count: int, seed: int) -> Tensor:
+    return SPREADS[number] * normal(count, 8, seed=10 * seed + number) + 60 * torch.eye(8)[number]
+
+
+def mixture(counts: tuple[int, int, int], seed: int) -> Tensor:
+    return torch.cat([component(number, count, seed) for number, count in enumerate(counts)])
+
+
+@pytest.mark.parametrize("counts", [(200, 0, 0), (0, 200, 0), (0, 0, 200), (180, 20, 0), (20, 0, 180), (10, 180, 10)])
+def test_fresh_samples_of_any_mixture_are_within_three(counts: tuple[int, int, int]) -> None:
+    found = []
+    for draw in range(20):
+        train, held_out = mixture((500, 500, 500), 3 * draw), mixture((150, 150, 150), 3 * draw + 1)
+        found.append(copying_z(train, held_out, mixture(counts, 3 * draw + 2), 10, generator(draw)))
+    assert sum(abs(z) <= 3 for z in found) >= 19
+    assert abs(np.mean(found)) < 1  # of 20 draws, standard deviation 1: four and a half standard errors
+
+
+@pytest.mark.parametrize("component_of", [0, 1, 2])
+@pytest.mark.parametrize("share", [0.3, 1.0])
+def test_copies_are_found_within_any_component(share: float, component_of: int) -> None:
+    train, held_out = mixture((500, 500, 500), 0), mixture((150, 150, 150), 1)
+    copied, fresh = int(200 * share), component(component_of, 200, 2)
+    samples = torch.cat([train[500 * component_of :][:copied], fresh[copied:]])
+    assert copying_z(train, held_out, samples, 10, generator()) > 3
+
+
+def test_order_of_samples_and_held_out_examples_is_of_no_account() -> None:
+    train, held_out = sets()
+    samples = torch.cat([train[:20], normal(100, 12, seed=3)])
+    expected = copying_z(train, held_out, samples, 5, generator())
+    assert copying_z(train, held_out.flip(0), samples.flip(0), 5, generator()) == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_copier_within_one_cell_is_hidden_without_cells() -> None:
@@ -159,11 +242,11 @@ def test_bad_sets_are_refused_by_name(which: str) -> None:
         copying_z(*(given | {which: normal(50, 4)}).values())
 
 
-def test_cells_need_a_generator_and_enough_samples() -> None:
+def test_cells_need_a_generator_and_two_training_examples() -> None:
     train, held_out = sets()
     with pytest.raises(ValueError, match="4 cells without a generator"):
         copying_z(train, held_out, held_out, cells=4)
-    with pytest.raises(ValueError, match="4 cells: none has 20 samples"):
-        copying_z(train, held_out, held_out[:10], 4, generator())
     with pytest.raises(ValueError, match="0 clusters: expected at least one"):
         copying_z(train, held_out, held_out, 0, generator())
+    with pytest.raises(ValueError, match=r"training examples of shape \(1, 12\): expected rows, at least 2"):
+        copying_z(train[:1], held_out, held_out)

@@ -24,7 +24,7 @@ refusals._cumsum_is_deterministic = lambda: False
 from genbench.numerics.chains import autocorrelation_time, effective_sample_size, potential_scale_reduction
 from genbench.numerics.checks import check_finite
 from genbench.numerics.clusters import k_means, nearest_centres
-from genbench.numerics.copying import copying_z, mann_whitney_z, nearest_squared_distances
+from genbench.numerics.copying import copying_z, mann_whitney_z, two_nearest_squared_distances
 from genbench.numerics.distances import paired_squared_distances, squared_distances
 from genbench.numerics.frechet import frechet_at_infinity, frechet_distance_of_features, gaussian
 from genbench.numerics.kernels import kernel_distance, random_subsets
@@ -44,7 +44,7 @@ x, y, few = normal(5000, 64, 0), normal(5000, 64, 1) * 1.1, normal(200, 64, 2)
 walks = normal(400, 4, 3).cumsum(0) * 0.1 + normal(400, 4, 4)
 work = {
     "pairs": lambda at: paired_squared_distances(at(x), at(torch.arange(5000)), at(y), at(torch.arange(5000))),
-    "nearest": lambda at: nearest_squared_distances(at(few), at(x)),
+    "nearest": lambda at: two_nearest_squared_distances(at(few), at(x)),
     "finite": lambda at: check_finite(at(x), "x") or torch.zeros(1),
     "likelihoods": lambda at: log_likelihoods(at(x), at(few), [0.5, 1.0]),
     "sigma": lambda at: torch.tensor(choose_sigma(at(x), at(few), None).sigma),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from annotated_types import Ge, Le
+from torch import Tensor
 
 import genbench
 from genbench.numerics.copying import copying_z
@@ -14,16 +15,20 @@ from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 
 @dataclass(eq=False)
 class Memorisation(FeatureMetric):
-    """By how many standard errors samples lie nearer to training images than the images scored against do: HIGH COPIES.
+    """By how many standard errors samples lie nearer to single training images than fresh images do: HIGH COPIES.
 
-    From 0 to 3 for fresh images; above for a copier, exact or with a little noise, which pixels tell, or with images
-    moved by a pixel, which features tell: the value is the greater of both, which stand among the extras. There they
-    may lie far below 0, where samples are unlike any image; the value is 0 then, since being no copy is no merit. The
-    statistic is -C_T of the paper over the whole space, a Mann-Whitney test of distances to the nearest training image,
-    and grows with the counts.
+    From 0 to 3 for fresh images, also for those of one class or of any other mixture; above for a copier, exact or with
+    a little noise, which pixels tell, or with images moved by a pixel, which features tell better: the value is the
+    greater of both, which stand among the extras. There they may lie far below 0, where samples are unlike any image;
+    the value is 0 then, since being no copy is no merit.
+
+    The statistic is after -C_T of the paper: a Mann-Whitney test within cells of the training images against the images
+    scored against of the same cell. Compared is the distance to the nearest training image over that to the second
+    nearest, which does not depend on how dense the place is, and cells are combined with variance 1 (van Elteren 1960).
+    It grows with the counts.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     title: ClassVar[str] = "Memorisation"
     unit: ClassVar[str] = "standard errors nearer to training images, high is a copier"
     higher_is_better: ClassVar[bool] = False
@@ -31,14 +36,23 @@ class Memorisation(FeatureMetric):
     caption_extras: ClassVar[tuple[str, ...]] = ("pixels", "features")
 
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
+    cells: Annotated[int, Ge(1), Le(10_000)] = 50
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the greater z of pixels and of features, or 0 where both are below."""
-        pixels = copying_z(evaluation.train.images, evaluation.target.images, evaluation.samples(self.samples))
+        pixels = self._z(
+            evaluation, evaluation.train.images, evaluation.target.images, evaluation.samples(self.samples)
+        )
         train = evaluation.features(evaluation.extractor, "train")
-        features = copying_z(train, self.of_target(evaluation), self.of_samples(evaluation))
+        features = self._z(evaluation, train, self.of_target(evaluation), self.of_samples(evaluation))
         return genbench.Score(max(pixels, features, 0.0), extras={"pixels": pixels, "features": features})
+
+    def _z(self, evaluation: genbench.Evaluation, train: Tensor, target: Tensor, samples: Tensor) -> float:
+        return copying_z(train, target, samples, self.cells, evaluation.stream("cells of memorisation"))
 
     def describe(self) -> str:
         """Return the protocol in words."""
-        return f"{self.samples:,} samples and all images, each by its nearest training image"
+        return (
+            f"{self.samples:,} samples and all images, each by its nearest over its second nearest training image, "
+            f"within {self.cells} k-means cells, at most one for 20 training images"
+        )
