@@ -19,8 +19,8 @@ class Memorisation(FeatureMetric):
 
     From 0 to 3 for fresh images, also for those of one class alone or of few, however dense; above for a copier, exact
     or with a little noise, which pixels tell, or with images moved by a pixel, which features tell better: the value is
-    the greater of both, which stand among the extras. There they may lie far below 0, where samples are unlike any image;
-    the value is 0 then, since being no copy is no merit.
+    the greater of both, which stand among the extras. There they may lie far below 0, where samples are unlike any
+    image; the value is 0 then, since being no copy is no merit.
 
     The statistic is after -C_T of the paper: a Mann-Whitney test within cells of the training images against the images
     scored against of the same cell. Compared is the distance to the nearest training image over that to the second
