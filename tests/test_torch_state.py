@@ -82,7 +82,7 @@ def test_the_callers_torch_state_changes_no_number(state: str, plain: dict[str, 
 
 READ: dict[str, Callable[[], Any]] = {
     "dtype": torch.get_default_dtype,
-    "device": torch.get_default_device,
+    "device": lambda: torch.empty(0).device,
     "anomalies": lambda: (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()),
     "cudnn": lambda: torch.backends.cudnn.enabled,
     "benchmark": lambda: torch.backends.cudnn.benchmark,

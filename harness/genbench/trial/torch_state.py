@@ -173,7 +173,7 @@ def _plain_thread() -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        if torch.get_default_device().type != "cpu":  # inside `with torch.device(...)`, which no switch leaves
+        if torch.empty(0).device.type != "cpu":  # inside `with torch.device(...)`, which no switch leaves
             stack.enter_context(torch.device("cpu"))
         yield
 
