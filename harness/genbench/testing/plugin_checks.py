@@ -16,6 +16,7 @@ from genbench.errors import GenbenchError
 from genbench.files import canonical
 from genbench.registry import names, options, targets
 from genbench.registry.plugins import describe
+from genbench.testing import cuda_standin
 from genbench.testing.exercise import exercise
 from genbench.testing.fingerprint import changed, fingerprints
 from genbench.testing.laboratory import Laboratory
@@ -183,6 +184,8 @@ def check_works_on_a_stand_in_for_cuda(laboratory: Laboratory) -> None:
     """It uses the device it is given, tried on a stand-in for a GPU where there is none."""
     if torch.cuda.is_available():
         raise CheckSkipped("a GPU is here: works-on-cuda tells more")
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < cuda_standin.OLDEST:
+        raise CheckSkipped(f"the stand-in is made for torch 2.11 and later; this is {torch.__version__}")
     if laboratory.subject.kind.name not in ON_A_DEVICE:
         raise CheckSkipped(f"a {laboratory.subject.kind.name} computes on no device")
     answer = ask(laboratory.subject, "exercise-on-a-stand-in", dataset=laboratory.dataset)

@@ -13,7 +13,7 @@ that call and all later ones of the process fail. `counts` counts kernels and wa
 It cannot show other rounding, other random numbers, speed, whether kernels truly repeat, real memory (workspaces and
 the allocator's share), cuDNN, streams and graphs, `torch.compile`, several GPUs, or threads other than the one that
 installs it. The device "meta" is taken for the GPU, unless that is hidden. What it cannot carry raises StandInLimit:
-that says nothing of a real GPU.
+that says nothing of a real GPU. It leans on torch's insides: it is made for torch 2.11 and later, tried with 2.14.
 
 It needs torch and the standard library alone. How it works: `tensors` is a subclass that C++ sees on "meta", where
 autograd runs and no kernel can run by mistake; `operations` sees every call of an operator, those of backward too.
@@ -24,4 +24,7 @@ from genbench.testing.cuda_standin.installing import install
 from genbench.testing.cuda_standin.limits import StandInLimit, limit_behind
 from genbench.testing.cuda_standin.memory import memory
 
-__all__ = ["StandInLimit", "counts", "install", "limit_behind", "memory"]
+__all__ = ["OLDEST", "StandInLimit", "counts", "install", "limit_behind", "memory"]
+
+OLDEST = (2, 11)
+"""The oldest torch that it is made for."""
