@@ -222,12 +222,11 @@ def register_models(register):
     register("switching", Switching, summary="Switches torch when it is imported.")
 """,
     )
-    dtype, precision = torch.get_default_dtype(), torch.get_float32_matmul_precision()
+    before = everything()
     report = genbench.run(
         models="switching", metrics="parzen[samples=100]", seeds=2, reference="none", engine="inline", results=tmp_path
     )
-    torch.set_default_dtype(dtype)  # the caller's process imported it too, when the run was planned
-    torch.set_float32_matmul_precision(precision)
+    assert everything() == before  # it was imported here too, when the run was planned
     assert [outcome.status for outcome in report.outcomes.values()] == ["done", "done"], report.outcomes
 
 

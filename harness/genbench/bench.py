@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -153,6 +154,18 @@ def _settler(planned: Plan) -> Settle:
     return lambda trial, outcome, stage: folders[trial].settle(outcome.status, outcome.reason, stage)
 
 
+@contextlib.contextmanager
+def _callers_torch_kept() -> Iterator[None]:
+    """Put back what plugins switch in torch while they are imported for the plan, where the caller uses torch."""
+    if "torch" not in sys.modules:
+        yield
+        return
+    from genbench.trial.torch_state import kept_state
+
+    with kept_state():
+        yield
+
+
 P = ParamSpec("P")
 
 
@@ -160,7 +173,8 @@ def executed(planner: Callable[P, Plan], name: str, does: str) -> Callable[P, Re
     """Return the call that makes a plan and executes it."""
 
     def call(*args: P.args, **kwargs: P.kwargs) -> Report:
-        return execute(planner(*args, **kwargs))
+        with _callers_torch_kept():
+            return execute(planner(*args, **kwargs))
 
     call.__name__ = call.__qualname__ = name
     call.__doc__ = does

@@ -20,22 +20,31 @@ _OPERATIONS: list[Any] = [
 
 
 @contextmanager
-def full_precision() -> Iterator[None]:
-    """Keep products and convolutions in true float32, whatever is set, and put back what was.
+def kept_precision() -> Iterator[None]:
+    """Put back what the settings were at, where they were changed inside.
 
     Torch refuses to read its older settings where a program has made them disagree with the newer ones, which decide.
-    They then disagree afterwards too. A precision that an operation has from its backend is its own afterwards.
+    They then disagree afterwards too. A changed precision that an operation had from its backend is its own afterwards.
     """
-    older = [(write, _readable(read) or "highest") for read, write in _OLDER]
+    older = [(read, write, _readable(read)) for read, write in _OLDER]
     newer = [operation.fp32_precision for operation in _OPERATIONS]
-    set_full_precision()
     try:
         yield
     finally:
-        for write, before in older:
-            write(before)
+        for read, write, before in older:
+            if _readable(read) != before:
+                write(before or "highest")
         for operation, precision in zip(_OPERATIONS, newer, strict=True):
-            operation.fp32_precision = precision
+            if operation.fp32_precision != precision:
+                operation.fp32_precision = precision
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Keep products and convolutions in true float32, whatever is set, and put back what was (`kept_precision`)."""
+    with kept_precision():
+        set_full_precision()
+        yield
 
 
 def set_full_precision() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from genbench.errors import DeviceError, printable
-from genbench.numerics.precision import full_precision, set_full_precision
+from genbench.numerics.precision import kept_precision, set_full_precision
 from genbench.trial.gpu import is_out_of_memory
 
 CPU = torch.device("cpu")
@@ -127,7 +127,7 @@ def known_state(strict: bool, threads: int, device: torch.device = CPU) -> Itera
         torch.set_flush_denormal(False)
 
     with (
-        full_precision(),
+        kept_precision(),
         _kept(switches),
         _kept_process(),
         threadpool_limits(threads),
@@ -140,6 +140,18 @@ def known_state(strict: bool, threads: int, device: torch.device = CPU) -> Itera
                 yield
         finally:
             _settle.pop()
+            torch.set_flush_denormal(False)  # cannot be read
+
+
+@contextlib.contextmanager
+def kept_state() -> Iterator[None]:
+    """Put back torch's switches, gradients and numpy's errors as they were, which an imported plugin may change."""
+    gradients = torch.is_grad_enabled()
+    with kept_precision(), _kept(_switches()), np.errstate():
+        try:
+            yield
+        finally:
+            torch.set_grad_enabled(gradients)
 
 
 @contextlib.contextmanager
@@ -150,8 +162,8 @@ def _kept(switches: list[Switch]) -> Iterator[None]:
         yield
     finally:
         for switch, value in zip(switches, before, strict=True):
-            switch.set(value)
-        torch.set_flush_denormal(False)  # cannot be read
+            if switch.read() != value:
+                switch.set(value)
 
 
 @contextlib.contextmanager
