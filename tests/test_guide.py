@@ -15,8 +15,9 @@ TEXT = GUIDE.read_text()
 
 
 def alike(lines: list[str]) -> str:
-    """Return what lines say without what differs between machines: digits, widths, where they are broken."""
-    return re.sub(r"\s+", " ", re.sub(r"[-\d.,]+", "#", " ".join(lines)).replace("─", "")).strip()
+    """Return what lines say without what differs between machines: digits, widths, where they are broken, durations."""
+    text = re.sub(r"[-\d.,]+", "#", re.sub(r" \(\d+:\d\d:\d\d\)", "", " ".join(lines)).replace("─", ""))
+    return re.sub(r"\s+", " ", re.sub(r"# min( # s)?", "# s", text)).strip()
 
 
 @pytest.mark.slow

@@ -276,6 +276,7 @@ def test_the_closing_check_performs_what_was_not() -> None:
     assert Session(find("inline")).closing().status == "skipped"
 
 
+@broken_plugins.options
 class Likelihood(broken_plugins.Nearest):
     """Mean log-likelihood of target images by the model itself."""
 
@@ -288,6 +289,7 @@ class Likelihood(broken_plugins.Nearest):
         return genbench.Score(values.mean().item(), values.std(correction=0).item() / len(values) ** 0.5)
 
 
+@broken_plugins.options
 class Subsets(broken_plugins.Nearest):
     """Nearest, on a few subsets of samples that the generator draws."""
 
@@ -302,6 +304,7 @@ class Subsets(broken_plugins.Nearest):
         return genbench.Score(self.score_subsets(evaluation))
 
 
+@broken_plugins.options
 class Many(broken_plugins.Nearest):
     """Nearest, for no fewer than 800 samples."""
 
@@ -313,7 +316,7 @@ class Many(broken_plugins.Nearest):
 
 @pytest.mark.parametrize("cls", [Likelihood, Subsets, Many])
 def test_metrics_of_other_kinds_pass_too(cls: type) -> None:
-    verdict = testing.check(broken_plugins.options(cls))
+    verdict = testing.check(cls)
     assert verdict.ok, [f"{result.check}: {result.reason}" for result in verdict.failures]
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +126,11 @@ def _imported(target: str) -> type[Any]:
 
 def _is_found(module: str) -> bool:
     """Return whether a module is found by its name, as one is not that pytest imports by its file."""
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+    paths: Sequence[str] | None = None
+    parts = module.split(".")
+    for count in range(1, len(parts) + 1):
+        spec = PathFinder.find_spec(".".join(parts[:count]), paths)
+        if spec is None:
+            return False
+        paths = spec.submodule_search_locations
+    return True
