@@ -10,6 +10,7 @@ import pytest
 
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError
+from genbench.ranking.readable import Readable, readable
 from genbench.store import locks
 from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
@@ -55,6 +56,21 @@ def test_a_record_reads_back(tmp_path: Path) -> None:
     record = folder.commit(record, "brightness-1", writers, 0.5, {"model": "x"}, {"n": 1})
     assert Store(tmp_path).get(ID) == folder.record() == record
     assert folder.path.name == f"gan-digits-s0-{ID}"
+
+
+def test_what_records_have_alike_is_held_once(tmp_path: Path) -> None:
+    """So that the memory of very many trials is that of what differs between them."""
+    store = Store(tmp_path)
+    for record in (RECORD, OTHER):
+        store.folder(record.id, "gan-digits").write(dataclasses.replace(record, reason=f"{record.seed}"))
+    (_, one), (_, two) = (copies[0] for copies in store.read().trials.values())
+    assert {one.seed, two.seed} == {0, 1} == {int(one.reason), int(two.reason)}
+    assert one.model == RECORD.model
+    assert all(getattr(one, part) is getattr(two, part) for part in ("model", "dataset", "wanted", "environment"))
+    assert one.identity["model"] is two.identity["model"]
+    shown = Readable()
+    assert shown.record(one).model is shown.record(two).model
+    assert shown.record(one).model == readable(one).model
 
 
 def test_a_stage_can_grow_by_files(tmp_path: Path) -> None:

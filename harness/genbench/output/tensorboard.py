@@ -22,6 +22,7 @@ from genbench import files
 from genbench.api import Space
 from genbench.engines.schedule import Outcome, Watcher
 from genbench.errors import GenbenchError, StoreError, printable
+from genbench.ranking.readable import readable
 from genbench.ranking.scores import ScoreRow, rows_of
 from genbench.registry.plugins import describe
 from genbench.store.folder import TrialFolder
@@ -155,7 +156,7 @@ def _results(folder: TrialFolder, space: Space) -> _Results | None:
     return _Results(
         lines=lines,
         samples=grid(restoring.samples(folder, record, space), space.bounds) if shown else None,
-        scores=list(rows_of(folder, record)),
+        scores=list(rows_of(folder, readable(record))),
         options={
             **record.model.get("options", {}),
             "model": record.model["label"],

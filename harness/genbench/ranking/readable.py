@@ -7,14 +7,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from genbench.errors import shown
+from genbench.store.pool import Pool
 from genbench.store.records import TrialRecord
 
 PARTS = ("model", "dataset", "wanted", "environment", "status", "reason")
 
 
+class Readable(Pool):
+    """Makes records safe to show, with parts that are alike kept once."""
+
+    def __init__(self) -> None:
+        super().__init__(safe)
+
+    def record(self, record: TrialRecord) -> TrialRecord:
+        """Return a record whose texts are safe to show."""
+        return dataclasses.replace(record, **{part: self.one(getattr(record, part)) for part in PARTS})
+
+
 def readable(record: TrialRecord) -> TrialRecord:
     """Return a record whose texts are safe to show."""
-    return dataclasses.replace(record, **{part: safe(getattr(record, part)) for part in PARTS})
+    return Readable().record(record)
 
 
 def safe(value: Any) -> Any:

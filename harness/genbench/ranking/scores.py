@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
-from genbench.ranking.readable import readable, safe
+from genbench.ranking.readable import Readable, safe
 from genbench.store.folder import TrialFolder
 from genbench.store.layout import SHARD
 from genbench.store.records import TrialRecord
@@ -90,9 +90,10 @@ def collect(*stores: Store) -> Collected:
     for trial_id, found in (pair for each in contents for pair in each.trials.items()):
         copies.setdefault(trial_id, []).extend(found)
     rows: list[ScoreRow] = []
+    readable = Readable()
     for several in sorted(copies.values(), key=_place) if len(stores) > 1 else copies.values():
         try:
-            rows += _once([_readable_rows(*copy, damaged) for copy in several])
+            rows += _once([_readable_rows(*copy, readable, damaged) for copy in several])
         except StoreError as error:
             if len(stores) > 1:
                 raise
@@ -105,10 +106,10 @@ def _place(copies: Sequence[Copy]) -> tuple[str, str]:
     return min(folder.path.name for folder, _ in copies), copies[0][1].id
 
 
-def _readable_rows(folder: TrialFolder, record: TrialRecord, damaged: list[str]) -> list[ScoreRow]:
+def _readable_rows(folder: TrialFolder, record: TrialRecord, readable: Readable, damaged: list[str]) -> list[ScoreRow]:
     """Return the rows of a trial's folder; none where it cannot be read, and damaged then says why."""
     try:
-        return list(rows_of(folder, record))
+        return list(rows_of(folder, readable.record(record)))
     except GenbenchError as error:
         damaged.append(printable(error))
         return []
@@ -151,8 +152,8 @@ def _standing(row: ScoreRow) -> tuple[int, int, str]:
 
 
 def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
-    """Yield the rows of a trial. Raises DamagedError or StoreError for what is not what genbench wrote."""
-    record = readable(record)
+    """Yield the rows of a trial whose record is safe to show. Raises DamagedError or StoreError for what genbench did
+    not write."""
     for stage, wanted in sorted(record.wanted.items()):
         head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
         if stage in record.stages:

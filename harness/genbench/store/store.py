@@ -12,6 +12,7 @@ from pathlib import Path
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
 from genbench.store.folder import TrialFolder
+from genbench.store.pool import Pool
 from genbench.store.records import TrialRecord
 
 FRESH = ".fresh"
@@ -123,6 +124,7 @@ class Store:
         """Return all that is there, each record read once."""
         trials: dict[str, list[Copy]] = {}
         problems: list[Problem] = []
+        pool = Pool()
         for path in self._listed():
             folder = TrialFolder(path)
             try:
@@ -131,7 +133,7 @@ class Store:
                 problems.append(Problem(path.name.rpartition("-")[2], folder, error))
             else:
                 if record is not None:
-                    trials.setdefault(record.id, []).append((folder, record))
+                    trials.setdefault(record.id, []).append((folder, pool.record(record)))
         for trial_id in [trial_id for trial_id, copies in trials.items() if len(copies) > 1]:
             trials[trial_id].sort(key=_worth, reverse=True)
             if differs := _contradiction(trials[trial_id]):
