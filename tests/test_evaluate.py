@@ -257,6 +257,19 @@ def test_a_folder_scores_as_the_array_of_its_pictures(mode: str, cli) -> None:
     assert "1 in the store" in cli("folder=p --metric brightness --reference none")[2]
 
 
+def test_images_in_one_class_folder_are_scored_as_without_it(cli) -> None:
+    """One class is no label: all would cover all modes, by a classifier that knows nothing."""
+    pictures("p", noise(200))
+    Path("one").mkdir()
+    os.rename("p", "one/aligned")
+    save("a.npz", noise(60, seed=1))
+    code, out, err = cli("ours=a.npz --dataset folder:one --metric fid,mode-coverage --reference none")
+    assert code == 0
+    assert "folder:one: all images are of one class, which tells nothing: they count as without labels" in err
+    assert "features of random" in out
+    assert "ours s0 skipped: it needs a classifier of the dataset's own classes" in " ".join(out.split())
+
+
 def test_only_batches_with_images_asked_for_are_read(cli) -> None:
     pictures("p", noise(1010))
     damaged = opened(Path("p"), DIGITS).files(1007, 1008)[0]

@@ -75,7 +75,7 @@ def plan(
     planned = planning.made_ready(resolver, grid, data, compared, where)
     _check_images(planned, found)
     told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]
-    return replace(planned, notes=list(dict.fromkeys(told)))
+    return replace(planned, notes=list(dict.fromkeys([*planned.notes, *told])))
 
 
 evaluate = bench.executed(
