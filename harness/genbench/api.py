@@ -24,7 +24,7 @@ API_VERSION = 1
 Array = TypeVar("Array")
 Shared = TypeVar("Shared")
 
-Of = Literal["target", "train", "valid", "samples"]
+Of = Literal["target", "train", "valid", "test", "samples"]
 """What features are of: a split, target being the one scored against, or the trial's samples."""
 
 SamplesAre = Literal["draws", "means", "clipped", "reconstructions", "real images"]
@@ -95,7 +95,8 @@ class Score:
 
     value in the metric's unit; stderr its standard error by the metric's own rule, or None; extras are further numbers
     (a chosen bandwidth, say); per_example holds one value per test image, (n,), where the metric is a mean of those;
-    notes are short sentences on what a reader must know of this score: they stand under the table.
+    against is how many real images it was computed against, where these are not the split scored against; notes are
+    short sentences on what a reader must know of this score: they stand under the table.
     """
 
     value: float
@@ -103,6 +104,7 @@ class Score:
     extras: Mapping[str, float] = field(default_factory=dict)
     per_example: Tensor | None = None
     notes: tuple[str, ...] = ()
+    against: int | None = None
 
 
 # What the harness hands to plugins -----------------------------------------------------------------------------------

@@ -295,13 +295,14 @@ class Performance:
         if score is None:
             self.note(protocol, skipped=printable(skipped))
         else:
-            self._commit_score(protocol, score, evaluation.asked, time.perf_counter() - started)
+            self._commit_score(protocol, score, evaluation, time.perf_counter() - started)
 
     def _extractor(self, protocol: Protocol) -> FeatureExtractor:
         """Return a metric's extractor, made ready once for all metrics of the trial."""
         return self._shared.extractor(protocol.extractor or {}, self._data.digest)
 
-    def _commit_score(self, protocol: Protocol, score: Score, samples: int, seconds: float) -> None:
+    def _commit_score(self, protocol: Protocol, score: Score, evaluation: TrialEvaluation, seconds: float) -> None:
+        samples, against = evaluation.asked, evaluation.against if score.against is None else score.against
         numbers = {"value": score.value, "stderr": score.stderr, **score.extras}
         for name, number in numbers.items():
             if number is not None and not math.isfinite(number):
@@ -324,6 +325,7 @@ class Performance:
             "stderr": score.stderr,
             "extras": extras,
             "samples": samples,
+            "against": against,
             "inputs": inputs,
             "notes": [printable(note, 200) for note in score.notes],
             **({"weights": used.weights_digest} if used is not None else {}),

@@ -19,6 +19,8 @@ from genbench.numerics.frechet import (
 )
 from genbench_plugins.metrics.features import FeatureMetric, some
 
+SPLITS: tuple[Literal["train", "valid", "test"], ...] = ("train", "valid", "test")
+
 
 @dataclass(eq=False)
 class FID(FeatureMetric):
@@ -32,6 +34,7 @@ class FID(FeatureMetric):
     extrapolated, it has none.
 
     The preset `cifar10-50k` is what papers report: 50,000 samples against the 50,000 images that are not for test.
+    `against=all` takes all images of a dataset, as two folders are compared in full.
     """
 
     version: ClassVar[int] = 1
@@ -42,7 +45,7 @@ class FID(FeatureMetric):
         "cifar10-50k": {"extractor": "inception", "against": "train+valid", "samples": 50_000},
     }
 
-    against: Literal["target", "train", "train+valid"] = "target"  # target is the split scored against: test
+    against: Literal["target", "train", "train+valid", "all"] = "target"  # target is the split scored against: test
     at_infinity: bool = False
     blocks: Annotated[int, Ge(2)] = 10  # of samples, for the standard error
 
@@ -62,15 +65,13 @@ class FID(FeatureMetric):
             extras |= {"all_samples": value, **({"all_samples_stderr": stderr} if stderr is not None else {})}
             stderr = None  # that of the line through subsets is not known
             value = frechet_at_infinity(fitted, fake, evaluation.stream("at infinity")).value
-        return genbench.Score(value, stderr, extras)
+        return genbench.Score(value, stderr, extras, against=len(real))
 
     def _real(self, evaluation: genbench.Evaluation) -> Tensor:
         if self.against == "target":
             return self.of_target(evaluation)
-        train = evaluation.features(evaluation.extractor, "train")
-        if self.against == "train":
-            return train
-        return torch.cat([train, evaluation.features(evaluation.extractor, "valid")])
+        splits = SPLITS[: 1 + ["train", "train+valid", "all"].index(self.against)]
+        return torch.cat([evaluation.features(evaluation.extractor, split) for split in splits])
 
     def _gap(self, evaluation: genbench.Evaluation, real: Tensor, fake: Tensor) -> float:
         """Return the distance to test images minus that to training images, as many of each."""
@@ -81,6 +82,11 @@ class FID(FeatureMetric):
 
     def describe(self) -> str:
         """Return the protocol in words."""
-        whom = {"target": "all images", "train": "the training images", "train+valid": "training and validation images"}
+        whom = {
+            "target": "all images",
+            "train": "the training images",
+            "train+valid": "training and validation images",
+            "all": "all images of all splits",
+        }
         how = ", extrapolated to infinitely many" if self.at_infinity else ""
         return f"{self.samples:,} samples against {whom[self.against]}{how}"
