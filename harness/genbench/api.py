@@ -303,6 +303,14 @@ class Metric(Plugin, ABC):
     def evaluate(self, evaluation: Evaluation) -> Score:
         """Return the score of the trial's samples or model."""
 
+    @property
+    def digest(self) -> str:
+        """What scores depend on beside the options, as the SHA-256 of a file that a setting names; "" for nothing.
+
+        It is part of the protocol, read when a run is planned; a file that is another when it is used ends the run.
+        """
+        return ""
+
     def skip(self, evaluation: Evaluation) -> str | None:
         """Return why this model or dataset cannot be scored, or None."""
         return None
