@@ -1,5 +1,6 @@
 """Images made elsewhere: scored exactly as a model's, their files as seeds, and every fault refused in one line."""
 
+import io
 import json
 import os
 import pickle
@@ -722,6 +723,15 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(arrays, "MOST_MIB", 2)
     with pytest.raises(DataError, match="it unpacks to 2 MiB; expected at most 2: save fewer images"):
         opened(tmp_path / "a.npz", DIGITS)
+
+
+def test_no_room_to_unpack_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(str(tmp_path / "a.npz"), noise(20_000))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: io.FileIO("/dev/full", "w+"))
+    with pytest.raises(
+        DataError, match="there is no room to unpack it; make room in .*, name another folder by TMPDIR"
+    ):
+        opened(tmp_path / "a.npz", DIGITS).read(0, 10)
 
 
 def test_colour_is_asked_for_of_pictures_too(tmp_path: Path) -> None:
