@@ -710,10 +710,10 @@ def test_seeds_that_share_some_images_pass(cli) -> None:
 def test_numbers_that_are_near_each_other_are_not_the_same() -> None:
     """Of one pixel within bounds of its own, thousands lie within a step of 8 bits."""
     line = Space((1, 1, 1), None, (-6.0, 6.0))
-    draw = np.random.default_rng(0).standard_normal((2, 2000, 1, 1, 1)).clip(-6, 6).astype(np.float32)
+    draw = np.random.default_rng(0).standard_normal((2, 20_000, 1, 1, 1)).clip(-6, 6).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         for row in range(2):
-            np.save(f"{folder}/{row}.npy", draw[row, : 2000 if row else 50])
+            np.save(f"{folder}/{row}.npy", draw[row, : 20_000 if row else 20])
         check_seeds_differ("ours", [opened(Path(folder, f"{row}.npy"), line) for row in range(2)])
 
 
