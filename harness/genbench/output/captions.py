@@ -23,6 +23,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
         *_own_errors(board, named),
         *_ranks(board),
         _protocol(board, named),
+        *_chosen(board),
         *_chains(board),
         *_published(board),
         *(f"! {line}" for line in _cautions(board)),
@@ -75,7 +76,15 @@ def _ranks(board: Board) -> Iterator[str]:
 def _protocol(board: Board, named: bool) -> str:
     where = f" on {board.dataset}" if named else ""
     extras = "".join(_extra(board, name) for name in board.metric["traits"]["caption_extras"])
-    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{extras}."
+    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{_against(board)}{extras}."
+
+
+def _against(board: Board) -> str:
+    """Return how many real images features were compared with; of folds, of each."""
+    counts = sorted({score.against for row in board.rows for score in row.scores if score.against})
+    if not counts or not board.metric["traits"].get("extractor"):
+        return ""
+    return f"; {' or '.join(f'{count:,}' for count in counts)} real images"
 
 
 def _extra(board: Board, name: str) -> str:
@@ -85,6 +94,15 @@ def _extra(board: Board, name: str) -> str:
     if len(shown) > 1 and len(values := set(shown.values())) == 1:
         return f"; {words} {values.pop()}"
     return f"; {words}: {', '.join(f'{model} {value}' for model, value in shown.items())}" if shown else ""
+
+
+def _chosen(board: Board) -> Iterator[str]:
+    """Tell which rows are scored by some of their images, and which they are."""
+    for row in board.rows:
+        if row.chosen_of:
+            several = " or ".join(f"{count:,}" for count in row.chosen_of)
+            samples = max(score.samples for score in row.scores)
+            yield f"{row.model}: {samples:,} of {several} images, chosen at random, always the same."
 
 
 def _chains(board: Board) -> Iterator[str]:

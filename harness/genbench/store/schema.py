@@ -138,6 +138,7 @@ class Details(Shape):
     """What a stage took and came to."""
 
     parameters: Number | None = None
+    images: Count | None = None
     peak_memory_mib: Number | None = None
     steps: Number | None = None
     batch: Annotated[int, Field(ge=1, lt=MOST)] = 1
@@ -177,6 +178,7 @@ class Score(Shape):
     value: Number
     extras: dict[str, Number]
     samples: Count
+    against: Count = 0
     stderr: Number | None = None
     notes: list[str] = []
     weights: str = ""

@@ -188,7 +188,7 @@ class Performance:
             run.seconds,
             details={
                 "steps": run.step,
-                "parameters": None if isinstance(model, sampling.Given) else count_parameters(model),
+                **_size(model),
                 "peak_memory_mib": max(surroundings.peak_memory_mib(self.device) or 0.0, run.peak) or None,
             },
         )
@@ -285,6 +285,8 @@ class Performance:
         self._beat({"stage": protocol.metric.label})
         with settled():
             metric: Metric = protocol.metric.instantiate()
+            if metric.digest != protocol.metric.traits.get("digest", ""):
+                raise ChangedError(f"what {protocol.metric.label} reads changed while the run was going on; run again")
         extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
         evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id, extractor)
         started = time.perf_counter()
@@ -295,13 +297,14 @@ class Performance:
         if score is None:
             self.note(protocol, skipped=printable(skipped))
         else:
-            self._commit_score(protocol, score, evaluation.asked, time.perf_counter() - started)
+            self._commit_score(protocol, score, evaluation, time.perf_counter() - started)
 
     def _extractor(self, protocol: Protocol) -> FeatureExtractor:
         """Return a metric's extractor, made ready once for all metrics of the trial."""
         return self._shared.extractor(protocol.extractor or {}, self._data.digest)
 
-    def _commit_score(self, protocol: Protocol, score: Score, samples: int, seconds: float) -> None:
+    def _commit_score(self, protocol: Protocol, score: Score, evaluation: TrialEvaluation, seconds: float) -> None:
+        samples, against = evaluation.asked, evaluation.against if score.against is None else score.against
         numbers = {"value": score.value, "stderr": score.stderr, **score.extras}
         for name, number in numbers.items():
             if number is not None and not math.isfinite(number):
@@ -324,6 +327,7 @@ class Performance:
             "stderr": score.stderr,
             "extras": extras,
             "samples": samples,
+            "against": against,
             "inputs": inputs,
             "notes": [printable(note, 200) for note in score.notes],
             **({"weights": used.weights_digest} if used is not None else {}),
@@ -358,6 +362,13 @@ def work_key(assignment: Assignment, device: torch.device) -> str:
     now = surroundings.describe(device, assignment.threads, metadata.version(BUILTIN))
     place = [now[name] for name in ("device", "device_name", "threads", "torch", "genbench")]
     return files.digest([assignment.trial.id, assignment.trial.model.source, place], 16)
+
+
+def _size(model: Model) -> dict[str, int | None]:
+    """Return how many parameters a model has, or how many images stand in its place."""
+    if isinstance(model, sampling.Given):
+        return {"parameters": None, "images": model.count}
+    return {"parameters": count_parameters(model)}
 
 
 def count_parameters(model: Model) -> int:
