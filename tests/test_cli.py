@@ -208,7 +208,7 @@ WRONG = [
     ("run --models toy --against goodfellow2015", "Did you mean goodfellow2014?"),
     ("run quik", "Did you mean quick?"),
     ("run no.toml", "cannot read no.toml"),
-    ("run quick paper-table1", "unexpected extra argument"),
+    ("run quick paper-table1", "expected one suite at most"),
     ("list modles", "unknown kind 'modles'. Did you mean models?"),
     ("show vea", "Did you mean vae?"),
     ("show", "Missing argument"),

@@ -32,7 +32,7 @@ class Overrides:
         return list(found.values())
 
     def _resolve(self, kind: str, text: str) -> Resolved:
-        name = names.parse(text).name
+        name = names.parse(text, kind).name
         given = dict(self._options.get(name, {}))
         self._used.add(name)
         for option, value in self._shared.get(kind, {}).items():

@@ -77,7 +77,7 @@ class Resolver:
 
     def resolve(self, kind: str, text: str, overrides: Mapping[str, Any] | None = None) -> Resolved:
         """Return the plugin of a kind that a text asks for; overrides are option values that win over the text's."""
-        request = names.parse(text)
+        request = names.parse(text, kind)
         entry = self.registry.find(kind, request.name)
         asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
         state = entry.digest or targets.package_state(entry.target)
