@@ -157,7 +157,8 @@ def format_value(given: Value) -> str:
             + "]"
         )
     if isinstance(given, str):
-        return given if BARE.fullmatch(given) and given not in TOML_WORDS else json.dumps(given, ensure_ascii=False)
+        bare = BARE.fullmatch(given) and given not in TOML_WORDS and not BARE_POINT.fullmatch(given)
+        return given if bare else json.dumps(given, ensure_ascii=False)
     return json.dumps(given)
 
 
