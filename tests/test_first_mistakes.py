@@ -124,3 +124,34 @@ def test_a_plugin_without_options_is_shown_within_80_columns(
     place = next(i for i, line in enumerate(lines) if line.startswith("options"))
     assert [line.strip() for line in lines[place : place + 2]] == ["options: default, expected", "none"]
     assert max(map(len, lines)) <= 80
+
+
+TWICE = (
+    ("run --models toy --seeds 1 --seeds 2", r"--seeds is given 2 times; expected once; for several seeds, as in --seeds 1,2\."),
+    ("run --models toy --seed 1 --seed 2 --seed 3", r"--seed is given 3 times; expected once; for several seeds"),
+    ("run --models toy --samples 100 --samples=200", r"--samples is given 2 times; expected once\. See: genbench run --help"),
+    ("run --models toy --budget 9steps --budget 8steps", r"--budget is given 2 times"),
+    ("evaluate a=a.npz --results a --results b", r"--results is given 2 times"),
+    ("leaderboard --format csv --format json", r"--format is given 2 times"),
+    ("figures gan -o a --output b", r"--output is given 2 times"),
+    ("calibrate fid -d digits -d mnist", r"--dataset is given 2 times"),
+    (
+        "run --models toy --set toy.lr=0.1 --set toy.epochs=3 --set toy.lr=0.2",
+        r"--set toy.lr is given twice; expected once\. For several values, several models: --models toy\[lr=...\],toy\[lr=...\]",
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("line", "answer"), TWICE, ids=[line for line, _ in TWICE])
+def test_what_takes_one_value_is_given_once(
+    line: str,
+    answer: str,
+    toy: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(line.split()) == 2
+    check_line(capsys.readouterr().err, answer)
+    assert list(tmp_path.iterdir()) == []

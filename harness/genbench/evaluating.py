@@ -15,6 +15,7 @@ from genbench.data.prepare import prepare
 from genbench.engines.place import Where
 from genbench.engines.plan import Grid
 from genbench.errors import RequestError
+from genbench.files import digest
 from genbench.planning import Plan
 from genbench.ranking import claims
 from genbench.registry import names
@@ -138,7 +139,7 @@ class _Metrics:
         asked = [
             (metric, self._is_named(text, metric)) for text in texts for metric in overrides.resolve("metric", [text])
         ]
-        self._asked = list({metric.label: (metric, named) for metric, named in asked}.values())
+        self._asked = list({digest(metric.identity): (metric, named) for metric, named in asked}.values())
 
     def _is_named(self, text: str, metric: Resolved) -> bool:
         """Return whether someone named the number of samples: by an option, or by a preset that has its own."""

@@ -93,7 +93,10 @@ class LazyGroup(click.Group):
         """Return the command, or answer an unknown name with the nearest."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(first_mistakes.unknown_command(args[0], COMMANDS), ctx)
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            first_mistakes.check_once(command, ctx, rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands from the table, without importing any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib import import_module
 from itertools import takewhile
@@ -61,6 +62,22 @@ def unknown_command(name: str, known: Iterable[str]) -> str:
     """Return what to say of a command that there is not."""
     meant = f" Did you mean {COMMANDS[name]}?" if name in COMMANDS else did_you_mean(name, known)
     return f"unknown command {printable(name)!r}.{meant}"
+
+
+# Options given twice -------------------------------------------------------------------------------------------------
+
+
+def check_once(command: click.Command, context: click.Context, arguments: Sequence[str]) -> None:
+    """Raise UsageError where an option that takes one value comes twice: the last alone would count."""
+    inner = click.Context(command, parent=context, info_name=command.name)
+    try:
+        _, _, given = command.make_parser(inner).parse_args(list(arguments))
+    except click.UsageError:
+        return  # told when the command parses them
+    for param, times in Counter(given).items():
+        if times > 1 and isinstance(param, click.Option) and not (param.multiple or param.is_flag):
+            more = "; for several seeds, as in --seeds 1,2" if param.name in ("seed", "seeds") else ""
+            raise click.UsageError(f"{param.opts[0]} is given {times} times; expected once{more}.", inner)
 
 
 # Words that stand alone ----------------------------------------------------------------------------------------------

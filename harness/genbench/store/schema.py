@@ -106,6 +106,7 @@ class MetricTraits(Shape):
     unit: str
     higher_is_better: bool
     caption_extras: list[str]
+    bounds: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
 
 
 class Metric(Shape):
