@@ -155,3 +155,15 @@ def test_what_takes_one_value_is_given_once(
     assert main(line.split()) == 2
     check_line(capsys.readouterr().err, answer)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_numbers_are_taken_as_people_write_them(
+    toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = "run --models toy[lr=.001],toy[lr=5.],toy[lr=2E-2] --set toy.epochs=1_0 --samples 1_000 --seeds 1 --reference none"
+    assert main([*line.split(), "--dry-run"]) == 0
+    out, err = capsys.readouterr()
+    shown = "toy[epochs=10,lr=0.001], toy[epochs=10,lr=5.0], toy[epochs=10,lr=0.02]"
+    assert f"3 trials: {shown} x seed 0" in " ".join(err.split())
+    assert out.count("to do") == 3

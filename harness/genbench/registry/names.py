@@ -130,12 +130,12 @@ def split(text: str) -> list[str]:
 def value(text: str) -> Value:
     """Return a value read as TOML; a text that is no TOML value stands for itself, and so do nan and inf.
 
-    A number may begin or end with its point, which TOML has not: .001 is 0.001, and 5. is 5.0.
+    A number may begin or end with its point, which TOML has not: .001 is 0.001, and 5. is 5.0; in a list too.
     """
     text = text.strip()
-    number = BARE_POINT.fullmatch(text)
+    parts = [text] if set(text) & set("\"'") else re.split(r"([\[\],\s])", text)
     try:
-        read = tomllib.loads(f"value = {float(text)!r}" if number else f"value = {text}")
+        read = tomllib.loads("value = " + "".join(repr(float(p)) if BARE_POINT.fullmatch(p) else p for p in parts))
     except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets as deep
         return text
     return read["value"] if set(read) == {"value"} and is_plain(read["value"]) else text
