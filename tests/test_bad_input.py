@@ -144,7 +144,7 @@ COMMANDS = lines(
     ("data path digits mnist", r"unexpected extra argument \(mnist\)"),
     ("data path folder:no", "'no': no such folder; expected folder:PATH"),
     ("data preprae digits", "'preprae'.*'prepare'"),
-    ("data forget digits", "'forget'. See: genbench data --help"),
+    ("data forget digits", "'forget'; expected one of: path, prepare, verify. See: genbench data --help"),
 )
 
 # Names, brackets, options ---------------------------------------------------------------------------------------------

@@ -110,8 +110,8 @@ def test_several_datasets_stand_side_by_side(cli, tmp_path: Path) -> None:
 def test_a_failed_trial_is_exit_code_one_and_a_footnote(cli) -> None:
     code, out, err = cli("run --models toy,faulty[fault=raises] --metric brightness --reference none --seeds 2")
     assert code == 1
-    assert "! faulty s0 failed: ValueError: no luck today [31m" in out
-    assert re.search(r"- +faulty +failed", out)
+    assert "! faulty[fault=raises] s0 failed: ValueError: no luck today [31m" in out
+    assert re.search(r"- +faulty\[fault=raises\] +failed", out)
     assert "\x1b" not in out + err
     assert "Traceback" not in out + err
 

@@ -17,6 +17,8 @@ GIVEN = (
     ("run --models toy --seeds 1 2 3", r"--seeds 1 2 3: parted by blanks; expected --seeds 1,2,3$"),
     ("run --models toy --metrics fid parzen", r"expected --metrics fid,parzen$"),
     ("run --models toy --set toy.lr=0.1 toy.epochs=4", r"expected --set toy.lr=0.1 --set toy.epochs=4$"),
+    ("run --models toy --set toy.lr 0.1", r"expected --set toy.lr=0.1$"),
+    ("run --models toy --seed 1,2", r"'1,2' is not .*; for several seeds: --seeds 0,1\. See"),
     ("evaluate ours=a.npz --metric fid parzen", r"expected --metric fid,parzen$"),
     ("leaderboard --metric fid parzen", r"expected --metric fid,parzen$"),
     ("figures --kinds samples walk curves", r"expected --kinds samples,walk,curves\. See: genbench figures --help$"),
@@ -26,6 +28,8 @@ GIVEN = (
     ("run gan@paper ./mine.py:Blur", r"expected --models gan@paper,./mine.py:Blur$"),
     ("run parzen", r"'parzen' is no suite; expected --metrics parzen$"),
     ("run ./mine.py", r"expected a class in the file: --models ./mine.py:MyModel$"),
+    ("run quik --models toy --seeds 3", r"unknown suite 'quik'. Did you mean quick\?"),
+    ("run --seeds 3 quik --models toy", r"unknown suite 'quik'. Did you mean quick\?"),
     ("run quick all-models", r"'quick all-models': expected one suite at most"),
     ("run --models toy --metric FID", r"malformed name 'FID': .*, as fid is$"),
     ("run --models Conditional_GAN[epochs=3]", r"malformed name .*, as conditional-gan is$"),
@@ -48,6 +52,8 @@ GIVEN = (
     ("run --models toy --steps 900", r"expected --budget 900steps\."),
     ("run --models toy --data-dir pictures", r"expected --datasets folder:pictures, npz:PATH or a name\."),
     ("calibrate --metric fid", r"it is given by itself: genbench calibrate fid\."),
+    ("show --model gan", r"it is given by itself: genbench show gan\."),
+    ("data prepare --dataset digits", r"it is given by itself: genbench data prepare digits\."),
     ("run --suite quick", r"it is given by itself: genbench run quick\."),
     ("leaderboard --results there", r"it is given by itself: genbench leaderboard there\."),
     ("figures --model gan", r"it is given by itself: genbench figures gan\."),
@@ -56,7 +62,11 @@ GIVEN = (
     ("train toy", r"unknown command 'train'. Did you mean run\? See: genbench --help$"),
     ("eval ours=a.npz", r"Did you mean evaluate\?"),
     ("plot gan", r"Did you mean figures\?"),
+    ("help", r"unknown command 'help'. Did you mean --help\?"),
+    ("data digits", r"No such command 'digits'; expected one of: path, prepare, verify\."),
+    ("new model", r"No such command 'model'; expected one of: plugin\."),
     # Formats
+    ("leaderboard --latex", r"No such option '--latex'; expected --format latex\."),
     ("leaderboard -o out.xlsx", r"-o out.xlsx: no format is of this suffix; expected .txt, .csv, .md, .tex, .json, or"),
 )  # fmt: skip
 

@@ -25,8 +25,12 @@ COMMANDS = {
     **dict.fromkeys(("models", "metrics", "suites"), "list"),
     **dict.fromkeys(("info", "describe"), "show"),
     **dict.fromkeys(("init", "create"), "new"),
+    "help": "--help",
+    "version": "--version",
 }
 """What other tools call what ours does."""
+
+FORMATS = ("csv", "json", "latex", "markdown")
 
 RENAMED = {
     **dict.fromkeys(("output", "out", "o", "output-dir", "out-dir", "results-dir", "save", "save-dir"), "--results"),
@@ -39,6 +43,7 @@ RENAMED = {
     **dict.fromkeys(("force", "overwrite", "retrain"), "--fresh"),
     **dict.fromkeys(("steps", "max-steps", "iterations", "iters"), "--budget"),
     **dict.fromkeys(("gpu", "gpus", "cuda", "cpu"), "--device"),
+    **dict.fromkeys(FORMATS, "--format"),
 }
 """What other tools call options of ours, without the dashes."""
 
@@ -115,10 +120,17 @@ def by_blanks(command: click.Command, arguments: Sequence[str]) -> str:
         behind = takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :])
         values = [value.strip(",") for value in (*([first] if equals else []), *behind)]
         if len(values) > 1:
-            each = f"{name} " + (f" {name} " if several[name].name == "settings" else ",").join(values)
-            given = " ".join([name, *values])
-            return f"{printable(given)}: parted by blanks; expected {printable(each)}"
+            given = printable(" ".join([name, *values]))
+            return f"{given}: parted by blanks; expected {_together(several[name], name, values)}"
     return ""
+
+
+def _together(option: click.Option, name: str, values: Sequence[str]) -> str:
+    """Return values that were parted by blanks as they are typed."""
+    if option.name != "settings":
+        return printable(f"{name} {','.join(values)}")
+    settings = values if any("=" in value for value in values) else ["=".join(values[:2])]  # --set gan.lr 0.1
+    return printable(" ".join(f"{name} {setting}" for setting in settings))
 
 
 def _options(command: click.Command) -> list[click.Option]:
@@ -161,16 +173,22 @@ def answer(error: click.UsageError) -> click.UsageError:
     arguments = typed(error.ctx)
     if isinstance(error, click.NoSuchOption):
         return _unknown_option(error, error.ctx, arguments)
-    if advice := by_blanks(error.ctx.command, arguments) if "extra argument" in error.message else "":
-        return click.UsageError(f"{advice}.", error.ctx)
-    return error
+    advice = ""
+    if "extra argument" in error.message:
+        advice = by_blanks(error.ctx.command, arguments)
+    elif isinstance(error, click.BadParameter) and error.param is not None and error.param.name == "seed":
+        advice = f"{error.format_message().removesuffix('.')}; for several seeds: --seeds 0,1"
+    elif isinstance(error.ctx.command, click.Group) and "No such command" in (said := error.format_message()):
+        known = ", ".join(error.ctx.command.list_commands(error.ctx))
+        advice = "" if "Did you mean" in said else f"{said.removesuffix('.')}; expected one of: {known}"
+    return click.UsageError(f"{advice}.", error.ctx) if advice else error
 
 
 def _unknown_option(error: click.NoSuchOption, context: click.Context, arguments: Sequence[str]) -> click.UsageError:
     command, option = context.command, error.option_name
     name, value = option.lstrip("-"), _value_of(option, arguments)
     said = (
-        _by_itself(command, name, value)
+        _by_itself(context, name, value)
         or _renamed(command, name, value)
         or _of_plugins(command, name, value, arguments)
         or _elsewhere(command, option)
@@ -188,16 +206,18 @@ def _value_of(option: str, arguments: Sequence[str]) -> str:
     return ""
 
 
-def _by_itself(command: click.Command, name: str, value: str) -> str:
+def _by_itself(context: click.Context, name: str, value: str) -> str:
     """Answer an option for what the command takes without one: genbench calibrate --metric fid."""
-    for param in command.params:
+    for param in context.command.params:
         if isinstance(param, click.Argument) and name.rstrip("s").upper() in _words(param):
-            return f"; it is given by itself: genbench {command.name} {value or name.upper()}"
+            return f"; it is given by itself: {context.command_path} {value or name.upper()}"
     return ""
 
 
 def _words(argument: click.Argument) -> list[str]:
     shown = (argument.metavar or str(argument.name)).upper()
+    if shown.startswith("NAME"):
+        return ["NAME", "MODEL", "METRIC", "DATASET", "SUITE"]
     return [word.rstrip("S") for word in shown.strip("[].").replace("]", "").split("|")]
 
 
@@ -205,7 +225,9 @@ def _renamed(command: click.Command, name: str, value: str) -> str:
     ours = RENAMED.get(name, "")
     if not any(ours in option.opts for option in _options(command)):
         return ""
-    if ours == "--device":
+    if name in FORMATS:
+        value = name
+    elif ours == "--device":
         value = "cpu" if name == "cpu" else f"cuda:{value}" if value.isdecimal() else "cuda"
     elif ours == "--budget":
         value = f"{value}steps" if value.isdecimal() else "5000steps"

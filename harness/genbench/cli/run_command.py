@@ -8,7 +8,7 @@ import click
 
 from genbench import planning, suites
 from genbench.cli import first_mistakes, running
-from genbench.errors import RequestError
+from genbench.errors import RequestError, did_you_mean
 
 
 @click.command("run")
@@ -72,7 +72,7 @@ def _suite(words: tuple[str, ...]) -> str | None:
     """Return the suite that is asked for. Raises RequestError for words that can be meant as none."""
     if not words:
         return None
-    if len(words) > 1 or not suites.is_one(words[0]):
+    if len(words) > 1 or not (suites.is_one(words[0]) or did_you_mean(words[0], suites.available())):
         first_mistakes.check_words(words)
         if (error := first_mistakes.no_suite(words)) is not None:
             raise error
