@@ -773,6 +773,14 @@ class Unitless(Nearest):
     unit: ClassVar[str] = ""
 
 
+@breaks("finite", "value of real images is .*; expected 0 to 0.001, its bounds")
+@options
+class Boundless(Nearest):
+    """Leaves the bounds that it declares."""
+
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 0.001)
+
+
 @breaks("finite", "value of real images is nan; expected a finite Python number")
 @options
 class NotANumber(Nearest):

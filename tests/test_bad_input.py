@@ -112,7 +112,7 @@ COMMANDS = lines(
     ("run --models toy --quite", "--quite.*--quiet"),
     ("run --models toy --dry-run=yes", "--dry-run.* does not take a value"),
     ("run --models toy --fresh yes", "unknown suite 'yes'. Known: "),
-    ("run quick extra", r"unexpected extra argument \(extra\) See: genbench run --help"),
+    ("run quick extra", "'quick extra': expected one suite at most, and all else by options"),
     ("list modles", r"unknown kind 'modles'. Did you mean models\? Known: datasets, engines"),
     ("list ''", "unknown kind ''. Known: datasets, engines"),
     (f"list 'mo{ESCAPE}dels'", r"unknown kind 'mo \[31mdels'.*Known: datasets"),
@@ -144,7 +144,7 @@ COMMANDS = lines(
     ("data path digits mnist", r"unexpected extra argument \(mnist\)"),
     ("data path folder:no", "'no': no such folder; expected folder:PATH"),
     ("data preprae digits", "'preprae'.*'prepare'"),
-    ("data forget digits", "'forget'. See: genbench data --help"),
+    ("data forget digits", "'forget'; expected one of: path, prepare, verify. See: genbench data --help"),
 )
 
 # Names, brackets, options ---------------------------------------------------------------------------------------------

@@ -307,7 +307,10 @@ def test_a_pickle_in_the_place_of_a_model_is_not_opened(seal: bool, stored: Path
             f"leaderboard --format csv -o 'results/trials.csv/{ESCAPE}'",
             r"-o results/trials.csv/ \[31m: .*results/trials.csv is no folder",
         ),
-        ("leaderboard -o table.txt", "unknown format 'table'. Known: csv, json, latex, markdown"),
+        (
+            "leaderboard -o table.xlsx",
+            "-o table.xlsx: no format is of this suffix; expected .txt, .csv, .md, .tex, .json",
+        ),
     ],
 )
 def test_wrong_arguments_of_leaderboard(line: str, message: str, stored: Path, genbench) -> None:

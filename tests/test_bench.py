@@ -59,7 +59,7 @@ def test_only_what_is_missing_is_done(run) -> None:
 
 def test_labels_that_mean_the_same_are_one_trial(run) -> None:
     report = run("toy[epochs=2],toy,toy[lr=0.1,epochs=2]")
-    assert [row.model for row in report.boards[0].rows] == ["toy"]
+    assert [row.model for row in report.boards[0].rows] == ["toy[epochs=2]"]  # the first that was asked for
     assert len(report.outcomes) == 3
 
 
@@ -71,13 +71,13 @@ def test_settings_are_no_part_of_the_identity(run) -> None:
 def test_a_failed_seed_is_never_averaged_away(run) -> None:
     report = run("toy,faulty[fault=raises]", seeds=2)
     rows = {row.model: row for row in report.boards[0].rows}
-    failed = rows["faulty"]
+    failed = rows["faulty[fault=raises]"]
     assert (failed.seeds_done, failed.seeds_planned, failed.summary, failed.rank_low) == (0, 2, None, None)
     assert failed.statuses == {"failed": 2}
     assert "ValueError: no luck today [31m" in failed.reasons[0]
     assert report.failed == 2
     frame = report.leaderboard.set_index("model")
-    assert frame.loc["faulty", "failed"] == 2
+    assert frame.loc["faulty[fault=raises]", "failed"] == 2
     assert run("toy,faulty[fault=raises]", seeds=2).outcomes == {}, "a failed trial is settled until --fresh"
 
 
@@ -214,3 +214,23 @@ def test_a_report_prints_as_the_tables_of_the_command(run) -> None:
     shown = [line.split() for line in printed.splitlines()]
     assert all(any(row[:5] == line[:5] for line in shown) for row in rows), (rows, printed)
     assert max(map(len, printed.splitlines())) <= 80
+
+
+def test_what_was_asked_for_is_shown_also_where_it_is_the_default(run) -> None:
+    first = run("toy[epochs=3,lr=0.1],toy[epochs=3,lr=0.2]", "brightness[samples=500]")
+    swept = ["toy[epochs=3,lr=0.1]", "toy[epochs=3,lr=0.2]"]
+    assert set(first.leaderboard["model"]) == set(swept)
+    assert first.boards[0].metric["label"] == "brightness[samples=500]"
+    canonical = run("toy[epochs=3],toy[epochs=3,lr=0.2]", "brightness")
+    assert canonical.outcomes == {}
+    assert [t.id for t in canonical.plan.grid.trials()] == [t.id for t in first.plan.grid.trials()]
+    assert canonical.boards[0].protocol_id == first.boards[0].protocol_id
+    assert set(canonical.leaderboard["model"]) == {"toy[epochs=3]", swept[1]}
+    by_set = run("toy", options={"toy": {"epochs": 3, "lr": 0.1}})
+    assert (by_set.outcomes, list(by_set.leaderboard["model"])) == ({}, swept[:1])
+
+
+def test_a_metric_with_and_without_its_defaults_is_one(run) -> None:
+    report = run("toy", "brightness,brightness[samples=500]")
+    assert len(report.boards) == 1
+    assert len(report.leaderboard) == 1

@@ -248,3 +248,31 @@ def test_the_error_over_examples_is_of_the_seed_averaged_score(tmp_path) -> None
     assert stderr_over_examples(paths) == pytest.approx(values.mean(axis=0).std() / 50**0.5, rel=1e-12)
     assert stderr_over_examples([*paths, None]) is None
     assert stderr_over_examples([*paths, tmp_path / "missing"]) is None
+
+
+def test_the_interval_of_a_share_stays_within_its_bounds_and_the_caption_says_how() -> None:
+    share = {**METRIC, "name": "recall", "label": "recall", "traits": {**METRIC["traits"], "bounds": [0.0, 1.0]}}
+    rows = [replace(row, metric=share) for row in scores("a", [0.97, 0.999, 0.98]) + scores("b", [0.5, 0.51, 0.52])]
+    (board,) = boards(rows)
+    frame = frames.leaderboard([board])
+    assert frame["ci_high"].max() < 1
+    assert "df. On the logit scale, so within 0 and 1." in caption(board)[0]
+    (plain,) = boards(scores("a", [0.97, 0.999, 0.98]))
+    assert frames.leaderboard([plain])["ci_high"].max() > 1
+    assert "logit" not in caption(plain)[0]
+
+
+@pytest.mark.parametrize("bounds", [[1.0, 0.0], [0.0, 0.0], [], None])
+def test_bounds_that_are_none_are_left_alone(bounds: list[float] | None) -> None:
+    odd = {**METRIC, "traits": {**METRIC["traits"], "bounds": bounds}}
+    (board,) = boards([replace(row, metric=odd) for row in scores("a", [0.97, 0.999, 0.98])])
+    (plain,) = boards(scores("a", [0.97, 0.999, 0.98]))
+    assert board.rows[0].summary == plain.rows[0].summary
+
+
+def test_further_numbers_reach_the_tables_that_are_written() -> None:
+    rows = scores("a", [1.0, 2.0, "failed"])
+    rows[1] = replace(rows[1], extras={"sigma": 0.4, "train_gap": -3.0})
+    (board,) = boards(rows)
+    assert frames.leaderboard([board])["extras"].tolist() == ['{"sigma":0.30000000000000004,"train_gap":-3.0}']
+    assert frames.trials(rows)["extras"].tolist() == ['{"sigma":0.2}', '{"sigma":0.4,"train_gap":-3.0}', pd.NA]

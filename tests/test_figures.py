@@ -1,5 +1,6 @@
 """Figures of stored trials: what is in them pixel by pixel, that they are the same each time, and what is refused."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -16,9 +17,11 @@ import torch
 from matplotlib.image import imread
 
 import genbench
+from genbench import files
 from genbench.abilities import ABILITIES
 from genbench.cli import main
 from genbench.data.folders import cache_folder
+from genbench.errors import RequestError
 from genbench.figures import canvas, curves, denoising, samples, walk
 from genbench.figures.drawing import Outcome, draw
 from genbench.figures.kinds import KINDS
@@ -416,6 +419,73 @@ def test_the_command_prints_each_path_and_writes_beside_the_trials(
         assert Path(path).is_file()
         assert shows == KINDS[kind].shows
     assert Store(results).get(find("gan", results).subjects[0].first.record.id) is not None
+
+
+# Where the data are not here ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def received(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return results on somebody's own images, and figures of them in `before`, once these images are elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), np.uint8)
+    np.savez("own.npz", x_train=images[:40], y_train=np.arange(40) % 2, x_test=images[40:], y_test=np.arange(20) % 2)
+    models = ["gan[latent=1,epochs=2]", "vae[epochs=1]"]
+    genbench.run(models, "parzen", "npz:own.npz", reference="none", samples=50, seeds=1, results="results")
+    drawn("", Path("results"), Path("before"))
+    Path("own.npz").unlink()
+    monkeypatch.setenv("GENBENCH_CACHE", str(tmp_path / "another-cache"))
+    return Path("results")
+
+
+def test_of_a_received_folder_all_is_drawn_that_shows_no_training_image(received: Path, tmp_path: Path) -> None:
+    outcomes = list(draw("", received, tmp_path / "after"))
+    assert not any(outcome.failed for outcome in outcomes), outcomes
+    gan, vae = "gan-latent-1-epochs-2-npz-s0", "vae-epochs-1-npz-s0"
+    assert paths(outcomes) == [
+        *(f"{gan}-{kind}.png" for kind in ("samples", "walk", "curves")),
+        *(f"{vae}-{kind}.png" for kind in ("samples", "walk", "curves")),
+    ]
+    told = [outcome.shows for outcome in outcomes]
+    assert (
+        sum("without its data, and what shows them: npz file 'own.npz': there is no such file" in text for text in told)
+        == 2
+    )
+    assert sum("without the training images nearest to them" in text for text in told) == 2
+    assert any("reconstructions (its data are not here), denoising (its data are not here)" in text for text in told)
+    for name in (f"{gan}-walk.png", f"{gan}-curves.png", f"{vae}-walk.png"):
+        assert (tmp_path / "after" / name).read_bytes() == (tmp_path / "before" / name).read_bytes(), name
+    before, after = (pixels(tmp_path / side / f"{gan}-samples.png") for side in ("before", "after"))
+    for row in range(4):
+        for column in range(5):
+            shown = tile(after, row, column, 4, (8, 8))
+            np.testing.assert_array_equal(shown, tile(before, row, column, 4, (8, 8)))
+
+
+def test_other_data_under_the_name_are_not_shown(received: Path, tmp_path: Path) -> None:
+    np.savez("own.npz", x_train=np.zeros((30, 8, 8), np.uint8), x_test=np.ones((30, 8, 8), np.uint8))
+    outcomes = list(draw("gan", received, tmp_path / "after", kinds=["samples"]))
+    assert [outcome.path is not None for outcome in outcomes] == [False, True]
+    assert "is no longer the data that was trained on" in outcomes[0].shows
+
+
+def test_steps_need_the_data(received: Path, tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="nothing to draw: gan.* without its data"):
+        list(draw("gan", received, tmp_path / "after", steps=[0, None]))
+
+
+def test_a_record_without_the_space_is_told_as_before(received: Path, tmp_path: Path) -> None:
+    for path in received.glob("trials/*/trial.json"):
+        record = json.loads(path.read_text())
+        del record["dataset"]["space"], record["sha256"]
+        path.write_text(files.sealed(record))
+    outcomes = list(draw("gan", received, tmp_path / "after"))
+    assert paths(outcomes) == ["gan-latent-1-epochs-2-npz-s0-curves.png"]
+    assert outcomes[0].failed
+    assert (
+        "no pictures of gan[latent=1,epochs=2] on npz:own.npz, seed 0: npz file 'own.npz': there is no such file"
+        in outcomes[0].shows
+    )
 
 
 # What is wrong with what is stored -----------------------------------------------------------------------------------

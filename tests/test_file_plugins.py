@@ -423,8 +423,8 @@ def test_the_kind_of_a_class_in_a_file_is_found(kind: str, name: str, base: type
 
 def test_labels_can_be_typed_and_mean_the_same() -> None:
     for text, label in [
-        ("./mine.py:MyModel[noise=0.1,epochs=3]", "./mine.py:MyModel[epochs=3]"),
-        ("mine.py:MyModel@long[epochs=4]", "mine.py:MyModel@long"),
+        ("./mine.py:MyModel[noise=0.1,epochs=3]", "./mine.py:MyModel[epochs=3,noise=0.1]"),
+        ("mine.py:MyModel@long[epochs=4]", "mine.py:MyModel@long[epochs=4]"),
         ("../work/mine.py:MyModel", "../work/mine.py:MyModel"),
     ]:
         assert resolve(text).label == label

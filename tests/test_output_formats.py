@@ -193,8 +193,8 @@ def test_csv_writes_whole_numbers_of_a_number_column_as_read_back(tmp_path: Path
 
 def test_csv_of_trials(tmp_path: Path) -> None:
     rows = [
-        ("parzen", "digits", "gan", "ours", 0, 1 / 3, None, "done", "5c1e09ab", "3f0a"),
-        (*["x"] * 4, 1, *[None] * 5),
+        ("parzen", "digits", "gan", "ours", 0, 1 / 3, None, '{"sigma":0.2}', "done", "5c1e09ab", "3f0a"),
+        (*["x"] * 4, 1, *[None] * 6),
     ]
     table = pd.DataFrame(rows, columns=list(TRIALS))
     assert_same(read_csv(written(tmp_path, table)), table)
@@ -282,7 +282,7 @@ def test_markdown_table() -> None:
         "| - | gaussian (reference) | 27.93 ± 0.12 | 27.4 .. 28.5 | 3/3 | means |\n"
         "| - | gan (published, Goodfellow et al. 2014, Table 1) | 225 ± 2 | - | - | - |\n"
         "\n"
-        "Protocol 5c1e09ab: 10,000 samples. ±: standard error over training seeds; interval: Student's t. "
+        "Protocol 5c1e09ab: 10,000 samples. ±: standard error over training seeds; interval: Student's t, on the logit scale for scores with bounds. "
         "± of published rows: over test examples. "
         "Without a rank (-): published and reference rows, and models with fewer than two seeds.\n"
     )
@@ -357,7 +357,7 @@ def test_latex_table() -> None:
         r"\begin{table}",
         r"\centering",
         r"\caption{parzen on digits, nats per test image, higher is better. Protocol 5c1e09ab: 10,000 samples. "
-        r"$\pm$: standard error over training seeds; interval: Student's t. "
+        r"$\pm$: standard error over training seeds; interval: Student's t, on the logit scale for scores with bounds. "
         r"$\pm$ of published rows: over test examples. "
         r"Without a rank (-): published and reference rows, and models with fewer than two seeds.}",
         r"\begin{tabular}{rlrrrl}",

@@ -74,6 +74,55 @@ def test_prediction_interval_is_scipys(n: int) -> None:
     assert statistics.prediction_interval(values, 0.9) == pytest.approx(expected)
 
 
+SHARES = ([0.98, 0.99, 0.9999], [0.001, 0.0, 0.004], [1.0, 1.0, 0.9], [0.5, 0.1, 0.9], [1e-9, 3e-9, 2e-8])
+
+
+@pytest.mark.parametrize("values", SHARES)
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), (0.0, math.log(2)), (-3.0, 5.0)])
+def test_intervals_of_bounded_scores_stay_within(values: list[float], bounds: tuple[float, float]) -> None:
+    least, width = bounds[0], bounds[1] - bounds[0]
+    scaled = [least + width * value for value in values]
+    for low, high in (
+        (lambda s: (s.low, s.high))(statistics.summarise(scaled, bounds=bounds)),
+        statistics.prediction_interval(scaled, bounds=bounds),
+    ):
+        assert least <= low < np.mean(scaled) < high <= bounds[1]
+    plain = statistics.summarise(scaled)
+    assert plain.low < least or plain.high > bounds[1]
+    found = statistics.summarise(scaled, bounds=bounds)
+    assert (found.mean, found.sd, found.stderr) == (plain.mean, plain.sd, plain.stderr)
+
+
+def test_the_interval_of_a_share_is_a_t_interval_of_its_logit() -> None:
+    values = drawn(5, seed=3, mean=0.9, sd=0.02)
+    mean = float(np.mean(values))
+    slope = 1 / mean + 1 / (1 - mean)  # of log(m / (1 - m))
+    on_logits = stats.t.interval(0.95, 4, loc=math.log(mean / (1 - mean)), scale=slope * stats.sem(values))
+    found = statistics.summarise(values, bounds=(0.0, 1.0))
+    assert (found.low, found.high) == pytest.approx(tuple(1 / (1 + math.exp(-end)) for end in on_logits))
+
+
+def test_far_from_its_bounds_a_share_has_nearly_the_symmetric_interval() -> None:
+    values = drawn(5, seed=4, mean=0.5, sd=0.001)
+    bounded, plain = statistics.summarise(values, bounds=(0.0, 1.0)), statistics.summarise(values)
+    assert (bounded.low, bounded.high) == pytest.approx((plain.low, plain.high), abs=1e-6)
+
+
+def test_what_has_no_place_on_the_logit_scale_keeps_its_interval() -> None:
+    for values in ([1.0, 1.0, 1.0], [1.5, 1.7, 1.6], [-0.1, 0.1, 0.0]):
+        assert statistics.summarise(values, bounds=(0.0, 1.0)) == statistics.summarise(values)
+
+
+@pytest.mark.parametrize("n", [3, 5])
+@pytest.mark.parametrize("centre", [0.5, 0.9, 0.98])
+def test_intervals_of_shares_cover_what_they_say(n: int, centre: float) -> None:
+    drawn_logits = np.random.default_rng(n).normal(math.log(centre / (1 - centre)), 0.2, (4000, n))
+    values = 1 / (1 + np.exp(-drawn_logits))
+    true = float(values.mean())
+    found = [statistics.summarise(row, bounds=(0.0, 1.0)) for row in values.tolist()]
+    assert np.mean([s.low <= true <= s.high for s in found]) == pytest.approx(0.95, abs=0.02)
+
+
 @pytest.mark.parametrize("n", [2, 3, 5])
 def test_intervals_cover_what_they_say(n: int) -> None:
     values = np.random.default_rng(n).normal(5, 2, (SIMULATED, n + 1))

@@ -15,11 +15,11 @@ from genbench.registry.resolve import Resolver
     ("text", "label"),
     [
         ("toy", "toy"),
-        ("toy[epochs=2]", "toy"),
+        ("toy[epochs=2]", "toy[epochs=2]"),  # its default, and yet asked for
         ("toy[lr=0.2,epochs=3]", "toy[epochs=3,lr=0.2]"),
         ("toy[lr=1]", "toy[lr=1.0]"),
         ("toy@long", "toy@long"),
-        ("toy@long[epochs=5]", "toy@long"),
+        ("toy@long[epochs=5]", "toy@long[epochs=5]"),
         ("toy@long[epochs=2]", "toy@long[epochs=2]"),
         ("toy[hidden=[8, 4]]", "toy[hidden=[8,4]]"),
     ],

@@ -119,7 +119,7 @@ LEADING_OUT = {
 COMMANDS = [
     f"{RUN} --fresh",
     RUN.replace("brightness", "brightness[samples=1500]"),
-    f"{RUN} --seeds 0-3",
+    RUN.replace("--seeds 2", "--seeds 0-3"),
     "leaderboard",
     "figures --kinds curves",
     "doctor --verify",

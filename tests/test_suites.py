@@ -20,6 +20,17 @@ def test_seeds(text: str, seeds: list[int]) -> None:
     assert suites.parse_seeds(text) == seeds
 
 
+@pytest.mark.parametrize("begin", ["", "\ufeff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_editors_of_windows_are_read(begin: str, end: str, tmp_path: Path) -> None:
+    path = tmp_path / "s.toml"
+    lines = ('title = "tîtle"', 'models = ["gan"]', "seeds = 2", "", "[options.gan]", "lr = 1e-3", "epochs = 1_000", "")
+    path.write_bytes((begin + end.join(lines)).encode())
+    read = suites.load(str(path))
+    assert (read.title, read.seeds) == ("tîtle", [0, 1])
+    assert read.options == {"gan": {"lr": 0.001, "epochs": 1000}}
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

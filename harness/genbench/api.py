@@ -287,7 +287,8 @@ class Metric(Plugin, ABC):
     was stands in the metric's printed name, and its digest is part of the protocol. `--metric all` stands for every
     metric that is for_any_images. uses_target, as an option or a property, says whether scores depend on the split
     scored against (test or valid), which is then part of their protocol. real_is_best says whether nothing should score
-    better than training images, so that tables question a model that does; a test for copies says no.
+    better than training images, so that tables question a model that does; a test for copies says no. bounds are the
+    least and the greatest value that a score can have, (0, 1) for a share, where there are both: intervals stay within.
     """
 
     title: ClassVar[str]
@@ -298,6 +299,7 @@ class Metric(Plugin, ABC):
     uses_target: bool = True
     real_is_best: ClassVar[bool] = True
     caption_extras: ClassVar[tuple[str, ...]] = ()
+    bounds: ClassVar[tuple[float, float] | None] = None
 
     @abstractmethod
     def evaluate(self, evaluation: Evaluation) -> Score:

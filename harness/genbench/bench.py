@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import pathlib
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from genbench import arguments
 from genbench.api import Engine, Task
+from genbench.arguments import Datasets, Metrics, Models, Path
 from genbench.data.folders import cache_folder
 from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
@@ -28,10 +29,11 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import TrialSpec
+from genbench.trial.spec import Target, TrialSpec
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from genbench.output.tensorboard import TensorBoard
 
@@ -58,6 +60,12 @@ class Report:
         from genbench.output.board import boards_as_text
 
         return boards_as_text(self.boards)
+
+    def _repr_html_(self) -> str:
+        """Return the tables as a notebook shows them."""
+        from genbench.output.boards_html import to_html
+
+        return to_html(self.boards)
 
     @property
     def leaderboard(self) -> pd.DataFrame:
@@ -166,29 +174,61 @@ def _callers_torch_kept() -> Iterator[None]:
         yield
 
 
-P = ParamSpec("P")
+def executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
+    """Make the plan of a call's arguments, which may be all that `genbench.arguments` takes, and execute it."""
+    with _callers_torch_kept():
+        return execute(planner(**arguments.taken(given)))
 
 
-def executed(planner: Callable[P, Plan], name: str, does: str) -> Callable[P, Report]:
-    """Return the call that makes a plan and executes it."""
+def run(
+    models: Models | None = None,
+    metrics: Metrics | None = None,
+    datasets: Datasets | None = None,
+    *,
+    suite: Path | None = None,
+    seeds: int | Sequence[int] | None = None,
+    reference: Models | None = None,
+    against: Sequence[str] | str | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    samples: int | None = None,
+    size: int | None = None,
+    weights: Path | None = None,
+    trust_remote: bool = False,
+    budget: str | None = None,
+    select: str | None = None,
+    target: Target = "test",
+    results: Path = "results",
+    device: str | torch.device = "auto",
+    threads: int = 1,
+    engine: str | None = None,
+    jobs: int | None = None,
+    jobs_per_gpu: int | None = None,
+    timeout: float | None = None,
+    checkpoint_every: float = 10.0,
+    fresh: bool = False,
+    tensorboard: bool = False,
+) -> Report:
+    """Train models with several seeds, score and rank them: `genbench run`. What results holds is not done again.
 
-    def call(*args: P.args, **kwargs: P.kwargs) -> Report:
-        with _callers_torch_kept():
-            return execute(planner(*args, **kwargs))
+    `genbench.run(models="gan,vae", seeds=5).leaderboard` is a data frame; the report prints as tables.
 
-    call.__name__ = call.__qualname__ = name
-    call.__doc__ = does
-    return call
+    models, metrics, datasets, reference: names as the command line takes them, "gan,vae[latent=50]", or classes or
+    instances of plugins, one or a list. A class that nobody registered must be at the top level of a file of its own:
+    its workers load it from there. What an instance has learned is not used: models are trained.
+    suite is the name or the .toml file of a run; what is given here wins over it, and it over the defaults: digits,
+    parzen, 3 seeds, the four reference rows ("none" for none). seeds is how many, or which.
+    against names published numbers to hold ours against; options are {"gan": {"lr": 0.05}}.
+    samples is how many metrics score; size the pixels to a side of folder:PATH; target the split scored against.
+    weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
+    budget bounds every training, "5000steps" or "60s"; select is "last" or "best-valid[:EPOCHS]".
+    device is "auto", "cpu", "cuda" or "cuda:N"; engine "process" (the default) or "inline", for a debugger. jobs is how
+    many trials are performed at once, by threads each, jobs_per_gpu how many of them share a GPU.
+    timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. fresh trains again what is
+    stored. With tensorboard, what TensorBoard shows is written beside the trials. The command's help says more of each.
 
-
-run = executed(
-    plan,
-    "run",
-    """Train, score and rank; takes what `genbench.planning.plan` takes, and raises what it raises.
-
-    `genbench.run(models="gan,vae", seeds=5).leaderboard` is a data frame.
-    """,
-)
+    Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
+    """
+    return executed(plan, locals())
 
 
 def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
@@ -231,22 +271,24 @@ class Results(NamedTuple):
     trials: pd.DataFrame
 
 
-def load_results(path: str | os.PathLike[str] = "results") -> Results:
-    """Return the leaderboard and the trials of a results folder. Raises StoreError where there are none."""
-    store = Store(Path(path))
+def load_results(path: Path = "results") -> Results:
+    """Return the leaderboard and the trials of a results folder, each a data frame.
+
+    Raises StoreError where there are none, RequestError where path is no path.
+    """
+    store = Store(pathlib.Path(arguments.path("path", path)))
     store.check_readable()
     collected = collect(store)
     return Results(frames.leaderboard(boards(collected.rows)), frames.trials(collected.rows))
 
 
-def load_verdicts(
-    against: Sequence[str] | str = "goodfellow2014", path: str | os.PathLike[str] = "results"
-) -> pd.DataFrame:
+def load_verdicts(against: Sequence[str] | str = "goodfellow2014", path: Path = "results") -> pd.DataFrame:
     """Return published numbers held against a results folder: a row per claim, or per model it is held against.
 
     Raises RequestError for unknown claims, StoreError where there are no results.
     """
-    compared = published(texts("against", against, None, ()))
+    arguments.path("path", path)
+    compared = published(texts("against", arguments.taken({"against": against})["against"], None, ()))
     return frames.verdicts(verdicts(stored_boards([path], compared)[0], compared))
 
 
@@ -255,9 +297,7 @@ def published(wanted: Sequence[str]) -> list[claims.Claim]:
     return claims.load(wanted, Resolver(load_registry(), cache_folder())) if wanted else []
 
 
-def stored_boards(
-    paths: Sequence[str | os.PathLike[str]], compared: Sequence[claims.Claim] = ()
-) -> tuple[list[Board], list[str]]:
+def stored_boards(paths: Sequence[Path], compared: Sequence[claims.Claim] = ()) -> tuple[list[Board], list[str]]:
     """Return the boards of all scores in results folders, and what is wrong with folders that could not be read.
 
     A trial that lies in several folders counts once. Raises StoreError where its scores differ.
@@ -266,11 +306,9 @@ def stored_boards(
     return found, collected.damaged
 
 
-def read_stored(
-    paths: Sequence[str | os.PathLike[str]], compared: Sequence[claims.Claim] = ()
-) -> tuple[list[Board], Collected]:
+def read_stored(paths: Sequence[Path], compared: Sequence[claims.Claim] = ()) -> tuple[list[Board], Collected]:
     """Return what `stored_boards` does, with all else that there is to tell of the folders."""
-    stores = [Store(Path(path)) for path in paths]
+    stores = [Store(pathlib.Path(path)) for path in paths]
     for store in stores:
         store.check_readable()
     collected = collect(*stores)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from genbench import bench, planning
 from genbench.api import Space
+from genbench.arguments import Datasets, Images, Metrics, Models, Path
 from genbench.data.folders import cache_folder
 from genbench.data.prepare import prepare
 from genbench.engines.place import Where
 from genbench.engines.plan import Grid
 from genbench.errors import RequestError
+from genbench.files import digest
 from genbench.planning import Plan
 from genbench.ranking import claims
 from genbench.registry import names
@@ -23,6 +25,9 @@ from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial import sources as given
 from genbench.trial.sources import Paths, Source
 from genbench.trial.spec import Target
+
+if TYPE_CHECKING:
+    import torch
 
 
 def plan(
@@ -79,14 +84,43 @@ def plan(
     return replace(planned, notes=list(dict.fromkeys([*planned.notes, *told])))
 
 
-evaluate = bench.executed(
-    plan,
-    "evaluate",
-    """Score and rank images made elsewhere; takes what `genbench.evaluating.plan` takes, and raises what it raises.
+def evaluate(
+    sources: Mapping[str, Images],
+    metrics: Metrics | None = None,
+    datasets: Datasets | None = None,
+    *,
+    samples_are: Mapping[str, str] | str | None = None,
+    reference: Models | None = None,
+    against: Sequence[str] | str | None = None,
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    samples: int | Literal["all"] | None = None,
+    size: int | None = None,
+    weights: Path | None = None,
+    trust_remote: bool = False,
+    target: Target = "test",
+    results: Path = "results",
+    device: str | torch.device = "auto",
+    threads: int = 1,
+    engine: str | None = None,
+    jobs: int | None = None,
+    jobs_per_gpu: int | None = None,
+    timeout: float | None = None,
+    checkpoint_every: float = 10.0,
+    fresh: bool = False,
+) -> bench.Report:
+    """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 
     `genbench.evaluate({"ours": ["a0.npz", "a1.npz"]}, metrics="parzen", datasets="mnist").leaderboard` is a data frame.
-    """,
-)
+
+    sources are images by a name of yours: a path, a pattern of paths, an array of numpy or a tensor of torch, of shape
+    (n, C, H, W) or (n, H, W, C), uint8 or floats from 0 to 1; or a list of these, one for each seed. Arrays are kept as
+    files in the cache folder. samples_are says what the samples are ("draws", "means", ...), of all or by name.
+    Without samples, metrics ask for as many as the smallest source has, where their default is more; "all" takes
+    every image that each has. All else is as in `genbench.run`.
+
+    Raises RequestError, PluginError or DataError for whatever cannot be scored.
+    """
+    return bench.executed(plan, locals())
 
 
 class _Metrics:
@@ -106,7 +140,7 @@ class _Metrics:
         asked = [
             (metric, self._is_named(text, metric)) for text in texts for metric in overrides.resolve("metric", [text])
         ]
-        self._asked = list({metric.label: (metric, named) for metric, named in asked}.values())
+        self._asked = list({digest(metric.identity): (metric, named) for metric, named in asked}.values())
 
     def _is_named(self, text: str, metric: Resolved) -> bool:
         """Return whether someone named the number of samples: by an option, or by a preset that has its own."""

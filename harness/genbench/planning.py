@@ -18,6 +18,7 @@ from genbench.engines.gpus import share
 from genbench.engines.place import Where, existing, place
 from genbench.engines.plan import Conditions, Dataset, Grid, missing
 from genbench.errors import GenbenchError, RequestError
+from genbench.files import digest
 from genbench.ranking import claims
 from genbench.registry import extraction, names
 from genbench.registry.overrides import Overrides
@@ -154,7 +155,9 @@ def with_metrics(
     datasets = []
     for metrics, source, data in asked:
         found = [extraction.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]
-        datasets.append(Dataset(source, data.digest, list({metric.label: metric for metric in found}.values())))
+        datasets.append(
+            Dataset(source, data.digest, list({digest(metric.identity): metric for metric in found}.values()))
+        )
     extractors = [metric.traits.get("extractor") for dataset in datasets for metric in dataset.metrics]
     for name in options:
         if not any(name in {**used["options"], **used["settings"]} for used in extractors if used):

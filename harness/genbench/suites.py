@@ -53,6 +53,11 @@ def available() -> dict[str, Path]:
     return {path.stem: path for path in sorted(files.shipped("suites").glob("*.toml"))}
 
 
+def is_one(name: str) -> bool:
+    """Return whether a text names a suite, or a file that can be one."""
+    return name.endswith(".toml") or name in available()
+
+
 def load(name: str) -> Suite:
     """Return a suite by name, or by the path of a .toml file. Raises RequestError where it is malformed."""
     known = available()

@@ -28,7 +28,7 @@ def read(path: Path) -> dict[str, Any]:
             if (size := os.fstat(file.fileno()).st_size) > LONGEST:
                 expected = f"expected at most {LONGEST:,}"
                 raise RequestError(f"cannot read {printable(path)}: it has {size:,} bytes; {expected}")
-            table = tomllib.loads(file.read().decode("utf-8"))
+            table = tomllib.loads(file.read().decode("utf-8-sig"))  # editors of Windows begin with a byte order mark
         if _depth(table) > DEEPEST:
             raise RecursionError
         return table

@@ -11,10 +11,11 @@ from typing import Any
 
 import click
 
+from genbench.cli import first_mistakes
 from genbench.cli.complaints import DEBUG, complain, is_of_the_system, of_the_system, one_line
 from genbench.cli.limits import lacking
 from genbench.cli.streams import drop_unwritable, prepare_streams
-from genbench.errors import GenbenchError, Interrupted, did_you_mean, printable
+from genbench.errors import GenbenchError, Interrupted, printable
 
 COMMANDS = {
     "run": "Train, score and rank models: the main job.",
@@ -73,18 +74,29 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command and print what is left in the buffers."""
-        with _reading_goes_on():
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-            return result
+        try:
+            with _reading_goes_on():
+                result = super().invoke(ctx)
+                sys.stdout.flush()
+                return result
+        except click.UsageError as error:
+            raise first_mistakes.answer(error) from error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, and keep them as they were typed."""
+        first_mistakes.keep(ctx, args)
+        return super().parse_args(ctx, args)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command, or answer an unknown name with the nearest."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise click.UsageError(f"unknown command {printable(args[0])!r}.{did_you_mean(args[0], COMMANDS)}", ctx)
-        return super().resolve_command(ctx, args)
+            raise click.UsageError(first_mistakes.unknown_command(args[0], COMMANDS), ctx)
+        name, command, rest = super().resolve_command(ctx, args)
+        if command is not None:
+            first_mistakes.check_once(command, ctx, rest)
+        return name, command, rest
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands from the table, without importing any."""

@@ -57,4 +57,5 @@ def one_line(error: click.ClickException | GenbenchError) -> str:
         return printable(error, 1000)
     message = printable(error.format_message(), 1000)
     context = getattr(error, "ctx", None)
-    return f"{message} See: {context.command_path} --help" if context else message
+    end = "" if message.endswith((".", "?")) else "."
+    return f"{message}{end} See: {context.command_path} --help" if context else message

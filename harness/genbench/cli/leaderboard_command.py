@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from genbench import bench
+from genbench.cli import first_mistakes
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.files import write_text
-from genbench.output.console import stderr_console, stdout_console
+from genbench.output.console import stderr_console, stdout_console, text_console
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
@@ -23,6 +24,7 @@ from genbench.registry import names
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
     from genbench.output.blocks import Block
 
@@ -36,8 +38,7 @@ DEFAULT_SOURCES = ("goodfellow2014",)
     "--format",
     "form",
     type=click.Choice(["table", "csv", "markdown", "latex", "json"]),
-    default="table",
-    show_default=True,
+    help="[default: what FILE's suffix says, else table]",
 )
 @click.option(
     "--table",
@@ -55,7 +56,7 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 )
 def command(
     results: tuple[Path, ...],
-    form: str,
+    form: str | None,
     what: str,
     output: Path | None,
     metrics: tuple[str, ...],
@@ -63,6 +64,8 @@ def command(
     against: tuple[str, ...],
 ) -> int:
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
+    first_mistakes.check_words([str(folder) for folder in results if not folder.exists()])
+    form = form or (_format_of(output) if output else "table")
     if output is not None:
         _check_output(output)
     if what == "verdicts" and not against:
@@ -81,11 +84,23 @@ def command(
 
 def _show(tables: Tables, form: str, output: Path | None) -> None:
     if form == "table" and output is None:
-        tables.print()
+        tables.print(stdout_console())
     elif output is None:
         click.echo(tables.text(form).encode(), nl=False)
     else:
         write_text(output, tables.text(form))
+
+
+SUFFIXES = {"": "table", ".txt": "table", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".json": "json"}
+"""The format of a file, unless one is asked for."""
+
+
+def _format_of(output: Path) -> str:
+    """Return the format that a file's suffix says. Raises RequestError where that is none of ours."""
+    if output.suffix.lower() not in SUFFIXES:
+        known = ", ".join(filter(None, SUFFIXES))
+        raise RequestError(f"-o {printable(output)}: no format is of this suffix; expected {known}, or --format too")
+    return SUFFIXES[output.suffix.lower()]
 
 
 def _check_output(output: Path) -> None:
@@ -126,12 +141,11 @@ class Tables:
     claims: Sequence[Claim]
     families: Sequence[Family]
 
-    def print(self) -> None:
-        """Print tables for a terminal."""
+    def print(self, console: Console) -> None:
+        """Print tables as for a terminal."""
         from genbench.output.board import print_boards
         from genbench.output.terminal import print_blocks
 
-        console = stdout_console()
         if self.what == "scores":
             print_boards(self.boards, console)
         print_blocks(self._blocks(), console)
@@ -140,6 +154,10 @@ class Tables:
         """Return the tables in a format: documents show scores and verdicts, csv and json hold what was asked for."""
         from genbench.output import blocks, formats
 
+        if form == "table":
+            console, written = text_console()
+            self.print(console)
+            return written.getvalue()
         if self.what != "scores":
             return formats.export(self._frame(), form, self._blocks())
         frame = frames.leaderboard(self.boards)

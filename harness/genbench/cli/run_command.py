@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from genbench import planning, suites
-from genbench.cli import running
-from genbench.errors import RequestError
+from genbench.cli import first_mistakes, running
+from genbench.errors import RequestError, did_you_mean
 
 
 @click.command("run")
-@click.argument("suite", required=False)
+@click.argument("words", nargs=-1, metavar="[SUITE]")
 # What is compared
 @click.option(
     "--models",
@@ -50,7 +50,7 @@ from genbench.errors import RequestError
 )
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
 @running.shown
-def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: bool, **given: Any) -> int:
+def command(words: tuple[str, ...], settings: tuple[str, ...], dry_run: bool, quiet: bool, **given: Any) -> int:
     """Train models with several seeds, score them, print ranked tables and write RESULTS/leaderboard.csv.
 
     What RESULTS holds already is not done again. SUITE names a file of settings (genbench list suites); options win
@@ -60,10 +60,21 @@ def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: 
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
     plan = planning.plan(
-        suite=suite,
+        suite=_suite(words),
         options=running.parse_settings(settings),
         seeds=[seed] if seed is not None else suites.parse_seeds(seeds) if seeds is not None else None,
         **running.lists(given, "models"),
         **given,
     )
     return running.perform(plan, dry_run, quiet)
+
+
+def _suite(words: tuple[str, ...]) -> str | None:
+    """Return the suite that is asked for. Raises RequestError for words that can be meant as none."""
+    if not words:
+        return None
+    if len(words) > 1 or not (suites.is_one(words[0]) or did_you_mean(words[0], suites.available())):
+        first_mistakes.check_words(words)
+        if (error := first_mistakes.no_suite(words)) is not None:
+            raise error
+    return words[0]

@@ -122,7 +122,12 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
         known = names.NAME.fullmatch(plugin) or names.is_file(plugin)
         if not (equals and dot and known and names.OPTION.fullmatch(option)):
             raise RequestError(f"--set {printable(setting)!r}: expected NAME.OPTION=VALUE, as in gan.lr=0.05")
-        parsed.setdefault(plugin, {})[option] = names.value(raw)
+        if option in parsed.setdefault(plugin, {}):
+            raise RequestError(
+                f"--set {printable(plugin)}.{option} is given twice; expected once. For several values, several "
+                f"models: --models {printable(plugin)}[{option}=...],{printable(plugin)}[{option}=...]"
+            )
+        parsed[plugin][option] = names.value(raw)
     return parsed
 
 

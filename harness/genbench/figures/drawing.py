@@ -76,6 +76,8 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
     problem = _problem(trained) if any(kind.data != "log" for kind in kinds) else None
     if problem:
         yield problem
+    elif any(kind.data != "log" for kind in kinds) and trained.missing:
+        yield Outcome(f"{subject.first}: without its data, and what shows them: {trained.missing}")
     for kind in kinds if named or problem else [kind for kind in kinds if not _mismatch(kind, trained)]:
         if problem and kind.data != "log":
             continue
@@ -88,7 +90,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
             yield Outcome(f"{kind.name} of {subject.first}: {_told(error)}", failed=True)
         else:
             canvas.save(figure, path)
-            yield Outcome(kind.shows, path)
+            yield Outcome(kind.without if kind.without and trained.missing else kind.shows, path)
     if lacking:
         yield Outcome(printable(f"left out of {subject.first}: {', '.join(lacking)}", 500))
 
@@ -111,6 +113,8 @@ def _drawn(trained: Trained, kind: Kind) -> Figure:
     missing = [ability for ability in kind.abilities if ability not in trained.able]
     if missing:
         raise Lacking(f"no {' and no '.join(missing)}")
+    if kind.needs_data and trained.missing:
+        raise Lacking("its data are not here")
     with trained.surroundings(kind.name), canvas.defaults():
         return kind.load()(trained)
 

@@ -24,6 +24,9 @@ class Lacking(Exception):
 class Kind:
     """A kind of figure. data is what it is for: images, single values, both, or the training's log.
 
+    needs_data says whether it shows the images that were trained on, or trains again: where they are not it is left
+    out. without is what it shows then, where it shows less.
+
     The module of its name in this package has the function `draw`, which may raise Lacking.
     """
 
@@ -31,6 +34,8 @@ class Kind:
     shows: str
     abilities: tuple[str, ...] = ()
     data: Literal["images", "values", "both", "log"] = "images"
+    needs_data: bool = False
+    without: str = ""
 
     def load(self) -> Callable[[Trained], Figure]:
         """Import and return what draws it."""
@@ -41,14 +46,28 @@ class Kind:
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind("samples", "samples, and at the right the training image nearest to the one on its left"),
+        Kind(
+            "samples",
+            "samples, and at the right the training image nearest to the one on its left",
+            without="samples; without the training images nearest to them, for the data are not here",
+        ),
         Kind("walk", "images along straight lines between points of z", ("latents", "decode")),
-        Kind("reconstructions", "validation images, each with its reconstruction", ("reconstruct",)),
-        Kind("denoising", "validation images, noisy or with hidden pixels, and reconstructed", ("reconstruct",)),
-        Kind("inpainting", "validation images with their right half filled in", ("inpaint",)),
+        Kind("reconstructions", "validation images, each with its reconstruction", ("reconstruct",), needs_data=True),
+        Kind(
+            "denoising",
+            "validation images, noisy or with hidden pixels, and reconstructed",
+            ("reconstruct",),
+            needs_data=True,
+        ),
+        Kind("inpainting", "validation images with their right half filled in", ("inpaint",), needs_data=True),
         Kind("classes", "samples of each class, one row per class", ("sample_class",)),
-        Kind("density", "the density of the data, that of the samples, and D", data="values"),
-        Kind("steps", "the trial after so many updates of its training, which is done again for it", data="both"),
+        Kind("density", "the density of the data, that of the samples, and D", data="values", needs_data=True),
+        Kind(
+            "steps",
+            "the trial after so many updates of its training, which is done again for it",
+            data="both",
+            needs_data=True,
+        ),
         Kind("curves", "what training logged, by update; thin: each seed, thick: their mean", data="log"),
     )
 }

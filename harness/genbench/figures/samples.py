@@ -11,12 +11,16 @@ from genbench.figures.trained import Trained
 from genbench.numerics.distances import squared_distances
 
 ROWS, COLUMNS = 4, 5
+WITHOUT = "the first 20 samples; without the training images nearest to them: the data are not here"
 SHOWS = "the first 20 samples; framed: the training image nearest to the one on its left, by squared L2"
 
 
 def draw(trained: Trained) -> Figure:
-    """Return 4 rows of 5 samples, and in column 6 the training image nearest to the fifth."""
+    """Return 4 rows of 5 samples, and in column 6 the training image nearest to the fifth, where the data are here."""
     samples = trained.samples(ROWS * COLUMNS)
+    if trained.missing:
+        by_row = samples.view(ROWS, COLUMNS, *samples.shape[1:])
+        return grid(trained.subject, WITHOUT, [tiles(row, trained.space.bounds) for row in by_row])
     last = samples[COLUMNS - 1 :: COLUMNS]  # (ROWS, C, H, W)
     train = trained.data.split("train", trained.device).images
     shown = torch.cat([samples.view(ROWS, COLUMNS, *samples.shape[1:]), train[nearest(last, train)][:, None]], 1)

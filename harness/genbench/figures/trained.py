@@ -13,7 +13,7 @@ from torch import Tensor
 from genbench import files
 from genbench.api import Dataset, Model, Space
 from genbench.data.prepare import Prepared, prepare
-from genbench.errors import DataError, PluginError
+from genbench.errors import DataError, GenbenchError, PluginError, printable
 from genbench.figures.kinds import Lacking
 from genbench.figures.subjects import Subject
 from genbench.ranking.scores import is_given
@@ -49,8 +49,22 @@ class Trained:
 
     @property
     def space(self) -> Space:
-        """Return the space of the images."""
-        return self.data.space
+        """Return the space of the images: of the data, or what the record tells where these cannot be had."""
+        told = self._record.dataset.get("space")
+        if not told or not self.missing:
+            return self.data.space
+        channels, height, width = told["shape"]
+        low, high = told["bounds"]
+        return Space((channels, height, width), told["classes"], (low, high))
+
+    @cached_property
+    def missing(self) -> str:
+        """Return why the data that was trained on cannot be had here, or ""."""
+        try:
+            _ = self.data
+        except (GenbenchError, Lacking) as error:
+            return printable(error)
+        return ""
 
     @cached_property
     def resolved(self) -> Resolved:

@@ -17,7 +17,7 @@ HEADS = ("rank", "model", "mean ± se", "95% interval", "seeds", "samples are")
 RIGHT = (True, False, True, True, True, False)
 """Which columns are set flush right."""
 
-LATER = {"stderr_metric"}
+LATER = {"stderr_metric", "extras"}
 """Columns that a leaderboard written before there were any of them lacks."""
 
 _LONGEST = 2000
@@ -110,7 +110,8 @@ def _caption(rows: Sequence[Record]) -> Iterator[str]:
         yield f"Protocol not known in full{': ' if words else ''}{words}."
     published = [row for row in rows if row["kind"] == "published"]
     if over := {_over(row) for row in rows if row not in published and row["stderr"] is not None}:
-        yield f"±: standard error over {' or '.join(sorted(over))}; interval: Student's t."
+        interval = "Student's t, on the logit scale for scores with bounds"
+        yield f"±: standard error over {' or '.join(sorted(over))}; interval: {interval}."
     if over := {_over(row) for row in published if _published_error(row) is not None}:
         yield f"± of published rows: over {' or '.join(sorted(over))}."
     if any(row["rank_low"] is None for row in rows):

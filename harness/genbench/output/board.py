@@ -80,16 +80,20 @@ def _tables(boards: Sequence[Board]) -> list[list[Board]]:
 
 
 def _print_title(boards: Sequence[Board], console: Console) -> None:
-    traits = boards[0].metric["traits"]
-    direction = "higher" if boards[0].higher_is_better else "lower"
     where = f" on {boards[0].dataset}" if len(boards) == 1 else ""
-    title = f"{traits['title']}{where}, {traits['unit']}, {direction} is better"
-    console.print(Text(printable(title), style="bold"))
+    console.print(Text(title(boards[0], where), style="bold"))
+
+
+def title(board: Board, where: str) -> str:
+    """Return what stands above a board: its metric, where, the unit and the direction."""
+    traits = board.metric["traits"]
+    direction = "higher" if board.higher_is_better else "lower"
+    return printable(f"{traits['title']}{where}, {traits['unit']}, {direction} is better")
 
 
 def _fitting(board: Board, console: Console) -> Table:
     """Return the table with as many columns as the terminal has room for."""
-    columns = _columns(board)
+    columns = columns_of(board)
     while True:
         table = _table(board, columns)
         last = max(columns, key=lambda column: column.gives_way)
@@ -98,7 +102,7 @@ def _fitting(board: Board, console: Console) -> Table:
         columns.remove(last)
 
 
-def _columns(board: Board) -> list[Column]:
+def columns_of(board: Board) -> list[Column]:
     """Return the columns of a board: of one seed, the metric's own error where an interval would stand."""
     if not board.shows_own_errors:
         return list(COLUMNS)

@@ -51,7 +51,15 @@ def _errors(board: Board) -> Iterator[str]:
             if board.folds > 1
             else "±: standard error over training seeds; interval: t"
         )
-        yield f"{what}, {freedom} df."
+        yield f"{what}, {freedom} df.{_on_logits(board)}"
+
+
+def _on_logits(board: Board) -> str:
+    """Tell of intervals that are not symmetric."""
+    if board.bounds is None:
+        return ""
+    least, greatest = map(numbers.short, board.bounds)
+    return f" On the logit scale, so within {least} and {greatest}."
 
 
 def _own_errors(board: Board, named: bool) -> Iterator[str]:

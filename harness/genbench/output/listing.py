@@ -13,7 +13,13 @@ from genbench.errors import printable
 def listing(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
     """Return rows under a title, the first column as wide as it needs, the others folded and never cut."""
     table = Table(
-        box=None, show_header=False, title=title, title_style="bold", title_justify="left", padding=(0, 2, 0, 0)
+        box=None,
+        show_header=False,
+        title=title,
+        title_style="bold",
+        title_justify="left",
+        padding=(0, 2, 0, 0),
+        min_width=len(title),  # a title is folded into the table's width
     )
     table.add_column(no_wrap=True)
     for _ in range(max(map(len, rows), default=1) - 1):

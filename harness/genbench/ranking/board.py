@@ -120,6 +120,11 @@ class Board:
         return bool(self.metric["traits"]["higher_is_better"])
 
     @property
+    def bounds(self) -> Sequence[float] | None:
+        """Return the least and the greatest value that a score can have, where there are both."""
+        return _bounds(self.metric)
+
+    @property
     def shows_own_errors(self) -> bool:
         """Return whether the metric's own errors are all there are: no row has several seeds or one over examples."""
         has_own = any(row.stderr_metric is not None for row in self.rows)
@@ -176,7 +181,7 @@ def _row(scores: Sequence[ScoreRow], planned: Planned | None, folds_planned: int
     return BoardRow(
         model=scores[0].label,
         kind=scores[0].kind,
-        summary=statistics.summarise(values) if values else None,
+        summary=statistics.summarise(values, bounds=_bounds(scores[0].metric)) if values else None,
         seeds_planned=seeds,
         statuses=+statuses,
         reasons=[_reason(score, folds_planned) for score in scores if score.reason],
@@ -187,6 +192,12 @@ def _row(scores: Sequence[ScoreRow], planned: Planned | None, folds_planned: int
         values=values,
         stderr_folds=folds.stderr_over_folds(whole) if folds_planned > 1 else None,
     )
+
+
+def _bounds(metric: Mapping[str, Any]) -> Sequence[float] | None:
+    """Return the least and the greatest value of a metric, where it has both."""
+    found: Sequence[float] | None = metric["traits"].get("bounds")
+    return found if found and found[0] < found[1] else None
 
 
 def _own_error(scores: Sequence[ScoreRow]) -> float | None:

@@ -31,12 +31,15 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "mean": Column("number", "mean score over training seeds, and folds, in the unit; a published row's value"),
         "stderr": Column("number", "standard error of the mean over what error_over names, n - 1 degrees of freedom"),
         "sd": Column("number", "standard deviation over training seeds, n - 1 degrees of freedom"),
-        "ci_low": Column("number", "lower end of the 95% t interval of the mean"),
-        "ci_high": Column("number", "upper end of the 95% t interval of the mean"),
+        "ci_low": Column(
+            "number", "lower end of the 95% t interval of the mean; of a metric with bounds, on the logit scale"
+        ),
+        "ci_high": Column("number", "upper end of it"),
         "stderr_examples": Column("number", "standard error of the seed-averaged score over test examples"),
         "stderr_metric": Column(
             "number", "the metric's own standard error of one seed's score, root mean square over seeds"
         ),
+        "extras": Column("text", "the metric's further numbers, means over the scores that have them, as JSON"),
         "error_over": Column("text", "what stderr was taken over: seeds or folds"),
         "seeds_done": Column("count", "training seeds with a score"),
         "seeds_planned": Column("count", "training seeds asked for"),
@@ -80,6 +83,7 @@ TRIALS: Mapping[str, Column] = MappingProxyType(
         "stderr_examples": Column(
             "number", "the metric's own standard error of the score: over test examples where it has a value for each"
         ),
+        "extras": Column("text", "the metric's further numbers of this trial, as JSON"),
         "status": Column("text", "what became of the trial"),
         "protocol_id": LEADERBOARD["protocol_id"],
         "trial": Column("text", "id of the trial: its folder in the store"),

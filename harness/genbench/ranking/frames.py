@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from genbench.files import canonical
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS
@@ -54,10 +55,15 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
         "seed": row.trial.seed,
         "value": row.value,
         "stderr_examples": row.stderr,
+        "extras": _as_json(row.extras or {}),
         "status": row.status,
         "protocol_id": row.protocol_id,
         "trial": row.trial.id,
     }
+
+
+def _as_json(extras: Mapping[str, float]) -> str | None:
+    return canonical(extras) if extras else None
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
@@ -137,6 +143,7 @@ def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
         "ci_high": summary.high if summary else None,
         "stderr_examples": row.stderr_examples,
         "stderr_metric": row.stderr_metric,
+        "extras": _as_json(row.extras),
         "error_over": "folds" if board.folds > 1 else "seeds",
         "seeds_done": row.seeds_done,
         "seeds_planned": row.seeds_planned,

@@ -44,11 +44,15 @@ class RankRange:
 # One model -----------------------------------------------------------------------------------------------------------
 
 
-def summarise(values: Sequence[float], level: float = 0.95) -> Summary:
+Bounds = Sequence[float] | None
+"""The least and the greatest value that there can be, where there are both."""
+
+
+def summarise(values: Sequence[float], level: float = 0.95, bounds: Bounds = None) -> Summary:
     """Return mean, spread and t interval of one or more values.
 
-    The interval is Student's, with n - 1 degrees of freedom. Raises ValueError for no values, and for one that is not
-    finite.
+    The interval is Student's, with n - 1 degrees of freedom, within bounds if there are any: see `around`. Raises
+    ValueError for no values, and for one that is not finite.
     """
     _check_open("level", level)
     mean, sd, n = _moments(values)
@@ -56,18 +60,36 @@ def summarise(values: Sequence[float], level: float = 0.95) -> Summary:
         return Summary(1, mean, None, None, None, None)
     stderr = sd / math.sqrt(n)
     half = _t_above((1 - level) / 2, n - 1) * stderr
-    return Summary(n, mean, sd, stderr, mean - half, mean + half)
+    return Summary(n, mean, sd, stderr, *around(mean, half, bounds))
 
 
-def prediction_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float]:
+def prediction_interval(values: Sequence[float], level: float = 0.95, bounds: Bounds = None) -> tuple[float, float]:
     """Return where one further run of the same model would fall: mean ± t·sd·√(1 + 1/n), t with n - 1 df.
 
-    Raises ValueError for fewer than two values, and for one that is not finite.
+    Within bounds, if there are any: see `around`. Raises ValueError for fewer than two values, and for one that is not
+    finite.
     """
     _check_open("level", level)
     mean, sd, n = _at_least_two(values)
     half = _t_above((1 - level) / 2, n - 1) * sd * math.sqrt(1 + 1 / n)
-    return mean - half, mean + half
+    return around(mean, half, bounds)
+
+
+def around(mean: float, half: float, bounds: Bounds = None) -> tuple[float, float]:
+    """Return the ends of an interval that reaches half to both sides of a mean, or as far on the logit scale.
+
+    There, between a and b, the mean m lies at log((m - a)/(b - m)), and half becomes half·(b - a)/((m - a)·(b - m)),
+    the first-order (delta) rule: nearly the same far from the bounds, and never beyond them. What has no place on that
+    scale, a mean that lies on a bound, keeps its symmetric interval.
+    """
+    from scipy.special import expit, logit
+
+    if bounds is None or half == 0 or not bounds[0] < mean < bounds[1]:
+        return mean - half, mean + half
+    least, width = bounds[0], bounds[1] - bounds[0]
+    share = (mean - least) / width
+    place, reach = float(logit(share)), half / width / (share * (1 - share))
+    return least + width * float(expit(place - reach)), least + width * float(expit(place + reach))
 
 
 # Between models ------------------------------------------------------------------------------------------------------

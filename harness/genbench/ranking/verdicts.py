@@ -43,7 +43,13 @@ class Judgement(NamedTuple):
     high: float
 
 
-def judge(published: float, values: Sequence[float], within: float, higher_is_better: bool) -> Judgement:
+def judge(
+    published: float,
+    values: Sequence[float],
+    within: float,
+    higher_is_better: bool,
+    bounds: statistics.Bounds = None,
+) -> Judgement:
     """Return what two or more runs of ours say of one published run, by the 95 % prediction interval for one run.
 
     Outside of it the published run is told apart from ours, however wide the interval: were both of one distribution,
@@ -51,7 +57,7 @@ def judge(published: float, values: Sequence[float], within: float, higher_is_be
     side; a wider one agrees with too much to say so. The published error takes no part: it is over test images, which
     are the same for all runs.
     """
-    low, high = statistics.prediction_interval(values)
+    low, high = statistics.prediction_interval(values, bounds=bounds)
     if low <= published <= high:
         return Judgement("reproduced" if (high - low) / 2 <= within else "inconclusive", low, high)
     return Judgement("better" if (published < low) == higher_is_better else "worse", low, high)
@@ -87,7 +93,7 @@ def _judged(claim: Claim, row: BoardRow, board: Board) -> Verdict:
     if len(values) < 2:
         few = f"{row.seeds_done} of {row.seeds_planned} seeds have a score" if not whole else "one seed tells no spread"
         return Verdict(claim, "inconclusive", few, row.model, row)
-    outcome, low, high = judge(claim.value, values, claim.within, board.higher_is_better)
+    outcome, low, high = judge(claim.value, values, claim.within, board.higher_is_better, board.bounds)
     why = {
         "reproduced": "the published run is where one more of ours would fall",
         "inconclusive": f"the interval reaches {(high - low) / 2:.4g} to a side; expected at most {claim.within:g}",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench.api import FeatureExtractor, Space
-from genbench.errors import PluginError
+from genbench.errors import DataError, PluginError
 from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
 
@@ -81,7 +81,15 @@ def fetch(metrics: Iterable[Resolved], space: Space, dataset: str, originals: Pa
         if resolved is not None:
             extractor: FeatureExtractor = Resolved(**resolved).instantiate()
             extractor.bind(space, dataset)
-            extractor.fetch(originals)
+            try:
+                extractor.fetch(originals)
+            except DataError as error:
+                raise DataError(f"{error}. {_without_weights(space)}") from error
+
+
+def _without_weights(space: Space) -> str:
+    """Return with which extractors images can be scored without anything from elsewhere."""
+    return "fid[domain] and fid[random] need none" if space.classes else "fid[random] needs none"
 
 
 def identity(extractor: Mapping[str, Any]) -> dict[str, Any]:

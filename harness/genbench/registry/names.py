@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -39,11 +40,11 @@ class Request:
     options: Mapping[str, Value] = field(default_factory=dict)
 
 
-def parse(text: str) -> Request:
-    """Return the request that a text stands for. Raises RequestError where it is malformed."""
+def parse(text: str, kind: str = "") -> Request:
+    """Return the request that a text stands for, of a kind of plugin. Raises RequestError where it is malformed."""
     match = REQUEST.fullmatch(text.strip())
     if match is None or not (NAME.fullmatch(match["name"]) or is_file(match["name"])):
-        raise _malformed(text)
+        raise _malformed(text.strip(), kind)
     preset, colon = match["preset"], match["colon"]
     if preset is not None and not NAME.fullmatch(preset):
         raise RequestError(f"malformed preset {printable(preset)!r} in {printable(text)!r}: expected as in gan@paper")
@@ -60,7 +61,15 @@ def is_file(name: str) -> bool:
     return FILE.fullmatch(name) is not None and name.isprintable()
 
 
-def _malformed(text: str) -> RequestError:
+def _malformed(text: str, kind: str) -> RequestError:
+    name = plain(text)
+    small = name.lower().replace("_", "-")
+    if name != small and NAME.fullmatch(small):
+        return RequestError(
+            f"malformed name {printable(text)!r}: expected a name of small letters, digits and '-', as {small} is"
+        )
+    if kind == "dataset" and (expected := as_dataset(text)):
+        return RequestError(f"dataset {printable(text)!r} is a path; expected {printable(expected)}")
     if ".py" in text or "/" in plain(text):
         return RequestError(
             f"malformed name {printable(text)!r}: expected the path of a Python file and a class in it, as in "
@@ -70,6 +79,15 @@ def _malformed(text: str) -> RequestError:
         f"malformed name {printable(text)!r}: expected a name of small letters, digits and '-', then optionally "
         "@preset, :path or [option=value,...], as in gan@paper or vae[latent=50,epochs=20]"
     )
+
+
+def as_dataset(path: str) -> str:
+    """Return what names the images at a path as a dataset, or "" where a text is not the path of such."""
+    if os.path.isdir(os.path.expanduser(path)):
+        return f"folder:{path}"
+    if path.endswith(".npz"):
+        return f"npz:{path}"
+    return f"folder:{path} for a folder of pictures, or npz:FILE" if "/" in path and ".py" not in path else ""
 
 
 def _arguments(text: str, request: str) -> tuple[Value | None, dict[str, Value]]:
@@ -112,12 +130,12 @@ def split(text: str) -> list[str]:
 def value(text: str) -> Value:
     """Return a value read as TOML; a text that is no TOML value stands for itself, and so do nan and inf.
 
-    A number may begin or end with its point, which TOML has not: .001 is 0.001, and 5. is 5.0.
+    A number may begin or end with its point, which TOML has not: .001 is 0.001, and 5. is 5.0; in a list too.
     """
     text = text.strip()
-    number = BARE_POINT.fullmatch(text)
+    parts = [text] if set(text) & set("\"'") else re.split(r"([\[\],\s])", text)
     try:
-        read = tomllib.loads(f"value = {float(text)!r}" if number else f"value = {text}")
+        read = tomllib.loads("value = " + "".join(repr(float(p)) if BARE_POINT.fullmatch(p) else p for p in parts))
     except (ValueError, RecursionError):  # no TOML, a number of thousands of digits, brackets as deep
         return text
     return read["value"] if set(read) == {"value"} and is_plain(read["value"]) else text
@@ -139,7 +157,8 @@ def format_value(given: Value) -> str:
             + "]"
         )
     if isinstance(given, str):
-        return given if BARE.fullmatch(given) and given not in TOML_WORDS else json.dumps(given, ensure_ascii=False)
+        bare = BARE.fullmatch(given) and given not in TOML_WORDS and not BARE_POINT.fullmatch(given)
+        return given if bare else json.dumps(given, ensure_ascii=False)
     return json.dumps(given)
 
 

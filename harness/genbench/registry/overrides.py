@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from genbench.errors import RequestError, printable
@@ -32,9 +33,11 @@ class Overrides:
         return list(found.values())
 
     def _resolve(self, kind: str, text: str) -> Resolved:
-        name = names.parse(text).name
-        given = dict(self._options.get(name, {}))
-        self._used.add(name)
+        request = names.parse(text, kind)
+        given = dict(self._options.get(request.name, {}))
+        self._used.add(request.name)
+        if all(names.is_plain(value) for value in given.values()):  # as if they were typed with the name
+            text = names.format_request(replace(request, options={**request.options, **given}))
         for option, value in self._shared.get(kind, {}).items():
             if value is not None and option in self._resolver.resolve(kind, text).options:
                 given.setdefault(option, value)

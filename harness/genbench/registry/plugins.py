@@ -176,6 +176,8 @@ class Registry:
         found = self._entries.get((kind, name), [])
         if not found:
             known = {entry.name for entry in self.entries(kind)}
+            if kind == "dataset" and os.path.isdir(name):
+                raise RequestError(f"unknown dataset {name!r}, a folder here; expected {names.as_dataset(name)}")
             raise self.unknown(kind, name, known, see=f"genbench list {KINDS[kind].plural}")
         if len(found) > 1:
             owners = " and ".join(sorted(entry.plugin.distribution for entry in found))

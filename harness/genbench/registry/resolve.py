@@ -16,7 +16,7 @@ from genbench.errors import ChangedError, GenbenchError, PluginError, RequestErr
 from genbench.registry import names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 6
+FORMAT = 7
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Resolver:
 
         A file that one of them names counts as it is now.
         """
-        request = names.parse(text)
+        request = names.parse(text, kind)
         entry = self.registry.find(kind, request.name)
         asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
         state = entry.digest or targets.package_state(entry.target)
@@ -196,10 +196,13 @@ def _preset(cls: type[api.Plugin], request: names.Request) -> Mapping[str, Any]:
 def _label(cls: type, request: names.Request, base: Mapping[str, Any], full: Mapping[str, Any]) -> str:
     """Return the shortest text that resolves to the same: the preset, and what differs from it.
 
-    A fold is always named: the dataset's name alone is what all of them go by together.
+    Options of models and metrics that were typed stay in it, also at their defaults: a value that is swept is to be
+    seen. A fold is always named: the dataset's name alone is what all of them go by together.
     """
     positional = getattr(cls, "positional", None)
     named = {"fold"} if getattr(cls, "folds", 1) > 1 else set()
+    if issubclass(cls, api.Model | api.Metric):  # labels of extractors are part of protocols
+        named |= set(request.options)
     changed = {name: value for name, value in full.items() if value != base[name] or name in named}
     unnamed = changed.pop(positional, None) if positional else None
     colon = isinstance(unnamed, str) and issubclass(cls, api.Dataset)
@@ -229,6 +232,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "uses_target": plugin.uses_target,
             "real_is_best": plugin.real_is_best,
             **({"digest": plugin.digest} if plugin.digest else {}),
+            "bounds": list(plugin.bounds) if plugin.bounds else None,
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}

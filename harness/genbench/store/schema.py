@@ -92,11 +92,20 @@ class Model(Shape):
     settings: dict[str, Any] = {}
 
 
+class Space(Whole):
+    """What is told of the space of images: (C, H, W), the number of classes, the least and greatest value."""
+
+    shape: Annotated[list[Annotated[int, Field(ge=1, le=1 << 14)]], Field(min_length=3, max_length=3)]
+    classes: Count | None
+    bounds: Annotated[list[Number], Field(min_length=2, max_length=2)]
+
+
 class Dataset(Shape):
-    """A dataset as resolved, with the digest of its content."""
+    """A dataset as resolved, with the digest of its content; space is new."""
 
     label: str
     digest: str
+    space: Space | None = None
 
 
 class MetricTraits(Shape):
@@ -106,6 +115,7 @@ class MetricTraits(Shape):
     unit: str
     higher_is_better: bool
     caption_extras: list[str]
+    bounds: Annotated[list[Number], Field(min_length=2, max_length=2)] | None = None
 
 
 class Metric(Shape):

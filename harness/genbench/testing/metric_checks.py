@@ -20,12 +20,15 @@ from genbench.testing.scoring import Scoring
 NOISE = (0.0, 0.3, 0.6, 1.0)
 """Shares of noise in the samples that a metric must find worse and worse."""
 
+ROUNDING = 1e-6
+"""How far beyond its bounds a score may lie."""
+
 CHANCE = 0.1
 """Share of the way from real images to noise that a step may go back: samples are few."""
 
 
 def check_finite(laboratory: Laboratory) -> None:
-    """Real images get a genbench.Score of finite numbers."""
+    """Real images get a genbench.Score of finite numbers, within the metric's bounds if it has any."""
     scoring = Scoring(laboratory)
     score = scoring.score(scoring.real)
     if not isinstance(score, Score):
@@ -39,6 +42,13 @@ def check_finite(laboratory: Laboratory) -> None:
                 "a finite Python number",
                 "End with .item(), and look for 0/0, log(0) and square roots of rounding errors.",
             )
+    bounds = type(scoring.metric).bounds
+    if bounds and not bounds[0] - ROUNDING <= score.value <= bounds[1] + ROUNDING:
+        fail(
+            f"value of real images is {score.value:g}",
+            f"{bounds[0]:g} to {bounds[1]:g}, its bounds",
+            "Declare bounds that hold for every score, or none.",
+        )
     if score.stderr is not None and score.stderr < 0:
         fail(f"stderr is {score.stderr:g}", "0 or more", "Return a standard error, not a signed difference.")
 

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from genbench import waiting
+from genbench.api import Space
 from genbench.data.prepare import Prepared, sound
 from genbench.errors import (
     ChangedError,
@@ -97,6 +98,7 @@ def perform(
     with folder.lock():
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
         data = prepared(trial, notes)
+        record = _with_space(record, data.space)
         for _ in range(REPAIRS):
             performance = Performance(assignment, folder, record, data, device, beat, stop, place.share)
             try:
@@ -172,6 +174,12 @@ def _to_go_on_with(
         attempts=stored.attempts + 1 if stored else 1,
         fresh=assignment.fresh,
     )
+
+
+def _with_space(record: TrialRecord, space: Space) -> TrialRecord:
+    """Return the record with the space of its images, so that its model can be restored where the images are not."""
+    told = {"shape": list(space.shape), "classes": space.classes, "bounds": list(space.bounds)}
+    return dataclasses.replace(record, dataset={**record.dataset, "space": told})
 
 
 def _stored(folder: TrialFolder, notes: list[str]) -> TrialRecord | None:

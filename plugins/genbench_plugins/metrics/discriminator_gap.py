@@ -29,6 +29,7 @@ class DiscriminatorGap(OnKnownDensity):
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Discriminator's distance from the optimum"
     unit: ClassVar[str] = "probability"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     higher_is_better: ClassVar[bool] = False
     caption_extras: ClassVar[tuple[str, ...]] = ("V", "C")
 

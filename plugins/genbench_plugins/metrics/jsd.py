@@ -1,5 +1,6 @@
 """The Jensen-Shannon divergence of samples from a known density: what a GAN's generator minimises (theorem 1)."""
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,6 +23,7 @@ class JensenShannon(OnKnownDensity):
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Jensen-Shannon divergence"
     unit: ClassVar[str] = "nats"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, math.log(2))
     higher_is_better: ClassVar[bool] = False
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:

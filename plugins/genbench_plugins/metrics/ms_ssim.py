@@ -27,6 +27,7 @@ class MSSSIM(FeatureMetric):
     version: ClassVar[int] = 1
     title: ClassVar[str] = "MS-SSIM between samples"
     unit: ClassVar[str] = "similarity of pairs"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     higher_is_better: ClassVar[bool] = False
     own_classes: ClassVar[bool] = True
     caption_extras: ClassVar[tuple[str, ...]] = ("real", "scales", "window")

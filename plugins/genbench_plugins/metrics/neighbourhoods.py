@@ -55,6 +55,7 @@ class Precision(OfNeighbourhoods):
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Precision"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     what: ClassVar[Literal["precision", "recall", "density", "coverage"]] = "precision"
 
 
@@ -64,6 +65,7 @@ class Recall(OfNeighbourhoods):
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Recall"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     what: ClassVar[Literal["precision", "recall", "density", "coverage"]] = "recall"
 
 
@@ -89,6 +91,7 @@ class Coverage(OfNeighbourhoods):
 
     version: ClassVar[int] = 1
     title: ClassVar[str] = "Coverage"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     what: ClassVar[Literal["precision", "recall", "density", "coverage"]] = "coverage"
 
     k: Annotated[int, Ge(1)] = 5

@@ -23,6 +23,7 @@ class PRD(FeatureMetric):
     version: ClassVar[int] = 1
     title: ClassVar[str] = "PRD F_8 (recall)"
     unit: ClassVar[str] = "F score"
+    bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     higher_is_better: ClassVar[bool] = True
     caption_extras: ClassVar[tuple[str, ...]] = ("f_eighth",)
 

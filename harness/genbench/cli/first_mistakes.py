@@ -1,0 +1,281 @@
+"""What was typed and is not taken, answered with what to type instead."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from itertools import takewhile
+from typing import TYPE_CHECKING
+
+import click
+
+from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
+
+if TYPE_CHECKING:
+    from genbench.registry.plugins import Entry, Registry
+
+COMMANDS = {
+    **dict.fromkeys(("train", "fit", "start", "bench", "benchmark", "compare"), "run"),
+    **dict.fromkeys(("eval", "score", "test"), "evaluate"),
+    **dict.fromkeys(("results", "rank", "table", "tables", "export", "report"), "leaderboard"),
+    **dict.fromkeys(("plot", "plots", "draw", "sample", "samples"), "figures"),
+    **dict.fromkeys(("prepare", "download", "verify", "dataset", "datasets"), "data"),
+    **dict.fromkeys(("models", "metrics", "suites"), "list"),
+    **dict.fromkeys(("info", "describe"), "show"),
+    **dict.fromkeys(("init", "create"), "new"),
+    "help": "--help",
+    "version": "--version",
+}
+"""What other tools call what ours does."""
+
+FORMATS = ("csv", "json", "latex", "markdown")
+
+RENAMED = {
+    **dict.fromkeys(("output", "out", "o", "output-dir", "out-dir", "results-dir", "save", "save-dir"), "--results"),
+    **dict.fromkeys(("n-samples", "num-samples", "n"), "--samples"),
+    **dict.fromkeys(("n-seeds", "num-seeds", "repeats", "repetitions", "runs"), "--seeds"),
+    **dict.fromkeys(("random-seed", "random-state"), "--seed"),
+    **dict.fromkeys(("workers", "num-workers", "n-jobs", "processes"), "--jobs"),
+    **dict.fromkeys(("data", "data-dir", "data-path", "data-root"), "--datasets"),
+    **dict.fromkeys(("image-size", "img-size", "resolution"), "--size"),
+    **dict.fromkeys(("force", "overwrite", "retrain"), "--fresh"),
+    **dict.fromkeys(("steps", "max-steps", "iterations", "iters"), "--budget"),
+    **dict.fromkeys(("gpu", "gpus", "cuda", "cpu"), "--device"),
+    **dict.fromkeys(FORMATS, "--format"),
+}
+"""What other tools call options of ours, without the dashes."""
+
+OPTIONS = {
+    "batch-size": "batch",
+    "learning-rate": "lr",
+    "num-epochs": "epochs",
+    "n-epochs": "epochs",
+    "max-epochs": "epochs",
+    "latent-dim": "latent",
+    "z-dim": "latent",
+    "optimizer": "optimiser",
+}
+"""What other tools call options of plugins."""
+
+KINDS = ("model", "metric", "dataset")
+"""The kinds of plugins whose options can be set from the command line."""
+
+
+def unknown_command(name: str, known: Iterable[str]) -> str:
+    """Return what to say of a command that there is not."""
+    meant = f" Did you mean {COMMANDS[name]}?" if name in COMMANDS else did_you_mean(name, known)
+    return f"unknown command {printable(name)!r}.{meant}"
+
+
+# Options given twice -------------------------------------------------------------------------------------------------
+
+
+def check_once(command: click.Command, context: click.Context, arguments: Sequence[str]) -> None:
+    """Raise UsageError where an option that takes one value comes twice: the last alone would count."""
+    inner = click.Context(command, parent=context, info_name=command.name)
+    try:
+        _, _, given = command.make_parser(inner).parse_args(list(arguments))
+    except click.UsageError:
+        return  # told when the command parses them
+    for param, times in Counter(given).items():
+        if times > 1 and isinstance(param, click.Option) and not (param.multiple or param.is_flag):
+            more = "; for several seeds, as in --seeds 1,2" if param.name in ("seed", "seeds") else ""
+            raise click.UsageError(f"{param.opts[0]} is given {times} times; expected once{more}.", inner)
+
+
+# Words that stand alone ----------------------------------------------------------------------------------------------
+
+
+def keep(context: click.Context, arguments: Sequence[str]) -> None:
+    """Keep a command line as it was typed, for what is asked of it later."""
+    context.meta[__name__] = list(arguments)
+
+
+def typed(context: click.Context) -> list[str]:
+    """Return the command line as it was typed."""
+    kept: list[str] = context.meta.get(__name__, [])
+    return kept
+
+
+def check_words(words: Sequence[str]) -> None:
+    """Raise RequestError where words of the command line stand behind an option that takes several by commas.
+
+    To be asked where the words are none of what the command takes by themselves.
+    """
+    context = click.get_current_context()
+    advice = by_blanks(context.command, typed(context))
+    if words and advice:
+        raise RequestError(advice)
+
+
+def by_blanks(command: click.Command, arguments: Sequence[str]) -> str:
+    """Return the advice for values that were given to one option by blanks, or ""."""
+    several = {name: option for option in _options(command) if _takes_several(option) for name in option.opts}
+    for place, argument in enumerate(arguments):
+        name, equals, first = argument.partition("=")
+        if name not in several:
+            continue
+        behind = takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :])
+        values = [value.strip(",") for value in (*([first] if equals else []), *behind)]
+        if len(values) > 1:
+            given = printable(" ".join([name, *values]))
+            return f"{given}: parted by blanks; expected {_together(several[name], name, values)}"
+    return ""
+
+
+def _together(option: click.Option, name: str, values: Sequence[str]) -> str:
+    """Return values that were parted by blanks as they are typed."""
+    if option.name != "settings":
+        return printable(f"{name} {','.join(values)}")
+    settings = values if any("=" in value for value in values) else ["=".join(values[:2])]  # --set gan.lr 0.1
+    return printable(" ".join(f"{name} {setting}" for setting in settings))
+
+
+def _options(command: click.Command) -> list[click.Option]:
+    return [param for param in command.params if isinstance(param, click.Option)]
+
+
+def _takes_several(option: click.Option) -> bool:
+    return option.multiple or option.name in ("seeds", "steps")
+
+
+def no_suite(words: Sequence[str]) -> RequestError | None:
+    """Return what to say of words that stand where a suite can, or None where they may be meant as one."""
+    from genbench.registry.plugins import KINDS as ALL
+    from genbench.registry.plugins import load_registry
+
+    shown = printable(" ".join(words))
+    if any(word.endswith(".py") for word in words):
+        return RequestError(f"{shown!r} is no suite; expected a class in the file: --models {shown}:MyModel")
+    for kind in KINDS:
+        registered = {entry.name for entry in load_registry().entries(kind)}
+        if all(_plain(word) in registered or (kind == "model" and ".py:" in word) for word in words):
+            option = f"--{ALL[kind].plural}"
+            return RequestError(f"{shown!r} is no suite; expected {option} {printable(','.join(words))}")
+    return RequestError(f"{shown!r}: expected one suite at most, and all else by options") if len(words) > 1 else None
+
+
+def _plain(word: str) -> str:
+    from genbench.registry import names
+
+    return names.plain(word)
+
+
+# Options that there are not ------------------------------------------------------------------------------------------
+
+
+def answer(error: click.UsageError) -> click.UsageError:
+    """Return the answer to a command line that click refuses: the error itself where there is none better."""
+    if error.ctx is None:
+        return error
+    arguments = typed(error.ctx)
+    if isinstance(error, click.NoSuchOption):
+        return _unknown_option(error, error.ctx, arguments)
+    advice = ""
+    if "extra argument" in error.message:
+        advice = by_blanks(error.ctx.command, arguments)
+    elif isinstance(error, click.BadParameter) and error.param is not None and error.param.name == "seed":
+        advice = f"{error.format_message().removesuffix('.')}; for several seeds: --seeds 0,1"
+    elif isinstance(error.ctx.command, click.Group) and "No such command" in (said := error.format_message()):
+        known = ", ".join(error.ctx.command.list_commands(error.ctx))
+        advice = "" if "Did you mean" in said else f"{said.removesuffix('.')}; expected one of: {known}"
+    return click.UsageError(f"{advice}.", error.ctx) if advice else error
+
+
+def _unknown_option(error: click.NoSuchOption, context: click.Context, arguments: Sequence[str]) -> click.UsageError:
+    command, option = context.command, error.option_name
+    name, value = option.lstrip("-"), _value_of(option, arguments)
+    said = (
+        _by_itself(context, name, value)
+        or _renamed(command, name, value)
+        or _of_plugins(command, name, value, arguments)
+        or _elsewhere(command, option)
+    )
+    return click.UsageError(f"No such option {option!r}{said}.", context) if said else error
+
+
+def _value_of(option: str, arguments: Sequence[str]) -> str:
+    """Return the value that was given to an option, or ""."""
+    for place, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        if name == option:
+            following = arguments[place + 1 : place + 2]
+            return printable(value if equals else "".join(word for word in following if not word.startswith("-")))
+    return ""
+
+
+def _by_itself(context: click.Context, name: str, value: str) -> str:
+    """Answer an option for what the command takes without one: genbench calibrate --metric fid."""
+    for param in context.command.params:
+        if isinstance(param, click.Argument) and name.rstrip("s").upper() in _words(param):
+            return f"; it is given by itself: {context.command_path} {value or name.upper()}"
+    return ""
+
+
+def _words(argument: click.Argument) -> list[str]:
+    shown = (argument.metavar or str(argument.name)).upper()
+    if shown.startswith("NAME"):
+        return ["NAME", "MODEL", "METRIC", "DATASET", "SUITE"]
+    return [word.rstrip("S") for word in shown.strip("[].").replace("]", "").split("|")]
+
+
+def _renamed(command: click.Command, name: str, value: str) -> str:
+    ours = RENAMED.get(name, "")
+    if not any(ours in option.opts for option in _options(command)):
+        return ""
+    if name in FORMATS:
+        value = name
+    elif ours == "--device":
+        value = "cpu" if name == "cpu" else f"cuda:{value}" if value.isdecimal() else "cuda"
+    elif ours == "--budget":
+        value = f"{value}steps" if value.isdecimal() else "5000steps"
+    elif ours == "--datasets":
+        value = f"folder:{value or 'PATH'}, npz:PATH or a name"
+    return f"; expected {ours}{' ' if value else ''}{value}"
+
+
+def _of_plugins(command: click.Command, name: str, value: str, arguments: Sequence[str]) -> str:
+    """Answer an option of a plugin: of those that were typed, else of whichever has it."""
+    if not any("--set" in option.opts for option in _options(command)):
+        return ""
+    from genbench.registry.plugins import load_registry
+
+    option = OPTIONS.get(name, name).replace("-", "_")
+    registry = load_registry()
+    setting = f"{option}={value or 'VALUE'}"
+    if having := [e.name for word in arguments for e in _entries(registry, word) if _has(e, option)]:
+        each = " ".join(f"--set {plugin}.{setting}" for plugin in having)
+        return f", which {' and '.join(having)} {'has' if len(having) == 1 else 'have'}; expected {each}"
+    known = (entry for kind in KINDS for entry in registry.entries(kind))
+    if first := next((entry.name for entry in known if _has(entry, option)), ""):
+        return f"; expected --set NAME.{setting}, with the name of what has it, as {first} has"
+    return ""
+
+
+def _entries(registry: Registry, text: str) -> list[Entry]:
+    """Return the plugins that a text names, of kinds whose options can be set."""
+    from genbench.registry import names
+
+    with contextlib.suppress(GenbenchError):
+        requests = [names.parse(part).name for part in names.split(text)]
+        return [entry for name in dict.fromkeys(requests) for entry in registry.named(name) if entry.kind in KINDS]
+    return []
+
+
+def _has(entry: Entry, option: str) -> bool:
+    from genbench.registry import options
+
+    with contextlib.suppress(GenbenchError):
+        return option in options.declared(entry.load())
+    return False
+
+
+def _elsewhere(command: click.Command, option: str) -> str:
+    """Answer an option of other commands."""
+    from genbench.cli import COMMANDS as ALL
+
+    modules = {name: import_module(f"genbench.cli.{name}_command") for name in ALL if name != command.name}
+    having = [name for name, module in modules.items() if any(option in o.opts for o in _options(module.command))]
+    return f"; it is one of {' and '.join(f'genbench {name}' for name in having)}" if having else ""
