@@ -20,6 +20,9 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", "
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 GREY_MODES = ("1", "L", "LA")
 MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
+BITS_TAG = 258
+"""Where a TIFF tells the bits of each channel."""
+
 ROTATED = (5, 6, 7, 8)
 """The EXIF orientations that swap width and height."""
 
@@ -87,11 +90,24 @@ def _reason(file: Path, error: Exception) -> str:
 
 
 def _check_kind(file: Path, image: Image) -> None:
+    if (bits := _bits(image)) > 8:
+        refuse(file, f"it has {bits} bits a channel, not 8", "convert it first: on which scale, only you can say")
     if image.mode not in MODES:
-        refuse(file, f"its pixels have mode {image.mode}, not 8 bits a channel", "convert it to 8 bits first")
+        refuse(file, f"its pixels have mode {image.mode}", f"expected one of {', '.join(MODES)}: convert it to RGB")
     # an MPO is a JPEG photograph followed by its own previews
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         refuse(file, f"it has {getattr(image, 'n_frames', 1)} frames", "expected one: save the wanted one as png")
+
+
+def _bits(image: Image) -> int:
+    """Return how many bits a channel has in the file: Pillow opens some pictures of 16 as if they had 8."""
+    told: Any = image.tile[0].args if getattr(image, "tile", None) else ""
+    if image.format == "TIFF":
+        tags: Any = getattr(image, "tag_v2", {})
+        return int(max(tags.get(BITS_TAG, (1,))))
+    if image.format == "PPM" and isinstance(told, tuple):
+        return int(told[1]).bit_length()  # of the greatest value
+    return 16 if image.format in ("PNG", "PPM") and ";16" in str(told) else 8
 
 
 def _turnable(image: Image) -> bool:

@@ -121,7 +121,7 @@ def _by_mean(found: Scale, data: Scale, bounds: tuple[float, float]) -> str:
 
 
 def _by_cut(found: Scale, data: Scale, bounds: tuple[float, float]) -> str:
-    """Return what tells that half of the values were clipped, as those of tanh below 0 are; two values alone are not."""
+    """Return what tells that half of the values were clipped, unless they are two values alone."""
     low, high = bounds
     if found.at_low + found.at_high > MOSTLY:
         return ""
