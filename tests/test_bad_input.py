@@ -548,7 +548,7 @@ FOLDERS = rows(
     ("image that is cut", images(lambda p: (p / "1.png").write_bytes((p / "0.png").read_bytes()[:45])), "'images/1.png': not a readable image"),
     ("image that is giant", images(lambda p: (p / "1.png").write_bytes(giant_png())), "'images/1.png': too many pixels for one image; at most"),
     ("image of another size", images(lambda p: image(p / "1.png", (9, 6))), "'images/.*.png': it is .*, where .*.png is .*; give a size .* as in size=4"),
-    ("image of 16 bits", images(lambda p: image(p / "1.png", mode="I;16")), "'images/1.png': its pixels have mode I;16, .*; convert it to 8 bits"),
+    ("image of 16 bits", images(lambda p: image(p / "1.png", mode="I;16")), "'images/1.png': it has 16 bits a channel, not 8; convert it first"),
     ("image that is transparent", images(lambda p: image(p / "1.png", mode="RGBA")), "'images/1.png': it is transparent in places; lay it"),
     ("image of another kind", images(lambda p: (p / "x.svg").write_text("<svg/>")), "'images/x.svg': an image of a kind that is not read"),
     ("image that leads nowhere", images(lambda p: (p / "9.png").symlink_to("/no.png")), "'images/9.png': not a readable image|9.png"),

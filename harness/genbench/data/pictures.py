@@ -101,7 +101,8 @@ def _check_kind(file: Path, image: Image) -> None:
 
 def _bits(image: Image) -> int:
     """Return how many bits a channel has in the file: Pillow opens some pictures of 16 as if they had 8."""
-    told: Any = image.tile[0].args if getattr(image, "tile", None) else ""
+    tiles: Any = getattr(image, "tile", None)
+    told = tiles[0].args if tiles else ""
     if image.format == "TIFF":
         tags: Any = getattr(image, "tag_v2", {})
         return int(max(tags.get(BITS_TAG, (1,))))
