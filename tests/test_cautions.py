@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genbench import bench
 from genbench.cli import main
 from genbench.data.prepare import prepare
 from genbench_plugins.datasets.digits import Digits
@@ -52,7 +53,7 @@ BRIGHTNESS = "--metric brightness --reference none"
 
 
 def test_images_of_another_scale_are_told_under_the_table_and_right_ones_are_not(cautions) -> None:
-    x = digits()
+    x = digits("train")
     np.savez("right.npz", images=x)
     np.savez("binary.npz", images=(x > 127).astype("uint8"))
     np.savez("cast.npz", images=(x / 255).astype("uint8"))
@@ -88,3 +89,48 @@ def test_data_of_another_scale_are_told_once(cautions) -> None:
 def test_models_and_references_that_come_with_genbench_are_not(cautions) -> None:
     told = cautions("run --models gan[epochs=20],vae[epochs=20] --seeds 1 --metric brightness")
     assert [line for line in told if "as well as real images" not in line] == []
+
+
+# Copies of the images scored against
+
+
+HIDDEN = "80 of 400 samples are copies, exact or near, of 80 test images; of 334 training images 0 are: no score of new images"
+
+
+def test_copies_of_test_images_are_told_whatever_the_metric_and_other_real_images_are_not(cautions) -> None:
+    test, train, valid = digits(), digits("train"), digits("valid")
+    np.savez("copies.npz", images=test)
+    np.savez("hidden.npz", images=np.concatenate([test[:80], train[:320]]))
+    np.savez("honest.npz", images=np.concatenate([valid, train[:103]]))
+    asked = "copies=copies.npz hidden=hidden.npz honest=honest.npz --reference none --samples 400"
+    told = cautions(f"evaluate {asked} --metric brightness,fid[pixels]")
+    assert len(told) == 4, "two rows in each of two tables"
+    assert told[:2] == told[2:]
+    assert f"hidden s0: {HIDDEN}" in told
+    assert [line.split(":")[0] for line in told if "400 of 400 samples are copies" in line] == ["copies s0"] * 2
+
+
+def test_against_validation_images_copies_of_these_are_told(cautions) -> None:
+    np.savez("test.npz", images=digits()[:290])
+    np.savez("valid.npz", images=digits("valid")[:290])
+    (told,) = cautions(f"evaluate a=test.npz b=valid.npz {BRIGHTNESS} --target valid")
+    assert told.startswith("b s0: 290 of 290 samples are copies, exact or near, of 290 valid images; of 250 training")
+
+
+def test_memorisation_tells_copies_of_training_images_from_those_of_test_images(cautions) -> None:
+    np.savez("learnt.npz", images=digits("train")[:500])
+    np.savez("leaked.npz", images=digits())
+    told = cautions("evaluate learnt=learnt.npz leaked=leaked.npz --metric memorisation --reference none")
+    learnt, leaked = sorted(told, key=lambda line: "test images" in line)
+    assert learnt == (
+        "learnt s0: 500 of 500 samples are copies, exact or near, of 500 training images; of 500 target images 0 are"
+    )
+    assert leaked.startswith("leaked s0: 500 of 500 samples are copies, exact or near, of 500 test images; of 500")
+    extras = {row.model: row.extras for row in _rows()}
+    assert (extras["learnt"]["train_copies"], extras["learnt"]["target_copies"]) == (500, 0)
+    assert (extras["leaked"]["train_copies"], extras["leaked"]["target_copies"]) == (0, 500)
+
+
+def _rows():
+    (board,) = bench.stored_boards(["results"])[0]
+    return board.rows

@@ -286,7 +286,7 @@ def test_features_are_taken_batch_by_batch_of_more_images_than_are_held(cli, mon
     monkeypatch.setattr(sampling, "load_shards", spy)
     monkeypatch.setattr(performance, "PORTION", 1000 * 64)
     assert cli("ours=a.npz --metric fid[random],is[domain] --samples 2300 --reference none")[0] == 0
-    assert spans == [500, 500, 500, 500, 300] * 3, "for two extractors, and for what is told of the images"
+    assert spans == [500, 500, 500, 500, 300] * 4, "for two extractors, for the scale of images and for copies"
     assert len(list(Path("results/trials").glob("ours*/samples/*.safetensors"))) == 3
     assert list(values()) == [("ours", 0)]
     whole, parts = (read_csv(Path(folder, "trials.csv"))["value"] for folder in ("whole", "results"))
