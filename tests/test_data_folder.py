@@ -13,6 +13,7 @@ from PIL import Image
 from genbench.api import Splits
 from genbench.data.folder import FolderDataset
 from genbench.data.prepare import prepare
+from genbench.data.splitting import permutation
 from genbench.errors import DataError
 
 
@@ -79,6 +80,32 @@ def test_parts_are_read_in_the_order_of_names(parted: Path) -> None:
     assert sizes(splits) == [10, 2, 3]
     for number in range(3):
         np.testing.assert_array_equal(splits.test.images[number, 0], np.asarray(draw(number + 300)))
+
+
+def test_validation_images_are_in_no_class_order(classed: Path) -> None:
+    """What takes some of them takes the first, as parzen does for sigma."""
+    for number, kind in enumerate(("Ant", "bee", "cat")):
+        for each in range(20):
+            put(classed / "valid" / kind / f"{each}.png", 1000 * number + each)
+    splits = load(classed)
+    assert splits.valid.labels is not None
+    assert set(splits.valid.labels[:10].tolist()) == {0, 1, 2}
+    for image, label in zip(splits.valid.images, splits.valid.labels, strict=True):
+        assert any(np.array_equal(image[0], np.asarray(draw(1000 * int(label) + each))) for each in range(20))
+
+
+def test_a_single_class_folder_makes_no_labels(tmp_path: Path) -> None:
+    for number in range(30):
+        put(tmp_path / "faces" / "aligned" / f"{number}.png", number)
+        put(tmp_path / "flat" / f"{number}.png", number)
+    nested, flat = (
+        prepare(FolderDataset(str(tmp_path / name)), {"name": "folder", "options": {"path": name}})
+        for name in ("faces", "flat")
+    )
+    assert (nested.classes, nested.digest) == (None, flat.digest)
+    assert nested.split("train").labels is None
+    assert nested.notes == ("all images are of one class, which tells nothing: they count as without labels",)
+    assert flat.notes == ()
 
 
 def test_without_valid_a_tenth_is_held_out(parted: Path) -> None:
@@ -181,8 +208,9 @@ def test_bilevel_and_palette_images(parted: Path) -> None:
     coloured = draw(6, mode="RGB").quantize(16)
     coloured.save(parted / "valid" / "1.png")
     splits = load(parted)
-    np.testing.assert_array_equal(splits.valid.images[0, 0], np.asarray(bits.convert("L")))
-    np.testing.assert_array_equal(splits.valid.images[1].transpose(1, 2, 0), np.asarray(coloured.convert("RGB")))
+    first, second = np.argsort(permutation(2))
+    np.testing.assert_array_equal(splits.valid.images[first, 0], np.asarray(bits.convert("L")))
+    np.testing.assert_array_equal(splits.valid.images[second].transpose(1, 2, 0), np.asarray(coloured.convert("RGB")))
 
 
 def test_opaque_alpha_is_dropped(parted: Path) -> None:
@@ -190,7 +218,8 @@ def test_opaque_alpha_is_dropped(parted: Path) -> None:
     image.putalpha(255)
     image.save(parted / "valid" / "0.png")
     splits = load(parted)
-    np.testing.assert_array_equal(splits.valid.images[0].transpose(1, 2, 0), np.asarray(draw(5, mode="RGB")))
+    first = permutation(2).index(0)
+    np.testing.assert_array_equal(splits.valid.images[first].transpose(1, 2, 0), np.asarray(draw(5, mode="RGB")))
 
 
 def test_photographs_are_turned_upright(tmp_path: Path) -> None:

@@ -68,21 +68,89 @@ def test_prepared_as_float32(file: Path, dtype: str) -> None:
 
 
 @pytest.mark.parametrize(("valid", "held"), [(0, 2), (1, 1), (19, 19)])
-def test_the_last_training_images_are_held_out(file: Path, valid: int, held: int) -> None:
+def test_training_images_are_held_out_by_a_fixed_permutation(file: Path, valid: int, held: int) -> None:
     labels = np.arange(20) % 4
     splits = load(save(file, y_train=labels, y_test=np.zeros(6, np.uint8)), valid=valid)
-    np.testing.assert_array_equal(splits.train.images[:, 0], images(20)[: 20 - held])
-    np.testing.assert_array_equal(splits.valid.images[:, 0], images(20)[20 - held :])
+    order = np.random.RandomState(0).permutation(20)
+    np.testing.assert_array_equal(splits.train.images[:, 0], images(20)[order[: 20 - held]])
+    np.testing.assert_array_equal(splits.valid.images[:, 0], images(20)[order[20 - held :]])
     assert splits.valid.labels is not None
-    np.testing.assert_array_equal(splits.valid.labels, labels[20 - held :])
+    np.testing.assert_array_equal(splits.valid.labels, labels[order[20 - held :]])
     assert splits.classes == 4
 
 
-def test_a_valid_split_is_taken(file: Path) -> None:
-    ones = {"y_train": np.ones(20, int), "y_valid": np.full(3, 6), "y_test": np.zeros(6, int)}
-    splits = load(save(file, x_valid=images(3), **ones))
-    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [20, 3, 6]
-    assert splits.classes == 7
+def test_a_file_in_class_order_keeps_all_classes_in_every_part(file: Path) -> None:
+    """Held out from the end, the last class would be all of valid and none of train."""
+    labels = np.repeat(np.arange(5), 40)
+    save(file, x_train=images(200), y_train=labels, y_test=np.arange(6) % 5)
+    prepared = prepare(NpzDataset(str(file)), {"name": "npz", "options": {"path": str(file)}})
+    assert (prepared.classes, prepared.notes) == (5, ())
+    for part in ("train", "valid"):
+        found = prepared.split(part).labels
+        assert found is not None
+        assert set(found.tolist()) == set(range(5)), part
+
+
+def test_another_choice_of_held_out_images_is_another_dataset(file: Path) -> None:
+    """Stored results of the one are not taken for those of the other, by the digest that trials are known by."""
+    save(file)
+
+    class Before(NpzDataset):
+        def _held_out(self, train: Split[Any]) -> tuple[Split[Any], Split[Any]]:
+            return Split(train.images[:-2]), Split(train.images[-2:])
+
+    key = {"name": "npz", "options": {"path": str(file)}}
+    assert prepare(Before(str(file)), {**key, "version": 1}).digest != prepare(NpzDataset(str(file)), key).digest
+    assert NpzDataset.version == 2, "what version 1 prepared is not taken from the cache"
+
+
+def test_a_valid_split_is_taken_in_random_order(file: Path) -> None:
+    ones = {"y_train": np.ones(20, int), "y_valid": np.arange(9) // 3, "y_test": np.zeros(6, int)}
+    splits = load(save(file, x_valid=images(9), **ones))
+    assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [20, 9, 6]
+    order = np.random.RandomState(0).permutation(9)
+    np.testing.assert_array_equal(splits.valid.images[:, 0], images(9)[order])
+    assert splits.valid.labels is not None
+    np.testing.assert_array_equal(splits.valid.labels, order // 3)
+
+
+HUGE = 2**62
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "expected"),
+    [
+        (np.arange(20) % 2 * 900 + 3, [3, 903, 3, 903, 3, 3], [0, 1, 0, 1, 0, 0]),
+        (np.arange(20) % 2 * HUGE, [0, HUGE, 0, 0, 0, HUGE], [0, 1, 0, 0, 0, 1]),
+        ((np.arange(20) % 2 + HUGE).astype("uint64"), np.array([HUGE, HUGE + 1] * 3), [0, 1] * 3),
+        (np.array(["cat", "dog"] * 10), ["dog", "dog", "cat", "ape", "cat", "cat"], [2, 2, 1, 0, 1, 1]),
+        (np.array([b"cat", b"dog"] * 10), [b"dog", b"cat"] * 3, [1, 0] * 3),
+        (np.array([[4], [6]] * 10), [[6], [4]] * 3, [1, 0] * 3),
+        (np.eye(4, dtype="float32")[np.arange(20) % 4], np.eye(4)[[2, 3, 0, 1, 2, 2]], [2, 3, 0, 1, 2, 2]),
+        (np.eye(3, dtype=bool)[np.arange(20) % 3], np.eye(3, dtype=bool)[[2, 2, 0, 1, 2, 2]], [2, 2, 0, 1, 2, 2]),
+    ],
+)
+def test_classes_are_counted_and_numbered_in_order(file: Path, train: Any, test: Any, expected: list[int]) -> None:
+    splits = load(save(file, y_train=train, y_test=np.array(test)))
+    assert splits.classes == len(np.unique(np.asarray([*expected, *range(min(expected), max(expected) + 1)])))
+    assert splits.test.labels is not None
+    assert splits.test.labels.tolist() == expected
+    assert splits.test.labels.dtype == np.int64
+
+
+def test_labels_of_one_class_are_none(file: Path) -> None:
+    save(file, y_train=np.full(20, 7), y_test=np.full(6, 7))
+    prepared = prepare(NpzDataset(str(file)), {"name": "npz", "options": {"path": str(file)}})
+    assert prepared.classes is None
+    assert prepared.split("test").labels is None
+    assert prepared.notes == ("all images are of one class, which tells nothing: they count as without labels",)
+
+
+def test_a_class_that_training_lacks_is_told(file: Path) -> None:
+    save(file, y_train=np.arange(20) % 2, y_test=np.arange(6) + 1)
+    prepared = prepare(NpzDataset(str(file)), {"name": "npz", "options": {"path": str(file)}})
+    assert prepared.classes == 7
+    assert prepared.notes == ("train has no image of classes 2, 3, 4, 5, 6 (counted from 0), and test has some",)
 
 
 def test_labels_may_be_left_out(file: Path) -> None:
@@ -126,7 +194,15 @@ def spoilt(value: float) -> np.ndarray[Any, Any]:
         ({"x_train": spoilt(-1)}, "x_train goes from -1 to 1; expected floats from 0 to 1: scale it"),
         ({"y_train": np.zeros(20, int)}, "some of its splits have labels and some have none; give y_ for every x_"),
         ({"y_test": np.zeros(6)}, "y_test has dtype float64; expected whole numbers from 0: convert it to int64"),
-        ({"y_test": np.zeros((6, 10), int)}, r"y_test has shape \(6, 10\); expected \(6,\), one class number for each"),
+        ({"y_test": np.zeros((6, 10), int)}, r"y_test has shape \(6, 10\) and is not one-hot; expected \(6,\), one"),
+        ({"y_test": np.full((6, 2), 1.0)}, r"y_test has shape \(6, 2\) and is not one-hot; expected \(6,\), one"),
+        ({"y_test": np.zeros(5, int)}, r"y_test has shape \(5,\); expected \(6,\), one class for each image"),
+        ({"y_test": np.zeros((6, 2, 2), int)}, r"y_test has shape \(6, 2, 2\); expected \(6,\), one class for each"),
+        ({"y_test": np.zeros(6, bool)}, "y_test has dtype bool; expected whole numbers from 0"),
+        (
+            {"y_train": np.full(20, "cat"), "y_test": np.zeros(6, int)},
+            "some of its labels are numbers and some are texts; give one of both for all images",
+        ),
         ({"y_test": np.full(6, -1)}, "y_test holds -1; expected class numbers from 0: renumber them"),
     ],
 )

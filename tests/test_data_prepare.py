@@ -155,6 +155,35 @@ def test_a_strided_array_is_stored_like_its_copy() -> None:
     assert first.digest == second.digest
 
 
+def in_order(n: int, classes: int) -> Split[Any]:
+    return Split(split(n).images, np.arange(n) * classes // n)
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_validation_images_in_class_order_are_mixed(step: int) -> None:
+    """A plugin's too, whatever its load returns: what takes some of them takes the first."""
+    given = in_order(60, 5)
+    given = Split(given.images[::step], given.labels[::step])
+    found = prepare(Made(three(valid=given)), KEY).split("valid")
+    assert found.labels is not None
+    assert len(set(found.labels[:10].tolist())) >= 3
+    pairs = {(image.numpy().tobytes(), int(label)) for image, label in zip(found.images, found.labels, strict=True)}
+    assert pairs == {((x / np.float32(255)).tobytes(), int(y)) for x, y in zip(given.images, given.labels, strict=True)}
+
+
+def test_validation_images_in_no_class_order_stay_as_they_are() -> None:
+    found = prepare(Made(three(valid=split(60))), KEY).split("valid")
+    np.testing.assert_array_equal(found.images.numpy(), split(60).images / np.float32(255))
+
+
+def test_labels_of_one_class_are_none() -> None:
+    parts = [Split(split(n).images, np.full(n, 3)) for n in (6, 3, 4)]
+    found = prepare(Made(Splits(*parts, classes=5)), KEY)
+    assert found.classes is None
+    assert found.split("train").labels is None
+    assert found.digest == prepare(Made(Splits(*(Split(part.images) for part in parts))), {**KEY, "name": "b"}).digest
+
+
 # The digest
 
 

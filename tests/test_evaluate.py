@@ -5,6 +5,7 @@ import os
 import pickle
 import shlex
 import struct
+import tempfile
 import zipfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,6 +29,7 @@ from genbench.data.prepare import prepare
 from genbench.errors import ChangedError, DataError, RequestError, Unsupported
 from genbench.output.tables_csv import read_csv
 from genbench.trial import performance, sampling
+from genbench.trial.sources import check_seeds_differ
 from genbench_plugins.datasets.digits import Digits
 
 DIGITS = Space((1, 8, 8), 10)
@@ -85,7 +87,8 @@ def values(results: str = "results") -> dict[tuple[str, int], float]:
 
 def test_images_score_exactly_as_a_model_that_samples_them(cli) -> None:
     real = prepare(Digits(), {"name": "digits", "evaluate": "test"}).split("train").images[:400].numpy()
-    save("real.npz", real)
+    save("here.npz", real)
+    save("real.npz", real[np.argsort(opened(Path("here.npz"), DIGITS).order)])  # so that they are taken in this order
     Path("copier.py").write_text(COPIER)
     asked = "--metric parzen,brightness --samples 400 --reference none --results"
     assert cli(f"--models ./copier.py:Copier --seeds 1 {asked} trained", "run")[0] == 0
@@ -233,7 +236,7 @@ def test_arrays_are_read_as_they_are_meant(suffix: str, dtype: str, layout: str,
     for start, stop in [(0, 7), (7, 30), (25, 99), (3, 4)]:
         found = images.read(start, stop)
         assert found.dtype == np.float32
-        np.testing.assert_array_equal(found, meant[start:stop])
+        np.testing.assert_array_equal(found, meant[images.order[start:stop]])
 
 
 def pictures(folder: str, images: NDArray[np.uint8], mode: str = "L") -> None:
@@ -254,13 +257,74 @@ def test_a_folder_scores_as_the_array_of_its_pictures(mode: str, cli) -> None:
     assert "1 in the store" in cli("folder=p --metric brightness --reference none")[2]
 
 
+def test_images_in_one_class_folder_are_scored_as_without_it(cli) -> None:
+    """One class is no label: all would cover all modes, by a classifier that knows nothing."""
+    pictures("p", noise(200))
+    Path("one").mkdir()
+    os.rename("p", "one/aligned")
+    save("a.npz", noise(60, seed=1))
+    code, out, err = cli("ours=a.npz --dataset folder:one --metric fid,mode-coverage --reference none")
+    assert code == 0
+    assert "folder:one: all images are of one class, which tells nothing: they count as without labels" in err
+    assert "features of random" in out
+    assert "ours s0 skipped: it needs a classifier of the dataset's own classes" in " ".join(out.split())
+
+
 def test_only_batches_with_images_asked_for_are_read(cli) -> None:
     pictures("p", noise(1010))
-    Path("p/1007.png").write_bytes(b"no picture")
+    damaged = opened(Path("p"), DIGITS).files(1007, 1008)[0]
+    damaged.write_bytes(b"no picture")
     assert cli("ours=p --samples 1000")[0] == 0
     code, _, err = cli("ours=p --samples 1001")
     assert code == 2
-    assert "'p/1007.png': not a readable image" in err
+    assert f"'{damaged}': not a readable image" in err
+
+
+@pytest.mark.parametrize("kind", ["npz", "npy", "safetensors", "folder"])
+def test_a_random_choice_is_taken_of_images_in_class_order(kind: str, cli) -> None:
+    """Half of the images are black and half white, in this order: the first hundred would be black alone."""
+    x = np.repeat(np.array([0, 255], np.uint8), 500)[:, None, None, None] * np.ones((1, 1, 8, 8), np.uint8)
+    {
+        "npz": lambda: np.savez_compressed("a.npz", images=x),
+        "npy": lambda: np.save("a.npy", x),
+        "safetensors": lambda: save_file({"images": x}, "a.safetensors"),
+        "folder": lambda: pictures("a", x),
+    }[kind]()
+    code, out, _ = cli(
+        f"ours=a{'' if kind == 'folder' else f'.{kind}'} --metric brightness --samples 100 --reference none"
+    )
+    assert code == 0
+    assert values()["ours", 0] == pytest.approx(0.5, abs=0.2)
+    assert "ours: 100 of 1,000 images, chosen at random, always the same." in out
+
+
+def test_it_does_not_say_so_where_all_are_scored(cli) -> None:
+    save("a.npz", noise(500))
+    assert "chosen at random" not in cli("ours=a.npz")[1]
+
+
+def test_fewer_images_are_a_part_of_more_whatever_is_asked_for(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", noise(300))
+    images = opened(tmp_path / "a.npy", DIGITS)
+    assert sorted(images.order) == list(range(300))
+    assert np.array_equal(images.read(0, 300)[:20], images.read(0, 20))
+    assert np.array_equal(opened(tmp_path / "a.npy", DIGITS).read(0, 20), images.read(0, 20))
+
+
+def test_scores_of_the_first_images_are_not_taken_for_those_of_a_random_choice(
+    cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save("a.npz", noise(1000))
+    with monkeypatch.context() as before:
+        before.setattr(GivenImages, "version", 1)
+        before.setattr(images.Images, "order", property(lambda self: np.arange(self.count)))
+        assert cli("ours=a.npz")[0] == 0
+    assert values()["ours", 0] == pytest.approx(noise(1000)[:500].mean() / 255, abs=1e-6)
+    code, _, err = cli("ours=a.npz")
+    assert (code, err.count("0 in the store")) == (0, 1)
+    frame = read_csv(Path("results/leaderboard.csv"))
+    chosen = opened(Path("a.npz"), DIGITS).read(0, 500).mean()
+    assert chosen == pytest.approx(frame[frame["model"].str.startswith("ours")]["mean"].iloc[-1], abs=1e-6)
 
 
 def test_more_than_a_batch_and_no_whole_number_of_them(cli) -> None:
@@ -394,11 +458,12 @@ def test_a_folder_is_listed_no_more_often_for_more_batches(cli, monkeypatch: pyt
 def test_a_picture_that_changes_between_batches_is_noticed_with_its_batch(how: str, cli) -> None:
     pictures("p", noise(6))
     model = model_of("p")
+    later = opened(Path("p"), DIGITS).files(4, 5)[0]
     if how != "is replaced before":
         assert len(model.given(0, 3)) == 3
-    Path("p/0004.png").unlink()
+    later.unlink()
     if how != "goes":
-        Image.fromarray(noise(1, seed=5)[0, 0]).save("p/0004.png")
+        Image.fromarray(noise(1, seed=5)[0, 0]).save(later)
     with pytest.raises(ChangedError, match="It was there when" if how == "goes" else "changed while the run"):
         model.given(3, 6)
 
@@ -586,17 +651,29 @@ def same_in_colour() -> None:
     pictures("c", noise(40), "RGB")
 
 
+def same_in_another_order(suffix: str) -> None:
+    mixed = noise(40)[np.random.default_rng(1).permutation(40)]
+    if suffix == "npy":
+        np.save("b.npy", (mixed / 255).astype(np.float32))
+    else:
+        pictures("b", mixed)
+
+
 SAME: dict[str, tuple[Any, str, str]] = {
-    "float32": (lambda: same_as_float("float32"), "a.npz,b.npy", "first 16 images of b.npy and of a.npz are the same"),
-    "float64": (lambda: same_as_float("float64"), "a.npz,b.npy", "first 16 images of b.npy and of a.npz are the same"),
-    "layout": (lambda: save("b", noise(40)[:, 0]), "a.npz,b.npz", "first 16 images of b.npz and of a.npz are"),
-    "fewer": (lambda: save("b", noise(40)[:39]), "a.npz,b.npz", "first 16 images of b.npz and of a.npz are the same"),
-    "very few": (lambda: save("b", noise(40)[:5]), "a.npz,b.npz", "first 5 images of b.npz and of a.npz are the same"),
-    "pictures": (same_in_colour, "b,c", "first 16 images of c and of b are the same"),
+    "float16": (lambda: same_as_float("float16"), "a.npz,b.npy", "images of b.npy are all in a.npz"),
+    "float32": (lambda: same_as_float("float32"), "a.npz,b.npy", "images of b.npy are all in a.npz"),
+    "float64": (lambda: same_as_float("float64"), "a.npz,b.npy", "images of b.npy are all in a.npz"),
+    "layout": (lambda: save("b", noise(40)[:, 0]), "a.npz,b.npz", "images of b.npz are all in a.npz"),
+    "fewer": (lambda: save("b", noise(40)[:39]), "a.npz,b.npz", "images of b.npz are all in a.npz"),
+    "more": (lambda: save("b", noise(41)), "a.npz,b.npz", "images of a.npz are all in b.npz"),
+    "one": (lambda: save("b", noise(40)[7:8]), "a.npz,b.npz", "images of b.npz are all in a.npz"),
+    "pictures": (same_in_colour, "b,c", "images of c are all in b"),
+    "order": (lambda: same_in_another_order("npy"), "a.npz,b.npy", "images of b.npy are all in a.npz"),
+    "order of pictures": (lambda: same_in_another_order("png"), "a.npz,b", "images of b are all in a.npz"),
     "not beside it": (
         lambda: (save("b", noise(40, seed=1)), save("c", noise(40)[:30])),
         "a.npz,b.npz,c.npz",
-        "first 16 images of c.npz and of a.npz are the same",
+        "images of c.npz are all in a.npz",
     ),
 }
 
@@ -621,13 +698,22 @@ def test_the_same_images_stored_otherwise_are_refused_beside_stored_ones(cli) ->
     assert cli("ours=a.npz,b.npz")[0] == 2
 
 
-def test_seeds_that_share_some_images_pass_unless_no_others_are_scored(cli) -> None:
+def test_seeds_that_share_some_images_pass(cli) -> None:
     x, y = noise(40), noise(40, seed=1)
-    y[:15] = x[:15]
+    y[:39] = x[:39]
     save("a.npz", x)
     save("b.npz", y)
     assert cli("ours=a.npz,b.npz theirs=a.npz")[0] == 0, "another name may hold the same"
-    assert cli("ours=a.npz,b.npz --samples 15")[0] == 2
+
+
+def test_numbers_that_are_near_each_other_are_not_the_same() -> None:
+    """Of one pixel within bounds of its own, thousands lie within a step of 8 bits."""
+    line = Space((1, 1, 1), None, (-6.0, 6.0))
+    draw = np.random.default_rng(0).standard_normal((2, 2000, 1, 1, 1)).clip(-6, 6).astype(np.float32)
+    with tempfile.TemporaryDirectory() as folder:
+        for row in range(2):
+            np.save(f"{folder}/{row}.npy", draw[row, : 2000 if row else 50])
+        check_seeds_differ("ours", [opened(Path(folder, f"{row}.npy"), line) for row in range(2)])
 
 
 def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

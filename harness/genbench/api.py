@@ -316,6 +316,9 @@ class Dataset(Plugin, ABC):
     One that is split in several official ways says in how many in `folds`, and has an option `fold`, counted from 0.
     Where every fold was run, tables show each model once, its score averaged over them.
 
+    Validation images are in random order: what takes some of them, as for a bandwidth, takes the first. Those whose
+    labels run in the order of classes are put into a random one, and labels of a single class are left out.
+
     One whose true density is known has a method `log_prob(x)`, as models may: log p(x) in nats, (n,), of images
     (n, C, H, W) float32, a density on the values within the bounds. Metrics find it as `Evaluation.density`.
     """

@@ -75,7 +75,7 @@ def plan(
     planned = planning.made_ready(resolver, grid, data, compared, where)
     _check_images(planned, found)
     told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]
-    return replace(planned, notes=list(dict.fromkeys(told)))
+    return replace(planned, notes=list(dict.fromkeys([*planned.notes, *told])))
 
 
 evaluate = bench.executed(
@@ -154,8 +154,9 @@ def _check_images(planned: Plan, sources: Sequence[Source]) -> None:
     for place, data in zip(planned.grid.datasets, planned.data, strict=True):
         most = max(metric.traits["samples"] for metric in place.metrics)
         for source in sources:
+            new = [seed for seed in range(len(source.seeds)) if (source.name, seed, data.digest) in todo]
             opened = source.opened(data.space)
-            given.check_seeds_differ(source.name, opened, most)
-            for seed, images in enumerate(opened):
-                if (source.name, seed, data.digest) in todo:
-                    images.check(most)
+            if new:
+                given.check_seeds_differ(source.name, opened)
+            for seed in new:
+                opened[seed].check(most)

@@ -131,7 +131,12 @@ def made_ready(
     engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)
     gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
     conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus)
-    return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard)
+    notes = [
+        f"{asked.resolved.label}: {note}"
+        for asked, found in zip(grid.datasets, data, strict=True)
+        for note in found.notes
+    ]
+    return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard, notes)
 
 
 def with_metrics(

@@ -56,3 +56,5 @@ def _print(name: str, data: Prepared, before: str = "") -> None:
     stdout_console().print(
         printable(f"{before}{name}, {image_words(data.shape, data.sizes)}; digest {data.digest[:16]}"), soft_wrap=True
     )
+    for note in data.notes:
+        stdout_console().print(printable(f"! {name}: {note}"), soft_wrap=True)

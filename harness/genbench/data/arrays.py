@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import math
 import os
+import shutil
+import tempfile
 import weakref
 import zipfile
 import zlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
@@ -112,14 +114,14 @@ def whole(path: Path) -> NDArray[Any]:
 
 
 class Rows(ABC):
-    """An array in a file whose rows are read batch by batch, never all at once. dtype is the name of its type."""
+    """An array in a file of which rows anywhere in it are read, never all at once. dtype is the name of its type."""
 
     shape: tuple[int, ...]
     dtype: str
 
     @abstractmethod
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return rows start..stop-1. Raises DataError where they cannot be read."""
+    def read(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return these rows, in their order. Raises DataError where they cannot be read."""
 
 
 def rows(path: Path) -> Rows:
@@ -153,13 +155,15 @@ class _NumpyRows(Rows):
             )
         self._head, self.shape, self.dtype = head, head.shape, str(head.dtype)
 
-    def _rows_of(self, member: IO[bytes], start: int, stop: int) -> NDArray[Any]:
+    def _rows_of(self, file: IO[bytes], rows: Sequence[int]) -> NDArray[Any]:
         import numpy as np
 
-        member.seek(self._head.start + start * self._head.row_bytes)
-        content = member.read((stop - start) * self._head.row_bytes)
-        values = np.frombuffer(content, self._head.dtype)  # raises ValueError where some are missing
-        return values.reshape(stop - start, *self.shape[1:])
+        values = np.frombuffer(b"".join(self._bytes(file, row) for row in rows), self._head.dtype)
+        return values.reshape(len(rows), *self.shape[1:])  # raises ValueError where some are missing
+
+    def _bytes(self, file: IO[bytes], row: int) -> bytes:
+        file.seek(self._head.start + row * self._head.row_bytes)
+        return file.read(self._head.row_bytes)
 
     def _refuse(self, found: str, advice: str) -> NoReturn:
         refuse(self._path, found, advice)
@@ -180,17 +184,17 @@ class PlainRows(_NumpyRows):
         except UNREADABLE as error:
             self._broken(error, "numpy.save")
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return rows start..stop-1."""
+    def read(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return these rows."""
         try:
             with files.opened(self._path) as file:
-                return self._rows_of(file, start, stop)
+                return self._rows_of(file, rows)
         except UNREADABLE as error:
             self._broken(error, "numpy.save")
 
 
 class ZippedRows(_NumpyRows):
-    """Rows of the array `images` of a .npz archive. It stays open: what is packed can only be read onwards."""
+    """Rows of the array `images` of a .npz archive, unpacked to a file that goes with it: packed, it has no places."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -201,7 +205,7 @@ class ZippedRows(_NumpyRows):
                 self._check(archive)
         except UNREADABLE as error:
             self._broken(error, f"numpy.savez, as numpy.savez(path, {KEY}=...)")
-        self._member: IO[bytes] | None = None
+        self._unpacked: IO[bytes] | None = None
 
     def _check(self, archive: zipfile.ZipFile) -> None:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
@@ -215,16 +219,20 @@ class ZippedRows(_NumpyRows):
                 self._path, found, f"expected at most {MOST_MIB}: save fewer images, or a .npy, which is never unpacked"
             )
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return rows start..stop-1, soonest where they follow those read before."""
+    def read(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return these rows; before the first, the array is unpacked."""
         try:
-            if self._member is None:
-                file = self._open.enter_context(files.opened(self._path))
-                archive = self._open.enter_context(zipfile.ZipFile(file))
-                self._member = self._open.enter_context(archive.open(f"{KEY}.npy"))
-            return self._rows_of(self._member, start, stop)
+            if self._unpacked is None:
+                self._unpacked = self._unpack()
+            return self._rows_of(self._unpacked, rows)
         except UNREADABLE as error:
             self._broken(error, f"numpy.savez, as numpy.savez(path, {KEY}=...)")
+
+    def _unpack(self) -> IO[bytes]:
+        unpacked = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
+        with files.opened(self._path) as file, zipfile.ZipFile(file) as archive, archive.open(f"{KEY}.npy") as member:
+            shutil.copyfileobj(member, unpacked, 1 << 20)
+        return unpacked
 
 
 class SafetensorsRows(Rows):
@@ -243,14 +251,15 @@ class SafetensorsRows(Rows):
             refuse(path, f"it cannot be read: {error}", "write it again with safetensors", error)
         self.dtype = SAFETENSORS.get(dtype, dtype)
 
-    def read(self, start: int, stop: int) -> NDArray[Any]:
-        """Return rows start..stop-1."""
+    def read(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return these rows."""
+        import numpy as np
         from safetensors import SafetensorError, safe_open
 
         try:
             with files.pinned(self._path) as pinned, safe_open(pinned, "np") as file:
-                found: NDArray[Any] = file.get_slice(KEY)[start:stop]
-                return found
+                stored = file.get_slice(KEY)
+                return np.concatenate([stored[row : row + 1] for row in rows])
         except (SafetensorError, *UNREADABLE) as error:
             refuse(self._path, f"it cannot be read: {error}", "write it again with safetensors", error)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genbench.api import Split, Splits
+from genbench.data.labels import heeded
 from genbench.errors import DataError, printable
 from genbench.files import canonical
 
@@ -21,13 +22,17 @@ NAMES = tuple(f"{split}-{part}" for split in SPLITS for part in ("images", "labe
 
 @dataclass(frozen=True)
 class Content:
-    """Arrays by name ("train-images": uint8 or float32, "train-labels": int64), contiguous and little-endian."""
+    """Arrays by name ("train-images": uint8 or float32, "train-labels": int64), contiguous and little-endian.
+
+    notes say what was found that could have been meant otherwise.
+    """
 
     arrays: dict[str, NDArray[Any]]
     shape: tuple[int, int, int]
     classes: int | None
     bounds: tuple[float, float]
     sizes: dict[str, int]
+    notes: list[str] = field(default_factory=list)
 
 
 def digest(arrays: Mapping[str, NDArray[Any]], classes: int | None, bounds: tuple[float, float]) -> str:
@@ -74,7 +79,8 @@ def checked(name: str, splits: object) -> Content:
         _refuse(whole, f"the splits have images of different shapes {shapes}", "the same (C, H, W) in all of them")
     channels, height, width = shapes["train"][1:]
     sizes = {split: shape[0] for split, shape in shapes.items()}
-    return Content(arrays, (channels, height, width), classes, bounds, sizes)
+    arrays, classes, notes = heeded(arrays, classes)
+    return Content(arrays, (channels, height, width), classes, bounds, sizes, notes)
 
 
 def _refuse(where: str, found: str, expected: str) -> NoReturn:

@@ -13,6 +13,7 @@ from annotated_types import Ge, Le
 
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.pictures import SUFFIXES, head, pixels, refuse
+from genbench.data.splitting import permutation
 from genbench.files import digest, state
 
 if TYPE_CHECKING:
@@ -43,11 +44,12 @@ class FolderDataset(Dataset):
     """Images from PATH/train, PATH/test and perhaps PATH/valid, each with images or one folder of them per class.
 
     Without train and test, the images in PATH (or in its class folders) are split 80/10/10 by a fixed permutation, and
-    without valid a tenth of train is held out by it. With `size`, the shorter side is resized to it, antialiased, and
+    without valid a tenth of train is held out by it; what is in valid is put into its order. A single class folder
+    makes no labels. With `size`, the shorter side is resized to it, antialiased, and
     the centre cropped. Colour "auto" is grey where every file is stored as grey, else rgb.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 1 took validation images in the order of their names
 
     path: str = ""
     size: Annotated[int, Ge(0), Le(MOST_SIZE)] = 0
@@ -120,6 +122,8 @@ def _parts(root: Path) -> dict[str, Listing]:
             refuse(root / name, f"class {strange[0]!r} is not in train/", "expected the same class folders")
     if "valid" not in parts:
         parts["train"], parts["valid"] = _held_out(root, parts["train"])
+    else:
+        parts["valid"] = parts["valid"].pick(permutation(len(parts["valid"].files)))
     return parts
 
 
@@ -164,7 +168,7 @@ def _cut(root: Path, whole: Listing) -> dict[str, Listing]:
     tenth = max(1, n // 10)
     if n < 3:
         refuse(root, f"it holds {n} images", "expected three or more, to be split into train, valid and test")
-    order = _order(n)
+    order = permutation(n)
     return {
         "train": whole.pick(order[: n - 2 * tenth]),
         "valid": whole.pick(order[n - 2 * tenth : n - tenth]),
@@ -177,15 +181,8 @@ def _held_out(root: Path, train: Listing) -> tuple[Listing, Listing]:
     tenth = max(1, n // 10)
     if n < 2:
         refuse(root / "train", "it holds one image", "expected more, or valid/ beside it")
-    order = _order(n)
+    order = permutation(n)
     return train.pick(order[: n - tenth]), train.pick(order[n - tenth :])
-
-
-def _order(n: int) -> list[int]:
-    import numpy as np
-
-    # the streams of RandomState are frozen: every numpy gives the same permutation
-    return [int(row) for row in np.random.RandomState(0).permutation(n)]
 
 
 def _class_numbers(parts: dict[str, Listing]) -> dict[str, int]:

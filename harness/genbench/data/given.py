@@ -1,4 +1,4 @@
-"""Images made elsewhere in the place of a model: nothing is learned, and its samples are theirs, in their order."""
+"""Images made elsewhere in the place of a model: nothing is learned, and its samples are theirs, in random order."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class GivenImages(Model):
     samples are what their maker says they are; state is what the images were in when they were digested.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 1 took the first of a file
     sample_batch: ClassVar[int] = images.BATCH
 
     contents: tuple[str, ...] = ()
@@ -52,6 +52,11 @@ class GivenImages(Model):
         finally:  # also where one cannot be read for that; those alone, since a folder of many is long to look through
             self._unchanged.check(self._images.files(start, stop))
         return found.to(self._device)
+
+    @property
+    def count(self) -> int:
+        """How many images there are."""
+        return images.opened(Path(self.path), self._space).count if self._images is None else self._images.count
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return the first n images."""

@@ -7,6 +7,7 @@ import os
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -26,6 +27,9 @@ BATCH = 1000
 
 CHANNELS = (1, 3)
 """How many a picture in a folder can have."""
+
+ORDER = 1
+"""The seed of the order in which images made elsewhere are taken; another than that by which datasets are split."""
 
 EXPECTED = "expected .npz, .npy, .safetensors, or a folder of images"
 
@@ -128,7 +132,7 @@ def listed(path: Path) -> list[Path]:
         _unseen(path, error)
     if folders:
         found = f"it holds a folder ({folders[0].name!r})"
-        refuse(path, found, "expected images alone: the first n by name are scored, which would be those of one folder")
+        refuse(path, found, "expected images alone")
     if not images:
         refuse(path, "no images in it", f"expected files ending in {' '.join(pictures.SUFFIXES)}")
     return images
@@ -138,9 +142,10 @@ def listed(path: Path) -> list[Path]:
 
 
 class Images(ABC):
-    """Images in a file or folder, in a fixed order. note says what was understood that could have been meant otherwise.
+    """Images in a file or folder, in a random order that is always the same: files are often sorted by class.
 
-    What is not asked for is not read.
+    So the first n are a random choice, whatever n is. note says what was understood that could have been meant
+    otherwise. What is not asked for is not read.
     """
 
     count: int
@@ -148,27 +153,36 @@ class Images(ABC):
 
     def __init__(self, path: Path, bounds: tuple[float, float]) -> None:
         self.path = path
-        self._bounds = bounds
+        self.bounds = bounds
 
     @abstractmethod
-    def _raw(self, start: int, stop: int) -> NDArray[Any]:
-        """Return images as they are stored, channels first."""
+    def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
+        """Return these images as they are stored, channels first."""
 
     @abstractmethod
     def files(self, start: int, stop: int) -> Sequence[Path]:
         """Return the files that hold images start..stop-1."""
 
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """Return the places in the file or folder of the first image, the second and so on."""
+        import numpy as np
+
+        # the streams of RandomState are frozen: every numpy gives the same permutation
+        return np.random.RandomState(ORDER).permutation(self.count)
+
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return images start..stop-1 or to the last one, (n, C, H, W) within the bounds. Raises DataError."""
         import numpy as np
 
-        raw = self._raw(start, min(stop, self.count))
+        rows = self.order[start:stop].tolist()
+        raw = self._raw(rows)
         images: NDArray[np.float32] = np.ascontiguousarray(raw, np.float32)
         if raw.dtype == np.uint8:
             return images / np.float32(255)  # as prepared data are
         if not np.isfinite(images).all():
-            row = start + int(np.isfinite(images).all((1, 2, 3)).argmin())
-            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {_floats(self._bounds)}: clean it")
+            row = rows[int(np.isfinite(images).all((1, 2, 3)).argmin())]
+            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {_floats(self.bounds)}: clean it")
         self._check_range(images)
         return images
 
@@ -178,13 +192,13 @@ class Images(ABC):
             self.read(start, start + BATCH)
 
     def _check_range(self, images: NDArray[np.float32]) -> None:
-        (low, high), least, greatest = self._bounds, float(images.min()), float(images.max())
+        (low, high), least, greatest = self.bounds, float(images.min()), float(images.max())
         if least >= low and greatest <= high:
             return
         cure = "scale it"
-        if self._bounds == UNIT:
+        if self.bounds == UNIT:
             cure = "divide by 255, or save uint8" if greatest > 2 else "if it goes from -1 to 1, save (x + 1) / 2"
-        refuse(self.path, f"values go from {least:g} to {greatest:g}", f"expected {_floats(self._bounds)}: {cure}")
+        refuse(self.path, f"values go from {least:g} to {greatest:g}", f"expected {_floats(self.bounds)}: {cure}")
 
 
 def opened(path: Path, space: Space) -> Images:
@@ -206,10 +220,10 @@ class ArrayImages(Images):
 
     def _check_type(self, dtype: str) -> None:
         is_uint8, is_float = dtype == "uint8", dtype.lstrip("<>=").startswith("f")
-        if is_uint8 and self._bounds != UNIT:
-            refuse(self.path, "it holds uint8", f"expected {_floats(self._bounds)}, as the dataset has: convert it")
+        if is_uint8 and self.bounds != UNIT:
+            refuse(self.path, "it holds uint8", f"expected {_floats(self.bounds)}, as the dataset has: convert it")
         if not (is_uint8 or is_float):
-            expected = f"uint8 (0 to 255) or {_floats(UNIT)}" if self._bounds == UNIT else _floats(self._bounds)
+            expected = f"uint8 (0 to 255) or {_floats(UNIT)}" if self.bounds == UNIT else _floats(self.bounds)
             refuse(self.path, f"it has dtype {dtype}", f"expected {expected}: convert it")
 
     def _understood(self, shape: tuple[int, ...], space: Space) -> tuple[int, ...] | None:
@@ -224,9 +238,9 @@ class ArrayImages(Images):
             return (0, 3, 1, 2)
         refuse(self.path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, as the dataset has")
 
-    def _raw(self, start: int, stop: int) -> NDArray[Any]:
-        rows = self._rows.read(start, stop)
-        return rows[:, None] if self._axes is None else rows.transpose(self._axes)
+    def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
+        images = self._rows.read(rows)
+        return images[:, None] if self._axes is None else images.transpose(self._axes)
 
     def files(self, start: int, stop: int) -> Sequence[Path]:
         """Return the one file."""
@@ -234,7 +248,7 @@ class ArrayImages(Images):
 
 
 class FolderImages(Images):
-    """Images in a folder, by name."""
+    """Images in a folder."""
 
     def __init__(self, path: Path, space: Space) -> None:
         super().__init__(path, space.bounds)
@@ -244,14 +258,14 @@ class FolderImages(Images):
         self._shape = space.shape
         self.count = len(self._files)
 
-    def _raw(self, start: int, stop: int) -> NDArray[Any]:
+    def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
         import numpy as np
 
-        return np.stack([self._picture(file) for file in self.files(start, stop)])
+        return np.stack([self._picture(self._files[row]) for row in rows])
 
     def files(self, start: int, stop: int) -> Sequence[Path]:
         """Return a file for each image."""
-        return self._files[start:stop]
+        return [self._files[row] for row in self.order[start:stop]]
 
     def _picture(self, file: Path) -> NDArray[np.uint8]:
         """Return a picture, (C, H, W); what is stored in colour may be grey all the same."""

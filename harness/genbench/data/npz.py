@@ -13,6 +13,7 @@ from annotated_types import Ge
 from genbench import files
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.arrays import UNREADABLE, checked_head
+from genbench.data.splitting import permutation
 from genbench.errors import DataError, did_you_mean, printable
 
 if TYPE_CHECKING:
@@ -27,11 +28,13 @@ COLOURS = (1, 3)
 class NpzDataset(Dataset):
     """Images from a .npz file with x_train, x_test and, where there are any, y_train, y_test, x_valid and y_valid.
 
-    Images are (n, H, W), (n, H, W, C) or (n, C, H, W), uint8 or floating point in [0, 1]. Without x_valid the last
-    `valid` training images are held out (0: a tenth of them). More than max_mib unpacked is refused.
+    Images are (n, H, W), (n, H, W, C) or (n, C, H, W), uint8 or floating point in [0, 1]. Without x_valid, `valid` of
+    the training images (0: a tenth) are held out by a fixed permutation; what is in x_valid is put into its order.
+    Labels are whole numbers or texts, (n,) or (n, 1), or one-hot rows; the classes among them are counted, and numbered
+    from 0 in sorted order. More than max_mib unpacked is refused.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2  # 1 held out the last training images
 
     path: str = ""
     valid: Annotated[int, Ge(0)] = 0
@@ -48,11 +51,9 @@ class NpzDataset(Dataset):
             parts["train"], parts["valid"] = self._held_out(parts["train"])
         elif self.valid:
             self._refuse(f"it has x_valid, yet valid={self.valid} is asked for", "leave valid out, or remove x_valid")
-        labels = [part.labels for part in parts.values() if part.labels is not None]
-        if labels and len(labels) < len(parts):
-            self._refuse("some of its splits have labels and some have none", "give y_ for every x_, or for none")
-        classes = max(int(each.max()) + 1 for each in labels) if labels else None
-        return Splits(parts["train"], parts["valid"], parts["test"], classes)
+        else:
+            parts["valid"] = _picked(parts["valid"], permutation(len(parts["valid"])))
+        return self._numbered(parts)
 
     def fingerprint(self, folder: Path) -> str:
         """Return what tells a changed file from an unchanged one."""
@@ -147,13 +148,32 @@ class NpzDataset(Dataset):
     def _labels(self, key: str, labels: NDArray[Any] | None, n: int) -> NDArray[Any] | None:
         if labels is None:
             return None
-        if labels.dtype.kind not in "iu":
+        if labels.ndim not in (1, 2) or len(labels) != n:
+            self._refuse(f"{key} has shape {labels.shape}", f"expected ({n},), one class for each image")
+        from genbench.data.labels import understood
+
+        found = understood(labels, n)
+        if found is None and labels.ndim == 2 and labels.shape[1] > 1:
+            self._refuse(f"{key} has shape {labels.shape} and is not one-hot", f"expected ({n},), one class for each")
+        if found is None:
             self._refuse(f"{key} has dtype {labels.dtype}", "expected whole numbers from 0: convert it to int64")
-        if labels.shape != (n,):
-            self._refuse(f"{key} has shape {labels.shape}", f"expected ({n},), one class number for each image")
-        if labels.min() < 0:
-            self._refuse(f"{key} holds {labels.min()}", "expected class numbers from 0: renumber them")
-        return labels
+        if found.dtype.kind == "i" and found.min() < 0:
+            self._refuse(f"{key} holds {found.min()}", "expected class numbers from 0: renumber them")
+        return found
+
+    def _numbered(self, parts: dict[str, Split[np.ndarray[Any, Any]]]) -> Splits[np.ndarray[Any, Any]]:
+        labels = {split: part.labels for split, part in parts.items() if part.labels is not None}
+        if not labels:
+            return Splits(parts["train"], parts["valid"], parts["test"])
+        if len(labels) < len(parts):
+            self._refuse("some of its splits have labels and some have none", "give y_ for every x_, or for none")
+        if len({each.dtype.kind in "US" for each in labels.values()}) > 1:
+            self._refuse("some of its labels are numbers and some are texts", "give one of both for all images")
+        from genbench.data.labels import numbered
+
+        numbers, classes = numbered(labels)
+        train, valid, test = (Split(parts[split].images, numbers[split]) for split in ("train", "valid", "test"))
+        return Splits(train, valid, test, classes)
 
     def _held_out(
         self, train: Split[np.ndarray[Any, Any]]
@@ -161,7 +181,9 @@ class NpzDataset(Dataset):
         valid = self.valid or max(1, len(train) // 10)
         if valid >= len(train):
             self._refuse(f"valid={valid} leaves none of {len(train)} training images", "hold out fewer, or add x_valid")
-        images, labels = train.images, train.labels
-        if labels is None:
-            return Split(images[:-valid]), Split(images[-valid:])
-        return Split(images[:-valid], labels[:-valid]), Split(images[-valid:], labels[-valid:])
+        order = permutation(len(train))
+        return _picked(train, order[:-valid]), _picked(train, order[-valid:])
+
+
+def _picked(part: Split[np.ndarray[Any, Any]], rows: list[int]) -> Split[np.ndarray[Any, Any]]:
+    return Split(part.images[rows], None if part.labels is None else part.labels[rows])

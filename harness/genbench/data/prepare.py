@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from genbench.data.content import Content
 
-FORMAT = 1
+FORMAT = 2
 """Raised when what is written under the cache folder changes its form."""
 
 
@@ -53,7 +53,8 @@ class DamagedData(DataError):
 class Prepared:
     """A dataset in the cache. digest tells its content, whatever its path, machine or plugin.
 
-    sizes are the numbers of images by split; command is what a person types to prepare it again.
+    sizes are the numbers of images by split; command is what a person types to prepare it again; notes say what was
+    found in it that could have been meant otherwise.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Prepared:
     sizes: Mapping[str, int]
     folder: Path
     command: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def space(self) -> Space:
@@ -255,6 +257,7 @@ def _stored(dataset: Dataset, key: dict[str, Any], fingerprint: str) -> Prepared
             bounds=(low, high),
             sizes={split: record["sizes"][split] for split in get_args(SplitName)},
             folder=folder,
+            notes=tuple(map(str, record["notes"])),
             command=f"genbench data prepare {shlex.quote(_spelling(dataset, str(key['name'])))} --fresh",
         )
     except (StoreError, OSError, KeyError, TypeError, ValueError, AttributeError):
@@ -285,7 +288,7 @@ def _write(folder: Path, key: dict[str, Any], content: Content) -> None:
             file.flush()
             os.fsync(file.fileno())
             files[f"{name}.npy"] = file.tell()
-    told = {"shape": content.shape, "classes": content.classes, "bounds": content.bounds, "sizes": content.sizes}
+    told: dict[str, Any] = {name: getattr(content, name) for name in ("shape", "classes", "bounds", "sizes", "notes")}
     found = contents.digest(content.arrays, content.classes, content.bounds)
     write_record(folder / "manifest.json", {"format": FORMAT, "key": key, "digest": found, "files": files, **told})
 

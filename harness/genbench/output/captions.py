@@ -23,6 +23,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
         *_own_errors(board, named),
         *_ranks(board),
         _protocol(board, named),
+        *_chosen(board),
         *_chains(board),
         *_published(board),
         *(f"! {line}" for line in _cautions(board)),
@@ -85,6 +86,15 @@ def _extra(board: Board, name: str) -> str:
     if len(shown) > 1 and len(values := set(shown.values())) == 1:
         return f"; {words} {values.pop()}"
     return f"; {words}: {', '.join(f'{model} {value}' for model, value in shown.items())}" if shown else ""
+
+
+def _chosen(board: Board) -> Iterator[str]:
+    """Tell which rows are scored by some of their images, and which they are."""
+    for row in board.rows:
+        if row.chosen_of:
+            several = " or ".join(f"{count:,}" for count in row.chosen_of)
+            samples = max(score.samples for score in row.scores)
+            yield f"{row.model}: {samples:,} of {several} images, chosen at random, always the same."
 
 
 def _chains(board: Board) -> Iterator[str]:

@@ -66,6 +66,11 @@ class BoardRow:
         """Return what its samples are, or "" for a published row."""
         return self.scores[0].model["traits"]["samples_are"] if self.scores else ""
 
+    @property
+    def chosen_of(self) -> list[int]:
+        """Return how many images were made elsewhere, of which fewer were scored, for each such number once."""
+        return self.recorded(_images_left_out)
+
     def mean_of(self, stage: str) -> float | None:
         """Return the mean seconds that a stage took, over the trials that have it."""
         if self.is_given:
@@ -75,6 +80,12 @@ class BoardRow:
     def recorded(self, read: Callable[[ScoreRow], Any]) -> list[Any]:
         """Return the distinct values that its trials recorded of something, sorted, missing ones left out."""
         return sorted({value for value in map(read, self.scores) if value is not None}, key=str)
+
+
+def _images_left_out(score: ScoreRow) -> int | None:
+    fit = score.trial.stages.get("fit")
+    images: int = (fit.details.get("images") if fit else None) or 0
+    return images if images > score.samples > 0 else None
 
 
 @dataclass(frozen=True)

@@ -138,6 +138,7 @@ class Details(Shape):
     """What a stage took and came to."""
 
     parameters: Number | None = None
+    images: Count | None = None
     peak_memory_mib: Number | None = None
     steps: Number | None = None
     batch: Annotated[int, Field(ge=1, lt=MOST)] = 1

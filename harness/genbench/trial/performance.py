@@ -189,7 +189,7 @@ class Performance:
             run.seconds,
             details={
                 "steps": run.step,
-                "parameters": None if isinstance(model, sampling.Given) else count_parameters(model),
+                **_size(model),
                 "peak_memory_mib": max(surroundings.peak_memory_mib(self.device) or 0.0, run.peak) or None,
             },
         )
@@ -360,6 +360,13 @@ def work_key(assignment: Assignment, device: torch.device) -> str:
     now = surroundings.describe(device, assignment.threads, metadata.version(BUILTIN))
     place = [now[name] for name in ("device", "device_name", "threads", "torch", "genbench")]
     return files.digest([assignment.trial.id, assignment.trial.model.source, place], 16)
+
+
+def _size(model: Model) -> dict[str, int | None]:
+    """Return how many parameters a model has, or how many images stand in its place."""
+    if isinstance(model, sampling.Given):
+        return {"parameters": None, "images": model.count}
+    return {"parameters": count_parameters(model)}
 
 
 def count_parameters(model: Model) -> int:

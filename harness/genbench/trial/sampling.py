@@ -27,7 +27,11 @@ def batches_for(n: int, size: int) -> int:
 
 @runtime_checkable
 class Given(Protocol):
-    """What has samples that were made elsewhere: they are read, in their order, and at last there are no more."""
+    """What has samples that were made elsewhere: they are read, in a fixed order, and at last there are no more."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
 
     def given(self, start: int, stop: int) -> Tensor:
         """Return samples start..stop-1, or to the last one. Raises Unsupported where there are none."""

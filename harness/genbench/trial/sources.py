@@ -12,7 +12,8 @@ from typing import Any, get_args
 
 from genbench import files
 from genbench.api import SamplesAre, Space
-from genbench.data import images
+from genbench.data import images, likeness
+from genbench.data.given import GivenImages
 from genbench.data.images import Images
 from genbench.errors import RequestError, printable, unknown
 from genbench.registry import names
@@ -25,12 +26,6 @@ ORIGIN = "evaluate"
 
 NOT_SAID = "not said"
 """What samples are whose maker did not say what they are."""
-
-COMPARED = 16
-"""How many images of each seed, its first ones, are held against those of the others."""
-
-CLOSE = 1e-6
-"""How near values are that float32 and float64 round alike."""
 
 Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]
 
@@ -57,7 +52,7 @@ def check(model: Resolved) -> None:
 def again(stored: Mapping[str, Any]) -> Resolved:
     """Return what stood in a model's place in a stored trial. Nothing that the record names is imported."""
     options, settings = dict(stored["options"]), dict(stored["settings"])
-    return _resolved(stored["name"], stored["distribution_version"], options, settings)
+    return _resolved(stored["name"], stored["distribution_version"], options, settings, stored["version"])
 
 
 # From what was asked for ---------------------------------------------------------------------------------------------
@@ -84,9 +79,9 @@ def _source(name: str, paths: Sequence[Path], declared: str) -> Source:
         if first is not path:
             raise _same(name, f"{printable(path)} holds the same as {printable(first)}")
     options = {"contents": contents, "declared": declared}
-    edition = files.digest(options, 16)
+    edition = files.digest([GivenImages.version, options], 16)
     settings = [{"path": str(path.absolute()), "state": state} for path, state in zip(paths, states, strict=True)]
-    return Source(name, paths, [_resolved(name, edition, options, each) for each in settings])
+    return Source(name, paths, [_resolved(name, edition, options, each, GivenImages.version) for each in settings])
 
 
 def _same(name: str, found: str) -> RequestError:
@@ -95,14 +90,16 @@ def _same(name: str, found: str) -> RequestError:
     )
 
 
-def _resolved(name: str, edition: str, options: Mapping[str, Any], settings: Mapping[str, str]) -> Resolved:
+def _resolved(
+    name: str, edition: str, options: Mapping[str, Any], settings: Mapping[str, str], version: int
+) -> Resolved:
     """Return what stands in a model's place for one seed."""
     return Resolved(
         kind="model",
         name=name,
         label=name,
         target=TARGET,
-        version=1,
+        version=version,
         distribution=ORIGIN,
         distribution_version=edition,
         options=options,
@@ -164,21 +161,18 @@ def _matches(name: str, asked: str | os.PathLike[str]) -> list[Path]:
 # What is in them -----------------------------------------------------------------------------------------------------
 
 
-def check_seeds_differ(name: str, opened: Sequence[Images], most: int) -> None:
-    """Raise RequestError where two seeds of a source begin with the same images, however they are stored.
+def check_seeds_differ(name: str, opened: Sequence[Images]) -> None:
+    """Raise RequestError where all images of one seed are among those of another, in whatever order and files.
 
-    most is how many are to be scored: those beyond make no other seed. Raises DataError where one cannot be read.
+    Every image of each seed is read. Raises DataError where one cannot be.
     """
-    import numpy as np
-
     if len(opened) < 2:
         return
-    firsts = [each.read(0, min(COMPARED, most)) for each in opened]
-    for (one, x), (other, y) in itertools.combinations(zip(opened, firsts, strict=True), 2):
-        n = min(len(x), len(y))
-        if np.allclose(x[:n], y[:n], rtol=CLOSE, atol=CLOSE):
-            count = "first image of" if n == 1 else f"first {n} images of"
-            raise _same(name, f"the {count} {printable(other.path)} and of {printable(one.path)} are the same")
+    seeds = [(each.path, likeness.digests(each)) for each in opened]
+    for seed, other in itertools.combinations(seeds, 2):
+        (most, more), (least, fewer) = sorted((seed, other), key=lambda each: -len(each[1]))
+        if fewer <= more:
+            raise _same(name, f"the images of {printable(least)} are all in {printable(most)}")
 
 
 # What metrics may ask of them ----------------------------------------------------------------------------------------

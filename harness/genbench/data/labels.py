@@ -1,0 +1,77 @@
+"""What labels say of a dataset: whether they tell anything, whether parts lack a class, whether they run in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genbench.data.splitting import permutation
+
+LISTED = 5
+"""How many classes a note names."""
+
+Arrays = dict[str, NDArray[Any]]
+
+
+def heeded(arrays: Arrays, classes: int | None) -> tuple[Arrays, int | None, list[str]]:
+    """Return a dataset's arrays and number of classes with its labels taken for what they are, and what was noted.
+
+    Labels of one class are none. Validation images that run in the order of their classes are put into a random one:
+    what takes some of them takes the first.
+    """
+    if classes is None:
+        return arrays, None, []
+    found = {split: set(np.unique(arrays[f"{split}-labels"]).tolist()) for split in ("train", "valid", "test")}
+    if len(set().union(*found.values())) < 2:
+        without = {name: array for name, array in arrays.items() if not name.endswith("labels")}
+        return without, None, ["all images are of one class, which tells nothing: they count as without labels"]
+    notes = [_absent(sorted(found[split] - found["train"]), split) for split in ("valid", "test")]
+    return _mixed(arrays), classes, [note for note in notes if note]
+
+
+def _absent(classes: list[int], split: str) -> str:
+    """Return a line that tells of classes that training lacks, or ""."""
+    named = ", ".join(map(str, classes[:LISTED])) + (" ..." if len(classes) > LISTED else "")
+    which = f"class {named}" if len(classes) == 1 else f"classes {named}"
+    return f"train has no image of {which} (counted from 0), and {split} has some" if classes else ""
+
+
+def _mixed(arrays: Mapping[str, NDArray[Any]]) -> Arrays:
+    """Return the arrays, those of the validation part in random order where it runs in the order of classes."""
+    labels = arrays["valid-labels"]
+    if not is_in_class_order(labels):
+        return dict(arrays)
+    order = permutation(len(labels))
+    return {name: array[order] if name.startswith("valid-") else array for name, array in arrays.items()}
+
+
+def is_in_class_order(labels: NDArray[Any]) -> bool:
+    """Return whether labels (n,) change less than half as often as in random order."""
+    changes = int((labels[1:] != labels[:-1]).sum())
+    shares = np.unique(labels, return_counts=True)[1] / len(labels)
+    return changes < (len(labels) - 1) * (1 - float((shares**2).sum())) / 2
+
+
+def numbered(labels: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """Return labels by split as numbers from 0 without gaps, in the sorted order of what is there, and their number."""
+    # signed and unsigned together would be floats, which confuse great numbers
+    signed = [each.astype(np.int64) if each.dtype.kind == "u" else each for each in labels.values()]
+    classes, numbers = np.unique(np.concatenate(signed), return_inverse=True)
+    ends = np.cumsum([len(each) for each in labels.values()])[:-1]
+    return dict(zip(labels, np.split(numbers.astype(np.int64), ends), strict=True)), len(classes)
+
+
+def understood(labels: NDArray[Any], n: int) -> NDArray[Any] | None:
+    """Return labels of n images as whole numbers or texts, (n,), or None where they are nothing of the kind.
+
+    Taken are columns (n, 1), and rows (n, classes) that are 0 but for a single 1.
+    """
+    if labels.shape == (n, 1):
+        labels = labels[:, 0]
+    if labels.ndim == 2 and len(labels) == n and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
+        ones = labels == 1
+        return ones.argmax(1) if (ones.sum(1) == 1).all() and (ones | (labels == 0)).all() else None
+    return labels if labels.shape == (n,) and labels.dtype.kind in "iuUS" else None
