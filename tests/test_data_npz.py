@@ -190,8 +190,11 @@ def spoilt(value: float) -> np.ndarray[Any, Any]:
         ({"x_train": np.full((20, 5, 4), "a")}, "x_train has dtype <U1; expected uint8"),
         ({"x_train": spoilt(np.nan)}, "x_train holds NaN or infinity; expected floats from 0 to 1: clean it"),
         ({"x_train": spoilt(-np.inf)}, "x_train holds NaN or infinity; expected floats from 0 to 1: clean it"),
-        ({"x_train": spoilt(254)}, r"x_train goes from \S+ to 254; expected floats from 0 to 1: scale it"),
-        ({"x_train": spoilt(-1)}, "x_train goes from -1 to 1; expected floats from 0 to 1: scale it"),
+        ({"x_train": spoilt(254)}, r"x_train: values go from \S+ to 254; expected floats from 0 to 1: divide by 255"),
+        (
+            {"x_train": spoilt(-1)},
+            r"x_train: values go from -1 to 1; expected floats from 0 to 1: if they go from -1 to 1, save \(x \+ 1\) / 2",
+        ),
         ({"y_train": np.zeros(20, int)}, "some of its splits have labels and some have none; give y_ for every x_"),
         ({"y_test": np.zeros(6)}, "y_test has dtype float64; expected whole numbers from 0: convert it to int64"),
         ({"y_test": np.zeros((6, 10), int)}, r"y_test has shape \(6, 10\) and is not one-hot; expected \(6,\), one"),

@@ -566,7 +566,7 @@ FILES: dict[str, tuple[Any, str, str]] = {
         "ours=a.npz",
         "image 33 holds NaN or infinity; expected floats from 0 to 1",
     ),
-    "-1 to 1": (lambda: save("a", spoilt(-1)), "ours=a.npz", "if it goes from -1 to 1, save (x + 1) / 2"),
+    "-1 to 1": (lambda: save("a", spoilt(-1)), "ours=a.npz", "if they go from -1 to 1, save (x + 1) / 2"),
     "to 255": (lambda: save("a", noise(40) * 1.0), "ours=a.npz", "divide by 255, or save uint8"),
     "shape": (
         lambda: save("a", noise(9, 1, 28, 28)),

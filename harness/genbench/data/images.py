@@ -15,13 +15,13 @@ from genbench import files
 from genbench.api import Space
 from genbench.data import arrays, folder, pictures
 from genbench.data.pictures import refuse
+from genbench.data.ranges import UNIT, floats, within
 from genbench.errors import ChangedError, DataError, printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-UNIT = (0.0, 1.0)
 BATCH = 1000
 """How many are read at once, and are drawn and stored together as a model's samples are."""
 
@@ -177,28 +177,22 @@ class Images(ABC):
 
         rows = self.order[start:stop].tolist()
         raw = self._raw(rows)
-        images: NDArray[np.float32] = np.ascontiguousarray(raw, np.float32)
         if raw.dtype == np.uint8:
-            return images / np.float32(255)  # as prepared data are
-        if not np.isfinite(images).all():
-            row = rows[int(np.isfinite(images).all((1, 2, 3)).argmin())]
-            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {_floats(self.bounds)}: clean it")
-        self._check_range(images)
-        return images
+            scaled: NDArray[np.float32] = np.ascontiguousarray(raw, np.float32) / np.float32(
+                255
+            )  # as prepared data are
+            return scaled
+        finite = np.isfinite(raw)
+        if not finite.all():
+            row = rows[int(finite.all((1, 2, 3)).argmin())]
+            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {floats(self.bounds)}: clean it")
+        held = within(raw, self.bounds, lambda found, cure: refuse(self.path, found, cure))
+        return np.ascontiguousarray(held, np.float32)
 
     def check(self, n: int) -> None:
         """Read the batches that hold the first n images, and keep none. Raises DataError where one cannot be scored."""
         for start in range(0, n, BATCH):
             self.read(start, start + BATCH)
-
-    def _check_range(self, images: NDArray[np.float32]) -> None:
-        (low, high), least, greatest = self.bounds, float(images.min()), float(images.max())
-        if least >= low and greatest <= high:
-            return
-        cure = "scale it"
-        if self.bounds == UNIT:
-            cure = "divide by 255, or save uint8" if greatest > 2 else "if it goes from -1 to 1, save (x + 1) / 2"
-        refuse(self.path, f"values go from {least:g} to {greatest:g}", f"expected {_floats(self.bounds)}: {cure}")
 
 
 def opened(path: Path, space: Space) -> Images:
@@ -221,9 +215,9 @@ class ArrayImages(Images):
     def _check_type(self, dtype: str) -> None:
         is_uint8, is_float = dtype == "uint8", dtype.lstrip("<>=").startswith("f")
         if is_uint8 and self.bounds != UNIT:
-            refuse(self.path, "it holds uint8", f"expected {_floats(self.bounds)}, as the dataset has: convert it")
+            refuse(self.path, "it holds uint8", f"expected {floats(self.bounds)}, as the dataset has: convert it")
         if not (is_uint8 or is_float):
-            expected = f"uint8 (0 to 255) or {_floats(UNIT)}" if self.bounds == UNIT else _floats(self.bounds)
+            expected = f"uint8 (0 to 255) or {floats(UNIT)}" if self.bounds == UNIT else floats(self.bounds)
             refuse(self.path, f"it has dtype {dtype}", f"expected {expected}: convert it")
 
     def _understood(self, shape: tuple[int, ...], space: Space) -> tuple[int, ...] | None:
@@ -279,10 +273,6 @@ class FolderImages(Images):
         if channels == 1 and (pixels != pixels[:1]).any():
             refuse(file, "it is in colour", "expected grey, as the dataset has: convert it")
         return pixels[:channels]
-
-
-def _floats(bounds: tuple[float, float]) -> str:
-    return f"floats from {bounds[0]:g} to {bounds[1]:g}"
 
 
 def _shapes(space: Space) -> str:

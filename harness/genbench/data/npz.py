@@ -13,6 +13,7 @@ from annotated_types import Ge
 from genbench import files
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.arrays import UNREADABLE, checked_head
+from genbench.data.ranges import UNIT, within
 from genbench.data.splitting import permutation
 from genbench.errors import DataError, did_you_mean, printable
 
@@ -125,9 +126,8 @@ class NpzDataset(Dataset):
             )
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             self._refuse(f"{key} holds NaN or infinity", "expected floats from 0 to 1: clean it")
-        if images.dtype.kind == "f" and not (images.min() >= 0 and images.max() <= 1):
-            least, greatest = images.min(), images.max()
-            self._refuse(f"{key} goes from {least:g} to {greatest:g}", "expected floats from 0 to 1: scale it")
+        if images.dtype.kind == "f":
+            images = within(images, UNIT, lambda found, cure: self._refuse(f"{key}: {found}", cure))
         return self._channels_first(key, images)
 
     def _channels_first(self, key: str, images: NDArray[Any]) -> NDArray[Any]:
