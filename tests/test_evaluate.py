@@ -551,7 +551,7 @@ FILES: dict[str, tuple[Any, str, str]] = {
         "images holds Python objects (dtype object); save plain arrays; pickles are not",
     ),
     "key": (lambda: np.savez("a.npz", image=noise(9)), "ours=a.npz", "it has no array 'images' among: image; save the"),
-    "keys": (lambda: np.savez("a.npz", noise(9)), "ours=a.npz", "it has no array 'images' among: arr_0"),
+    "keys": (lambda: np.savez("a.npz", x=noise(9), y=1), "ours=a.npz", "it has no array 'images' among: x, y"),
     "tensor key": (lambda: save_file({"x": noise(9)}, "a.safetensors"), "ours=a.safetensors", "'images' among: x"),
     "int64": (
         lambda: save("a", noise(9).astype(int)),
@@ -768,3 +768,21 @@ def test_requests_in_python_are_checked_too() -> None:
         genbench.evaluate({})
     with pytest.raises(RequestError, match="--timeout -1: expected a number of seconds"):
         genbench.evaluate({"ours": "a.npz"}, timeout=-1)
+
+
+# What others call their arrays
+
+
+def test_arrays_without_a_name_and_those_of_medmnist_are_taken_and_told(cli) -> None:
+    np.savez("samples.npz", noise(300, 8, 8, 1), np.zeros(300))
+    np.savez("alone.npz", noise(300, seed=1))
+    np.savez("med.npz", train_images=noise(400, 8, 8, seed=2), test_images=noise(350, 8, 8, seed=3), test_labels=[0])
+    code, _, err = cli("guided=samples.npz alone=alone.npz med=med.npz")
+    assert code == 0
+    arrays = "of its arrays (arr_0, arr_1) arr_0 is taken; shape (300, 8, 8, 1) is taken as (n, H, W, C)"
+    assert f"guided: 'samples.npz': {arrays}\n" in err
+    assert "med: 'med.npz': of its arrays (test_images, test_labels, train_images) test_images is taken\n" in err
+    assert "alone: " not in err
+    for name, seed, shape in (("guided", 0, (300, 8, 8, 1)), ("alone", 1, (300, 1, 8, 8)), ("med", 3, (350, 8, 8))):
+        order = np.random.RandomState(1).permutation(shape[0])[:300]
+        assert values()[name, 0] == pytest.approx(noise(*shape, seed=seed)[order].mean() / 255, abs=1e-6)

@@ -28,6 +28,9 @@ BATCH = 1000
 CHANNELS = (1, 3)
 """How many a picture in a folder can have."""
 
+CHANNELS_LAST = (0, 3, 1, 2)
+"""The axes of (n, H, W, C) that put channels first."""
+
 ORDER = 1
 """The seed of the order in which images made elsewhere are taken; another than that by which datasets are split."""
 
@@ -211,6 +214,9 @@ class ArrayImages(Images):
             refuse(path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, none of them 0")
         self.count, *shape = self._rows.shape
         self._axes = self._understood(tuple(shape), space)
+        as_channels_last = f"shape {self._rows.shape} is taken as (n, H, W, C)" if self._axes == CHANNELS_LAST else ""
+        if told := "; ".join(filter(None, (self._rows.note, as_channels_last))):
+            self.note = f"{printable(repr(str(path)))}: {printable(told)}"
 
     def _check_type(self, dtype: str) -> None:
         is_uint8, is_float = dtype == "uint8", dtype.lstrip("<>=").startswith("f")
@@ -228,8 +234,7 @@ class ArrayImages(Images):
         if shape == (height, width) and channels == 1:
             return None
         if shape == (height, width, channels):
-            self.note = f"{printable(repr(str(self.path)))}: shape {self._rows.shape} is taken as (n, H, W, C)"
-            return (0, 3, 1, 2)
+            return CHANNELS_LAST
         refuse(self.path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, as the dataset has")
 
     def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
