@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.cli import main
-from genbench.data import pictures
+from genbench.data import folder, images, pictures
 from genbench.errors import DataError
 
 H, W = 3, 5
@@ -215,3 +215,29 @@ def test_deep_colour_is_refused_as_a_dataset_and_where_it_is_scored(
     for line in (["data", "prepare", "folder:pictures"], ["evaluate", "ours=pictures", "--reference", "none"]):
         assert main(line) == 2
         assert re.search(r"pictures/\d\d.png': it has 16 bits a channel, not 8; convert it", capsys.readouterr().err)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "suffix"),
+    [
+        ("0", "PNG", "png"),
+        ("picture.dat", "JPEG", "jpg"),
+        ("1.picture", "GIF", "gif"),
+        ("2", "WEBP", "webp"),
+        ("a.b", "TIFF", "tif"),
+        ("3", "BMP", "bmp"),
+    ],
+)
+def test_pictures_that_their_names_hide_are_told_in_datasets_and_where_they_are_scored(
+    tmp_path: Path, name: str, kind: str, suffix: str
+) -> None:
+    for number in range(5):
+        Image.fromarray(GREY).save(tmp_path / f"{number}.png")
+    for other, text in (("labels.txt", "BM and GIF89"), ("empty", ""), ("LICENSE", "MIT")):
+        (tmp_path / other).write_text(text)
+    assert len(folder.entries(tmp_path)[0]) == len(images.listed(tmp_path)) == 5
+    (tmp_path / name).write_bytes(by_pillow(Image.fromarray(GREY), kind))
+    words = f"/{name}': a picture whose name does not tell so; let it end in .{suffix}, or move it away"
+    for read in (folder.entries, images.listed):
+        with pytest.raises(DataError, match=words):
+            read(tmp_path)

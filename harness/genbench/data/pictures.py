@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,16 @@ GREY_MODES = ("1", "L", "LA")
 MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
 BITS_TAG = 258
 """Where a TIFF tells the bits of each channel."""
+
+BEGINNINGS = {
+    "png": rb"\x89PNG\r\n",
+    "jpg": rb"\xff\xd8\xff",
+    "gif": rb"GIF8[79]a",
+    "webp": rb"RIFF.{4}WEBP",
+    "tif": rb"II\*\x00|MM\x00\*",
+    "bmp": rb"BM.{4}\x00{4}",
+}
+"""What files of pictures begin with, by suffix."""
 
 ROTATED = (5, 6, 7, 8)
 """The EXIF orientations that swap width and height."""
@@ -52,6 +63,16 @@ def pixels(file: Path, channels: int, size: int = 0) -> NDArray[np.uint8]:
             plain = plain.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
         array: NDArray[np.uint8] = np.array(plain, np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def suffix_by_content(file: Path) -> str:
+    """Return the suffix that a file's first bytes ask for, or "" where they are none of a picture."""
+    try:
+        with files.opened(file) as opened:
+            first = opened.read(16)
+    except OSError:
+        return ""
+    return next((suffix for suffix, begins in BEGINNINGS.items() if re.match(begins, first, re.DOTALL)), "")
 
 
 def refuse(path: Path, found: object, advice: str, cause: BaseException | None = None) -> NoReturn:
