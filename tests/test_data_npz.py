@@ -105,13 +105,17 @@ def test_another_choice_of_held_out_images_is_another_dataset(file: Path) -> Non
 
 
 def test_a_valid_split_is_taken_in_random_order(file: Path) -> None:
-    ones = {"y_train": np.ones(20, int), "y_valid": np.arange(9) // 3, "y_test": np.zeros(6, int)}
+    ones = {"y_train": np.arange(20) // 7, "y_valid": np.arange(9) // 3, "y_test": np.zeros(6, int)}
     splits = load(save(file, x_valid=images(9), **ones))
     assert [len(part) for part in (splits.train, splits.valid, splits.test)] == [20, 9, 6]
     order = np.random.RandomState(0).permutation(9)
     np.testing.assert_array_equal(splits.valid.images[:, 0], images(9)[order])
     assert splits.valid.labels is not None
     np.testing.assert_array_equal(splits.valid.labels, order // 3)
+    order = np.random.RandomState(0).permutation(20)
+    np.testing.assert_array_equal(splits.train.images[:, 0], images(20)[order])
+    assert splits.train.labels is not None
+    np.testing.assert_array_equal(splits.train.labels, order // 7)
 
 
 HUGE = 2**62

@@ -160,11 +160,12 @@ def in_order(n: int, classes: int) -> Split[Any]:
 
 
 @pytest.mark.parametrize("step", [1, -1])
-def test_validation_images_in_class_order_are_mixed(step: int) -> None:
+@pytest.mark.parametrize("part", ["train", "valid"])
+def test_images_in_class_order_are_mixed(part: Any, step: int) -> None:
     """A plugin's too, whatever its load returns: what takes some of them takes the first."""
     given = in_order(60, 5)
     given = Split(given.images[::step], given.labels[::step])
-    found = prepare(Made(three(valid=given)), KEY).split("valid")
+    found = prepare(Made(three(**{part: given})), KEY).split(part)
     assert found.labels is not None
     assert len(set(found.labels[:10].tolist())) >= 3
     pairs = {(image.numpy().tobytes(), int(label)) for image, label in zip(found.images, found.labels, strict=True)}

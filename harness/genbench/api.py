@@ -24,7 +24,7 @@ API_VERSION = 1
 Array = TypeVar("Array")
 Shared = TypeVar("Shared")
 
-Of = Literal["target", "train", "valid", "samples"]
+Of = Literal["target", "train", "valid", "test", "samples"]
 """What features are of: a split, target being the one scored against, or the trial's samples."""
 
 SamplesAre = Literal["draws", "means", "clipped", "reconstructions", "real images"]
@@ -95,7 +95,8 @@ class Score:
 
     value in the metric's unit; stderr its standard error by the metric's own rule, or None; extras are further numbers
     (a chosen bandwidth, say); per_example holds one value per test image, (n,), where the metric is a mean of those;
-    notes are short sentences on what a reader must know of this score: they stand under the table.
+    against is how many real images it was computed against, where these are not the split scored against; notes are
+    short sentences on what a reader must know of this score: they stand under the table.
     """
 
     value: float
@@ -103,6 +104,7 @@ class Score:
     extras: Mapping[str, float] = field(default_factory=dict)
     per_example: Tensor | None = None
     notes: tuple[str, ...] = ()
+    against: int | None = None
 
 
 # What the harness hands to plugins -----------------------------------------------------------------------------------
@@ -301,6 +303,14 @@ class Metric(Plugin, ABC):
     def evaluate(self, evaluation: Evaluation) -> Score:
         """Return the score of the trial's samples or model."""
 
+    @property
+    def digest(self) -> str:
+        """What scores depend on beside the options, as the SHA-256 of a file that a setting names; "" for nothing.
+
+        It is part of the protocol, read when a run is planned; a file that is another when it is used ends the run.
+        """
+        return ""
+
     def skip(self, evaluation: Evaluation) -> str | None:
         """Return why this model or dataset cannot be scored, or None."""
         return None
@@ -316,8 +326,8 @@ class Dataset(Plugin, ABC):
     One that is split in several official ways says in how many in `folds`, and has an option `fold`, counted from 0.
     Where every fold was run, tables show each model once, its score averaged over them.
 
-    Validation images are in random order: what takes some of them, as for a bandwidth, takes the first. Those whose
-    labels run in the order of classes are put into a random one, and labels of a single class are left out.
+    Training and validation images are in random order: what takes some of them, as for a bandwidth, takes the first.
+    Those whose labels run in the order of classes are put into a random one, and labels of a single class are left out.
 
     One whose true density is known has a method `log_prob(x)`, as models may: log p(x) in nats, (n,), of images
     (n, C, H, W) float32, a density on the values within the bounds. Metrics find it as `Evaluation.density`.

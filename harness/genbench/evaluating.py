@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from genbench import bench, planning
 from genbench.api import Space
@@ -34,7 +34,7 @@ def plan(
     reference: Sequence[str] | str | None = None,
     against: Sequence[str] | str | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
-    samples: int | None = None,
+    samples: int | Literal["all"] | None = None,
     size: int | None = None,
     weights: str | os.PathLike[str] | None = None,
     trust_remote: bool = False,
@@ -52,13 +52,14 @@ def plan(
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
     sources are paths or patterns by name, a file or folder for each seed; samples_are says what their samples are, of
-    all or by name. Without samples, metrics ask for as many as the smallest of them has, where their default is more.
+    all or by name. Without samples, metrics ask for as many as the smallest of them has, where their default is more;
+    "all" is as many as each of them has.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
     where.check()
     resolver = Resolver(load_registry(), cache_folder())
-    overrides = Overrides(resolver, options or {}, samples, size)
+    overrides = Overrides(resolver, options or {}, None if samples == "all" else samples, size)
     models = overrides.resolve("model", planning.references(reference))
     asked = _Metrics(resolver, overrides, planning.metric_texts(metrics, None, resolver), options or {}, samples)
     places = overrides.resolve("dataset", planning.texts("datasets", datasets, None, planning.DATASETS))
@@ -97,7 +98,7 @@ class _Metrics:
         overrides: Overrides,
         texts: Sequence[str],
         options: Mapping[str, Mapping[str, Any]],
-        samples: int | None,
+        samples: int | Literal["all"] | None,
     ) -> None:
         self._resolver = resolver
         self._samples = samples
@@ -119,6 +120,8 @@ class _Metrics:
 
         Raises RequestError where more images are asked for by name than there are.
         """
+        if self._samples == "all":
+            return [self._all(metric, given.equal(sources, space)) for metric, _ in self._asked], []
         least, where = given.fewest(sources, space)
         metrics, notes = [], []
         for metric, is_named in self._asked:
@@ -133,6 +136,9 @@ class _Metrics:
                 metric = self._fewer(metric, least, where)
             metrics.append(metric)
         return metrics, notes
+
+    def _all(self, metric: Resolved, count: int) -> Resolved:
+        return self._fewer(metric, count, "each") if metric.traits["samples"] else metric
 
     def _fewer(self, metric: Resolved, least: int, where: str) -> Resolved:
         """Return a metric that asks for fewer samples. Raises RequestError where it cannot."""

@@ -11,6 +11,15 @@ from genbench.cli import running
 from genbench.errors import RequestError, printable
 
 
+def _samples(context: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
+    """Return a number from 1, "all" or None."""
+    if value in (None, "all"):
+        return value
+    if not value.isdecimal() or not 0 < int(value) < 10**12:
+        raise click.BadParameter(f"{printable(value, 40)!r}: expected a number from 1, or all")
+    return int(value)
+
+
 @click.command("evaluate")
 @click.argument("sources", nargs=-1, metavar="NAME=PATHS...")
 @click.option(
@@ -21,6 +30,9 @@ from genbench.errors import RequestError, printable
 )
 @running.scored
 @running.compared
+@click.option(
+    "--samples", callback=_samples, metavar="N|all", help="Samples that metrics score, or all that each file has."
+)
 @running.under
 @running.performed
 @click.option("--fresh", is_flag=True, help="Score again what the store holds.")

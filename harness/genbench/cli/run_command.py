@@ -27,6 +27,7 @@ from genbench.errors import RequestError
 @click.option("--seed", type=click.IntRange(min=0), help="That one seed.")
 @running.compared
 # Under what protocol
+@click.option("--samples", type=click.IntRange(min=1), help="Samples that metrics score.")
 @running.under
 @click.option("--budget", metavar="5000steps|60s", help="Bound on the training of every model.")
 @click.option(

@@ -68,7 +68,6 @@ compared = _together(
     ),
 )
 under = _together(
-    click.option("--samples", type=click.IntRange(min=1), help="Samples that metrics score."),
     click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH."),
     click.option("--weights", type=path, metavar="PATH", help="Weights of the metrics' Inception or VGG16."),
     click.option("--trust-remote", is_flag=True, help="Let clip and dinov2 run code that they download."),

@@ -44,12 +44,12 @@ class FolderDataset(Dataset):
     """Images from PATH/train, PATH/test and perhaps PATH/valid, each with images or one folder of them per class.
 
     Without train and test, the images in PATH (or in its class folders) are split 80/10/10 by a fixed permutation, and
-    without valid a tenth of train is held out by it; what is in valid is put into its order. A single class folder
-    makes no labels. With `size`, the shorter side is resized to it, antialiased, and
+    without valid a tenth of train is held out by it; given ones are put into its order. A single class folder makes no
+    labels. With `size`, the shorter side is resized to it, antialiased, and
     the centre cropped. Colour "auto" is grey where every file is stored as grey, else rgb.
     """
 
-    version: ClassVar[int] = 2  # 1 took validation images in the order of their names
+    version: ClassVar[int] = 2  # 1 took training and validation images in the order of their names
 
     path: str = ""
     size: Annotated[int, Ge(0), Le(MOST_SIZE)] = 0
@@ -123,7 +123,8 @@ def _parts(root: Path) -> dict[str, Listing]:
     if "valid" not in parts:
         parts["train"], parts["valid"] = _held_out(root, parts["train"])
     else:
-        parts["valid"] = parts["valid"].pick(permutation(len(parts["valid"].files)))
+        for name in ("train", "valid"):
+            parts[name] = parts[name].pick(permutation(len(parts[name].files)))
     return parts
 
 

@@ -19,8 +19,8 @@ Arrays = dict[str, NDArray[Any]]
 def heeded(arrays: Arrays, classes: int | None) -> tuple[Arrays, int | None, list[str]]:
     """Return a dataset's arrays and number of classes with its labels taken for what they are, and what was noted.
 
-    Labels of one class are none. Validation images that run in the order of their classes are put into a random one:
-    what takes some of them takes the first.
+    Labels of one class are none. Training and validation images that run in the order of their classes are put into a
+    random one: what takes some of them takes the first.
     """
     if classes is None:
         return arrays, None, []
@@ -40,12 +40,14 @@ def _absent(classes: list[int], split: str) -> str:
 
 
 def _mixed(arrays: Mapping[str, NDArray[Any]]) -> Arrays:
-    """Return the arrays, those of the validation part in random order where it runs in the order of classes."""
-    labels = arrays["valid-labels"]
-    if not is_in_class_order(labels):
-        return dict(arrays)
-    order = permutation(len(labels))
-    return {name: array[order] if name.startswith("valid-") else array for name, array in arrays.items()}
+    """Return the arrays, those for training and validation in random order where they run in the order of classes."""
+    mixed = dict(arrays)
+    for split in ("train", "valid"):
+        labels = arrays[f"{split}-labels"]
+        if is_in_class_order(labels):
+            order = permutation(len(labels))
+            mixed |= {name: arrays[name][order] for name in (f"{split}-images", f"{split}-labels")}
+    return mixed
 
 
 def is_in_class_order(labels: NDArray[Any]) -> bool:

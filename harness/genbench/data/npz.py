@@ -40,7 +40,7 @@ class NpzDataset(Dataset):
     with or without labels called arr_1, are split 80/10/10 by a fixed permutation.
 
     Images are (n, H, W), (n, H, W, C) or (n, C, H, W), uint8 or floating point in [0, 1]. Without x_valid, `valid` of
-    the training images (0: a tenth) are held out by a fixed permutation; what is in x_valid is put into its order.
+    the training images (0: a tenth) are held out by a fixed permutation; else both are put into its order.
     Labels are whole numbers or texts, (n,) or (n, 1), or one-hot rows; the classes among them are counted, and numbered
     from 0 in sorted order. More than max_mib unpacked is refused.
     """
@@ -66,7 +66,7 @@ class NpzDataset(Dataset):
         elif self.valid:
             self._refuse(f"it has x_valid, yet valid={self.valid} is asked for", "leave valid out, or remove x_valid")
         else:
-            parts["valid"] = _picked(parts["valid"], permutation(len(parts["valid"])))
+            parts |= {name: _picked(parts[name], permutation(len(parts[name]))) for name in ("train", "valid")}
         return self._numbered(parts)
 
     def fingerprint(self, folder: Path) -> str:

@@ -76,7 +76,15 @@ def _ranks(board: Board) -> Iterator[str]:
 def _protocol(board: Board, named: bool) -> str:
     where = f" on {board.dataset}" if named else ""
     extras = "".join(_extra(board, name) for name in board.metric["traits"]["caption_extras"])
-    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{extras}."
+    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{_against(board)}{extras}."
+
+
+def _against(board: Board) -> str:
+    """Return how many real images features were compared with; of folds, of each."""
+    counts = sorted({score.against for row in board.rows for score in row.scores if score.against})
+    if not counts or not board.metric["traits"].get("extractor"):
+        return ""
+    return f"; {' or '.join(f'{count:,}' for count in counts)} real images"
 
 
 def _extra(board: Board, name: str) -> str:

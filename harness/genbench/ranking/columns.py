@@ -48,6 +48,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "protocol": Column("text", "the protocol in words"),
         "dataset_digest": Column("text", "hash of the dataset's images, labels and splits"),
         "samples": Column("count", "samples scored per seed"),
+        "against": Column("count", "real images that they were scored against; over folds, in the greatest of them"),
         "samples_are": Column(
             "text", "what a sample is: draws, means, clipped, reconstructions, real images, or not said"
         ),

@@ -146,6 +146,7 @@ def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
         "protocol": board.protocol,
         "dataset_digest": board.dataset_digest,
         "samples": max((score.samples for score in row.scores), default=None),
+        "against": max((score.against for score in row.scores), default=0) or None,
         "samples_are": row.samples_are,
     }
 

@@ -23,7 +23,8 @@ Kind = Literal["ours", "reference", "published"]
 class ScoreRow:
     """A trial's score under a protocol; value is None unless status is done.
 
-    model, dataset and metric are as resolved; stderr is the metric's own error of the value; per_example is the file
+    model, dataset and metric are as resolved; against is how many real images it was computed against, 0 where that is
+    not known; stderr is the metric's own error of the value; per_example is the file
     with one value per test image, if there is one; weights tells apart those that a feature extractor was trained to
     where it was used.
     """
@@ -38,6 +39,7 @@ class ScoreRow:
     stderr: float | None = None
     extras: Mapping[str, float] | None = None
     samples: int = 0
+    against: int = 0
     per_example: Path | None = None
     weights: str = ""
     notes: tuple[str, ...] = ()
@@ -180,6 +182,7 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         stderr=content.get("stderr"),
         extras=safe(content["extras"]),
         samples=content["samples"],
+        against=content.get("against", 0),
         weights=printable(content.get("weights", ""), 80),
         notes=tuple(printable(note, 200) for note in (*content.get("notes", []), *problem)),
         per_example=examples,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,8 @@ class Resolved:
     def identity(self) -> dict[str, Any]:
         """Return what results depend on: of a class in a single file, the file's content, wherever it lies."""
         known = {"plugin": self.distribution, "name": self.name, "version": self.version, "options": dict(self.options)}
+        if self.kind == "metric" and self.traits.get("digest"):
+            known["digest"] = self.traits["digest"]
         if not targets.is_file(self.target):
             return known
         return {**known, "name": targets.parts(self.target)[1], "source": self.source}
@@ -76,12 +78,16 @@ class Resolver:
     _memory: dict[str, Resolved] = field(default_factory=dict)
 
     def resolve(self, kind: str, text: str, overrides: Mapping[str, Any] | None = None) -> Resolved:
-        """Return the plugin of a kind that a text asks for; overrides are option values that win over the text's."""
+        """Return the plugin of a kind that a text asks for; overrides are option values that win over the text's.
+
+        A file that one of them names counts as it is now.
+        """
         request = names.parse(text)
         entry = self.registry.find(kind, request.name)
         asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
         state = entry.digest or targets.package_state(entry.target)
-        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state], 24)
+        named = _stamps([request.positional, *request.options.values(), *(overrides or {}).values()])
+        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state, *named], 24)
         if key not in self._memory:
             found = self._recall(key, kind, entry.target)
             self._memory[key] = found or self._remember(key, _resolve(entry, request, overrides or {}))
@@ -93,8 +99,7 @@ class Resolver:
         A file that an option names counts as it is now.
         """
         resolved = self.resolve(kind, text)
-        values = [*resolved.options.values(), *resolved.settings.values()]
-        stamps = [_stamp(value) for value in values if isinstance(value, str) and value]
+        stamps = _stamps([*resolved.options.values(), *resolved.settings.values()])
         state = targets.package_state(resolved.target)
         key = files.digest([FORMAT, kind, dataclasses.asdict(resolved), list(of), stamps, state], 24)
         if key not in self._memory:
@@ -119,6 +124,12 @@ class Resolver:
             with contextlib.suppress(GenbenchError):  # a cache that cannot be written costs time, nothing else
                 files.write_record(self.cache / "resolved" / f"{key}.json", record)
         return resolved
+
+
+def _stamps(values: Iterable[Any]) -> list[dict[str, Any]]:
+    """Return what there is to tell of the files that options name."""
+    found = [_stamp(value) for value in values if isinstance(value, str) and value]
+    return [stamp for stamp in found if stamp]
 
 
 def _stamp(text: str) -> dict[str, Any] | None:
@@ -217,6 +228,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "own_classes": plugin.own_classes,
             "uses_target": plugin.uses_target,
             "real_is_best": plugin.real_is_best,
+            **({"digest": plugin.digest} if plugin.digest else {}),
         }
     if kind == "engine":
         return {"can_cancel": plugin.can_cancel}

@@ -178,6 +178,7 @@ class Score(Shape):
     value: Number
     extras: dict[str, Number]
     samples: Count
+    against: Count = 0
     stderr: Number | None = None
     notes: list[str] = []
     weights: str = ""

@@ -159,6 +159,7 @@ class TrialEvaluation:
         self.generator = seeding.stream(seed, "evaluate", protocol_id, device=shared.device)
         self._seed = seed
         self.asked = 0  # the greatest number of samples asked for
+        self.against = 0  # how many images of the split scored against were asked for
         self._shared = shared
         self._target: SplitName = target
         self._extractor = extractor
@@ -173,7 +174,9 @@ class TrialEvaluation:
     @property
     def target(self) -> Split[Tensor]:
         """Return the split scored against."""
-        return self._shared.split(self._target)
+        found = self._shared.split(self._target)
+        self.against = len(found)
+        return found
 
     @property
     def train(self) -> Split[Tensor]:
@@ -208,8 +211,12 @@ class TrialEvaluation:
         return self._of("logits", extractor, of, n)
 
     def _of(self, what: What, extractor: FeatureExtractor, of: Of, n: int) -> Tensor:
+        if of == "target":
+            found = self._shared.of_split(extractor, what, self._target)
+            self.against = len(found)
+            return found
         if of != "samples":
-            return self._shared.of_split(extractor, what, self._target if of == "target" else of)
+            return self._shared.of_split(extractor, what, of)
         if n < 1:
             raise ValueError(f"{what} of samples: expected n, how many samples; as in {what}(e, 'samples', 1000)")
         self.asked = max(self.asked, n)
@@ -218,15 +225,15 @@ class TrialEvaluation:
     def once(self, key: str, compute: Callable[[], T]) -> T:
         """Return what compute returns, computed once for all metrics of a trial that ask by this key.
 
-        The samples that it asked for count as asked for by each of them.
+        The images that it asked for count as asked for by each of them.
         """
 
-        def counted() -> tuple[T, int]:
-            others, self.asked = self.asked, 0
+        def counted() -> tuple[T, int, int]:
+            others, (self.asked, self.against) = (self.asked, self.against), (0, 0)
             found = compute()
-            asked, self.asked = self.asked, others
-            return found, asked
+            mine, (self.asked, self.against) = (self.asked, self.against), others
+            return found, *mine
 
-        found, asked = self._shared.once(f"{self._target}: {key}", counted)
-        self.asked = max(self.asked, asked)
+        found, asked, against = self._shared.once(f"{self._target}: {key}", counted)
+        self.asked, self.against = max(self.asked, asked), max(self.against, against)
         return found

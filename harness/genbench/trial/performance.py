@@ -286,6 +286,8 @@ class Performance:
         self._beat({"stage": protocol.metric.label})
         with settled():
             metric: Metric = protocol.metric.instantiate()
+            if metric.digest != protocol.metric.traits.get("digest", ""):
+                raise ChangedError(f"what {protocol.metric.label} reads changed while the run was going on; run again")
         extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
         evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id, extractor)
         started = time.perf_counter()
@@ -296,13 +298,14 @@ class Performance:
         if score is None:
             self.note(protocol, skipped=printable(skipped))
         else:
-            self._commit_score(protocol, score, evaluation.asked, time.perf_counter() - started)
+            self._commit_score(protocol, score, evaluation, time.perf_counter() - started)
 
     def _extractor(self, protocol: Protocol) -> FeatureExtractor:
         """Return a metric's extractor, made ready once for all metrics of the trial."""
         return self._shared.extractor(protocol.extractor or {}, self._data.digest)
 
-    def _commit_score(self, protocol: Protocol, score: Score, samples: int, seconds: float) -> None:
+    def _commit_score(self, protocol: Protocol, score: Score, evaluation: TrialEvaluation, seconds: float) -> None:
+        samples, against = evaluation.asked, evaluation.against if score.against is None else score.against
         numbers = {"value": score.value, "stderr": score.stderr, **score.extras}
         for name, number in numbers.items():
             if number is not None and not math.isfinite(number):
@@ -326,6 +329,7 @@ class Performance:
             "stderr": score.stderr,
             "extras": extras,
             "samples": samples,
+            "against": against,
             "inputs": inputs,
             "notes": [printable(note, 200) for note in (*score.notes, *told)],
             **({"weights": used.weights_digest} if used is not None else {}),

@@ -184,6 +184,19 @@ def fewest(sources: Sequence[Source], space: Space) -> tuple[int, str]:
     return min(counted)
 
 
+def equal(sources: Sequence[Source], space: Space) -> int:
+    """Return the number of images that each seed of each source has. Raises RequestError where they differ."""
+    least, where = fewest(sources, space)
+    counted = [(found.count, f"{source.name} ({found.path})") for source in sources for found in source.opened(space)]
+    most, other = max(counted)
+    if most != least:
+        raise RequestError(
+            f"--samples all: {printable(other)} has {most:,} images and {printable(where)} {least:,}; expected as many "
+            f"in each: give --samples {least}"
+        )
+    return least
+
+
 def notes(sources: Sequence[Source], space: Space) -> list[str]:
     """Return what was understood that could have been meant otherwise."""
     return [f"{source.name}: {found.note}" for source in sources for found in source.opened(space) if found.note]

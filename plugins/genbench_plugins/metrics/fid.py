@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -12,12 +13,17 @@ from torch import Tensor
 
 import genbench
 from genbench.numerics.frechet import (
+    Gaussian,
     frechet_at_infinity,
+    frechet_distance,
     frechet_distance_of_features,
     frechet_standard_error,
     gaussian,
 )
+from genbench_plugins.metrics import published_statistics
 from genbench_plugins.metrics.features import FeatureMetric, some
+
+SPLITS: tuple[Literal["train", "valid", "test"], ...] = ("train", "valid", "test")
 
 
 @dataclass(eq=False)
@@ -32,6 +38,9 @@ class FID(FeatureMetric):
     extrapolated, it has none.
 
     The preset `cifar10-50k` is what papers report: 50,000 samples against the 50,000 images that are not for test.
+    `against=all` takes all images of a dataset, as two folders are compared in full. `statistics` names a .npz file of
+    `mu` and `sigma` to compare with in place of images, as pytorch-fid and clean-fid publish them: they mean something
+    with the features, and the way of resizing, that they were made with. What counts is the file's content.
     """
 
     version: ClassVar[int] = 1
@@ -42,35 +51,59 @@ class FID(FeatureMetric):
         "cifar10-50k": {"extractor": "inception", "against": "train+valid", "samples": 50_000},
     }
 
-    against: Literal["target", "train", "train+valid"] = "target"  # target is the split scored against: test
+    against: Literal["target", "train", "train+valid", "all"] = "target"  # target is the split scored against: test
     at_infinity: bool = False
     blocks: Annotated[int, Ge(2)] = 10  # of samples, for the standard error
+    statistics: str = genbench.setting("")  # the path of a file; its digest is part of the protocol
+
+    def __post_init__(self) -> None:
+        """Refuse two things to compare with."""
+        if self.statistics and self.against != "target":
+            raise ValueError(f"against={self.against} and statistics; expected one of both")
+
+    @cached_property
+    def _published(self) -> published_statistics.Statistics:
+        return published_statistics.read(self.statistics)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of published statistics, or ""."""
+        return self._published.digest if self.statistics else ""
 
     @property
     def uses_target(self) -> bool:  # type: ignore[override]
         """Whether the distance is that to the split scored against."""
-        return self.against == "target"
+        return self.against == "target" and not self.statistics
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the distance, its jackknife standard error and the gap between test and train."""
-        real, fake = self._real(evaluation), self.of_samples(evaluation)
-        value = frechet_distance_of_features(real, fake)
-        fitted = gaussian(real)
+        fake = self.of_samples(evaluation)
+        real = None if self.statistics else self._real(evaluation)
+        fitted = self._fitting(fake) if real is None else gaussian(real)
+        value = frechet_distance(fitted, gaussian(fake)) if real is None else frechet_distance_of_features(real, fake)
         stderr = frechet_standard_error(fitted, fake, self.blocks) if len(fake) >= 2 * self.blocks else None
-        extras = {"train_gap": self._gap(evaluation, real, fake)} if self.against == "target" else {}
+        extras = {} if real is None or self.against != "target" else {"train_gap": self._gap(evaluation, real, fake)}
         if self.at_infinity:
             extras |= {"all_samples": value, **({"all_samples_stderr": stderr} if stderr is not None else {})}
             stderr = None  # that of the line through subsets is not known
             value = frechet_at_infinity(fitted, fake, evaluation.stream("at infinity")).value
-        return genbench.Score(value, stderr, extras)
+        return genbench.Score(value, stderr, extras, against=None if real is None else len(real))
+
+    def _fitting(self, fake: Tensor) -> Gaussian:
+        """Return the published Gaussian where it is one of such features. Raises DataError."""
+        found = self._published.fitted
+        if len(found.mean) != fake.shape[1]:
+            raise genbench.DataError(
+                f"statistics {self.statistics!r} are of {len(found.mean)} features, and {self.extractor} has "
+                f"{fake.shape[1]}; expected those of the same extractor, as in fid[inception]"
+            )
+        return replace(found, mean=found.mean.to(fake.device), covariance=found.covariance.to(fake.device))
 
     def _real(self, evaluation: genbench.Evaluation) -> Tensor:
         if self.against == "target":
             return self.of_target(evaluation)
-        train = evaluation.features(evaluation.extractor, "train")
-        if self.against == "train":
-            return train
-        return torch.cat([train, evaluation.features(evaluation.extractor, "valid")])
+        splits = SPLITS[: 1 + ["train", "train+valid", "all"].index(self.against)]
+        return torch.cat([evaluation.features(evaluation.extractor, split) for split in splits])
 
     def _gap(self, evaluation: genbench.Evaluation, real: Tensor, fake: Tensor) -> float:
         """Return the distance to test images minus that to training images, as many of each."""
@@ -81,6 +114,12 @@ class FID(FeatureMetric):
 
     def describe(self) -> str:
         """Return the protocol in words."""
-        whom = {"target": "all images", "train": "the training images", "train+valid": "training and validation images"}
+        whom = {
+            "target": "all images",
+            "train": "the training images",
+            "train+valid": "training and validation images",
+            "all": "all images of all splits",
+        }
         how = ", extrapolated to infinitely many" if self.at_infinity else ""
-        return f"{self.samples:,} samples against {whom[self.against]}{how}"
+        published = f"published statistics of SHA-256 {self.digest[:12]}"
+        return f"{self.samples:,} samples against {published if self.statistics else whom[self.against]}{how}"
