@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.cli import main
-from genbench.data import folder, images, pictures
+from genbench.data import folder, image_files, pictures
 from genbench.errors import DataError
 
 H, W = 3, 5
@@ -235,9 +235,9 @@ def test_pictures_that_their_names_hide_are_told_in_datasets_and_where_they_are_
         Image.fromarray(GREY).save(tmp_path / f"{number}.png")
     for other, text in (("labels.txt", "BM and GIF89"), ("empty", ""), ("LICENSE", "MIT")):
         (tmp_path / other).write_text(text)
-    assert len(folder.entries(tmp_path)[0]) == len(images.listed(tmp_path)) == 5
+    assert len(folder.entries(tmp_path)[0]) == len(image_files.listed(tmp_path)) == 5
     (tmp_path / name).write_bytes(by_pillow(Image.fromarray(GREY), kind))
     words = f"/{name}': a picture whose name does not tell so; let it end in .{suffix}, or move it away"
-    for read in (folder.entries, images.listed):
+    for read in (folder.entries, image_files.listed):
         with pytest.raises(DataError, match=words):
             read(tmp_path)

@@ -151,8 +151,8 @@ class Performance:
 
     def protocols(self) -> list[Protocol]:
         """Return the protocols that this trial is to be scored under."""
-        given = self._assignment
-        return [Protocol(m, self._trial.dataset_digest, given.target, self._trial.budget) for m in given.metrics]
+        given, data, budget = self._assignment, self._trial.dataset_digest, self._trial.budget
+        return [Protocol(metric, data, given.target, budget, given.resized) for metric in given.metrics]
 
     # fit
 
