@@ -1,5 +1,6 @@
 """Images made elsewhere: scored exactly as a model's, their files as seeds, and every fault refused in one line."""
 
+import io
 import json
 import os
 import pickle
@@ -717,10 +718,10 @@ def test_seeds_that_share_some_images_pass(cli) -> None:
 def test_numbers_that_are_near_each_other_are_not_the_same() -> None:
     """Of one pixel within bounds of its own, thousands lie within a step of 8 bits."""
     line = Space((1, 1, 1), None, (-6.0, 6.0))
-    draw = np.random.default_rng(0).standard_normal((2, 2000, 1, 1, 1)).clip(-6, 6).astype(np.float32)
+    draw = np.random.default_rng(0).standard_normal((2, 20_000, 1, 1, 1)).clip(-6, 6).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         for row in range(2):
-            np.save(f"{folder}/{row}.npy", draw[row, : 2000 if row else 50])
+            np.save(f"{folder}/{row}.npy", draw[row, : 20_000 if row else 20])
         check_seeds_differ("ours", [opened(Path(folder, f"{row}.npy"), line) for row in range(2)])
 
 
@@ -730,6 +731,15 @@ def test_an_archive_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(arrays, "MOST_MIB", 2)
     with pytest.raises(DataError, match="it unpacks to 2 MiB; expected at most 2: save fewer images"):
         opened(tmp_path / "a.npz", DIGITS)
+
+
+def test_no_room_to_unpack_an_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save(str(tmp_path / "a.npz"), noise(20_000))
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda: io.FileIO("/dev/full", "w+"))
+    with pytest.raises(
+        DataError, match="there is no room to unpack it; make room in .*, name another folder by TMPDIR"
+    ):
+        opened(tmp_path / "a.npz", DIGITS).read(0, 10)
 
 
 def test_colour_is_asked_for_of_pictures_too(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import shutil
@@ -233,6 +234,9 @@ class ZippedRows(_NumpyRows):
                 self._unpacked = self._unpack()
             return self._rows_of(self._unpacked, rows)
         except UNREADABLE as error:
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+                cure = f"make room in {tempfile.gettempdir()}, name another folder by TMPDIR, or save a .npy"
+                refuse(self._path, "there is no room to unpack it", cure, error)
             self._broken(error, f"numpy.savez, as numpy.savez(path, {KEY}=...)")
 
     def _unpack(self) -> IO[bytes]:
