@@ -342,7 +342,7 @@ def test_an_animation_is_refused(parted: Path) -> None:
 
 def test_sixteen_bits_are_refused(parted: Path) -> None:
     Image.fromarray(np.full((5, 7), 40_000, np.uint16)).save(parted / "valid" / "0.png")
-    with pytest.raises(DataError, match=r"/valid/0.png': its pixels have mode I;16, not 8 bits a channel; convert it"):
+    with pytest.raises(DataError, match=r"/valid/0.png': it has 16 bits a channel, not 8; convert it first"):
         load(parted)
 
 

@@ -194,8 +194,11 @@ def spoilt(value: float) -> np.ndarray[Any, Any]:
         ({"x_train": np.full((20, 5, 4), "a")}, "x_train has dtype <U1; expected uint8"),
         ({"x_train": spoilt(np.nan)}, "x_train holds NaN or infinity; expected floats from 0 to 1: clean it"),
         ({"x_train": spoilt(-np.inf)}, "x_train holds NaN or infinity; expected floats from 0 to 1: clean it"),
-        ({"x_train": spoilt(254)}, r"x_train goes from \S+ to 254; expected floats from 0 to 1: scale it"),
-        ({"x_train": spoilt(-1)}, "x_train goes from -1 to 1; expected floats from 0 to 1: scale it"),
+        ({"x_train": spoilt(254)}, r"x_train: values go from \S+ to 254; expected floats from 0 to 1: divide by 255"),
+        (
+            {"x_train": spoilt(-1)},
+            r"x_train: values go from -1 to 1; expected floats from 0 to 1: if they go from -1 to 1, save \(x \+ 1\) / 2",
+        ),
         ({"y_train": np.zeros(20, int)}, "some of its splits have labels and some have none; give y_ for every x_"),
         ({"y_test": np.zeros(6)}, "y_test has dtype float64; expected whole numbers from 0: convert it to int64"),
         ({"y_test": np.zeros((6, 10), int)}, r"y_test has shape \(6, 10\) and is not one-hot; expected \(6,\), one"),
@@ -340,3 +343,53 @@ def test_the_fingerprint_tells_changes(file: Path, tmp_path: Path, monkeypatch: 
     assert NpzDataset("some.npz").fingerprint(nowhere) == first
     save(file, y_train=np.zeros(20, int), y_test=np.zeros(6, int))
     assert dataset.fingerprint(nowhere) != first
+
+
+# What others call the arrays
+
+
+def test_medmnists_arrays_are_taken(file: Path) -> None:
+    parts = {name: images(n, 8, 8, 3) for name, n in (("train", 20), ("val", 6), ("test", 5))}
+    labels = {f"{name}_labels": np.arange(len(x), dtype=np.uint8)[:, None] % 3 for name, x in parts.items()}
+    np.savez(file, **{f"{name}_images": x for name, x in parts.items()}, **labels)
+    found = load(file)
+    assert [len(part) for part in (found.train, found.valid, found.test)] == [20, 6, 5]
+    assert found.classes == 3
+    assert np.array_equal(found.test.images, parts["test"].transpose(0, 3, 1, 2))
+    assert np.array_equal(found.test.labels, np.arange(5) % 3)
+
+
+@pytest.mark.parametrize("labelled", [False, True])
+def test_images_in_one_part_are_split_by_a_fixed_permutation(file: Path, labelled: bool) -> None:
+    x, y = images(50, 8, 8, 3), np.arange(50)
+    np.savez(file, x, y % 2) if labelled else np.savez(file, x)
+    found = load(file)
+    order = np.random.RandomState(0).permutation(50)
+    for part, rows in ((found.train, order[:40]), (found.test, order[45:])):
+        assert np.array_equal(part.images, x[rows].transpose(0, 3, 1, 2))
+        assert part.labels is None if not labelled else np.array_equal(part.labels, y[rows] % 2)
+    assert {row.tobytes() for row in found.valid.images} == {
+        row.tobytes() for row in x[order[40:45]].transpose(0, 3, 1, 2)
+    }
+    assert [len(part) for part in (load(file, valid=7).train, load(file, valid=7).valid)] == [38, 7]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "match"),
+    [
+        ({"train_images": images(9), "x_train": images(9), "x_test": images(2)}, "unexpected array 'train_images'"),
+        (
+            {"arr_0": images(9), "x_train": images(9), "x_test": images(2)},
+            "there is arr_0 or arr_1 among .*; leave it out",
+        ),
+        ({"arr_0": images(2)}, "arr_0 holds 2 images; expected three or more, to be split into three parts"),
+        ({"arr_1": np.arange(9)}, "x_train is missing among"),
+        ({"x_all": images(9)}, "unexpected array 'x_all'"),
+        ({"train_images": images(9), "val_images": images(2)}, "x_test is missing among"),
+        ({"arr_0": spoilt(254)}, "arr_0: values go from \\S+ to 254"),
+    ],
+)
+def test_arrays_that_leave_open_what_they_are_are_refused(file: Path, arrays: dict[str, Any], match: str) -> None:
+    np.savez(file, **arrays)
+    with pytest.raises(DataError, match=match):
+        load(file)

@@ -23,10 +23,12 @@ from torch import Tensor
 import genbench
 from genbench.api import Space
 from genbench.cli import main
-from genbench.data import arrays, folder, images
+from genbench.data import arrays, folder, image_files, images
 from genbench.data.given import GivenImages
-from genbench.data.images import opened, state
+from genbench.data.image_files import state
+from genbench.data.images import opened
 from genbench.data.prepare import prepare
+from genbench.data.resizing import resized
 from genbench.errors import ChangedError, DataError, RequestError, Unsupported
 from genbench.output.tables_csv import read_csv
 from genbench.trial import performance, sampling
@@ -351,7 +353,7 @@ def test_features_are_taken_batch_by_batch_of_more_images_than_are_held(cli, mon
     monkeypatch.setattr(sampling, "load_shards", spy)
     monkeypatch.setattr(performance, "PORTION", 1000 * 64)
     assert cli("ours=a.npz --metric fid[random],is[domain] --samples 2300 --reference none")[0] == 0
-    assert spans == [500, 500, 500, 500, 300] * 2
+    assert spans == [500, 500, 500, 500, 300] * 4, "for two extractors, for the scale of images and for copies"
     assert len(list(Path("results/trials").glob("ours*/samples/*.safetensors"))) == 3
     assert list(values()) == [("ours", 0)]
     whole, parts = (read_csv(Path(folder, "trials.csv"))["value"] for folder in ("whole", "results"))
@@ -439,8 +441,8 @@ def model_of(path: str) -> GivenImages:
 def test_a_folder_is_listed_no_more_often_for_more_batches(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures("p", noise(40))
     looked, listings = [], []
-    stamp, entries = images._stamp, folder.entries
-    monkeypatch.setattr(images, "_stamp", lambda file: looked.append(file) or stamp(file))
+    stamp, entries = image_files._stamp, folder.entries
+    monkeypatch.setattr(image_files, "_stamp", lambda file: looked.append(file) or stamp(file))
     monkeypatch.setattr(folder, "entries", lambda path: listings.append(path) or entries(path))
     counts = []
     for batch in (40, 1):
@@ -497,6 +499,11 @@ def nested() -> None:
     Path("p/inner").mkdir(parents=True)
 
 
+def in_itself() -> None:
+    nested()
+    Path("p/inner/again").symlink_to("..")
+
+
 def links_nowhere() -> None:
     Path("p").mkdir()
     Path("p/a.png").symlink_to("nowhere.png")
@@ -522,7 +529,8 @@ FILES: dict[str, tuple[Any, str, str]] = {
     "missing": (lambda: None, "ours=nowhere.npz", "'nowhere.npz': there is no such file or folder; expected .npz"),
     "no match": (lambda: None, "'ours=runs/*.npz'", "ours: nothing matches 'runs/*.npz'"),
     "empty folder": (lambda: Path("p").mkdir(), "ours=p", "'p': no images in it; expected files ending in .png"),
-    "nested folder": (nested, "ours=p", "'p': it holds a folder ('inner'); expected images alone"),
+    "folders without images": (nested, "ours=p", "'p': no images in it; expected files ending in .png"),
+    "folder in itself": (in_itself, "ours=p", "'p/inner/again': it is a link to a folder that it lies in; remove it"),
     "dangling link": (links_nowhere, "ours=p", "'p/a.png': it is a link to what is not there; mend it"),
     "dangling link to a file": (
         lambda: Path("a.npz").symlink_to("nowhere.npz"),
@@ -551,7 +559,7 @@ FILES: dict[str, tuple[Any, str, str]] = {
         "images holds Python objects (dtype object); save plain arrays; pickles are not",
     ),
     "key": (lambda: np.savez("a.npz", image=noise(9)), "ours=a.npz", "it has no array 'images' among: image; save the"),
-    "keys": (lambda: np.savez("a.npz", noise(9)), "ours=a.npz", "it has no array 'images' among: arr_0"),
+    "keys": (lambda: np.savez("a.npz", x=noise(9), y=1), "ours=a.npz", "it has no array 'images' among: x, y"),
     "tensor key": (lambda: save_file({"x": noise(9)}, "a.safetensors"), "ours=a.safetensors", "'images' among: x"),
     "int64": (
         lambda: save("a", noise(9).astype(int)),
@@ -566,7 +574,7 @@ FILES: dict[str, tuple[Any, str, str]] = {
         "ours=a.npz",
         "image 33 holds NaN or infinity; expected floats from 0 to 1",
     ),
-    "-1 to 1": (lambda: save("a", spoilt(-1)), "ours=a.npz", "if it goes from -1 to 1, save (x + 1) / 2"),
+    "-1 to 1": (lambda: save("a", spoilt(-1)), "ours=a.npz", "if they go from -1 to 1, save (x + 1) / 2"),
     "to 255": (lambda: save("a", noise(40) * 1.0), "ours=a.npz", "divide by 255, or save uint8"),
     "shape": (
         lambda: save("a", noise(9, 1, 28, 28)),
@@ -629,7 +637,7 @@ def test_files_that_are_refused(case: str, cli) -> None:
         ("ours=a.npz --samples-are draws --samples-are means", "--samples-are is given several times"),
         ("ours=a.npz --dataset nothing", "unknown dataset 'nothing'"),
         ("ours=a.npz --set gan.lr=1", "options are set for 'gan', which is not in this run"),
-        ("ours=a.npz --size 9", "--size 9: no dataset of this run takes it"),
+        ("ours=a.npz --size 9", "'a.npz': size 9 is asked for; expected the dataset's, 8x8"),
     ],
 )
 def test_requests_that_are_refused(line: str, expected: str, cli) -> None:
@@ -777,3 +785,113 @@ def test_requests_in_python_are_checked_too() -> None:
         genbench.evaluate({})
     with pytest.raises(RequestError, match="--timeout -1: expected a number of seconds"):
         genbench.evaluate({"ours": "a.npz"}, timeout=-1)
+
+
+# What others call their arrays
+
+
+def test_arrays_without_a_name_and_those_of_medmnist_are_taken_and_told(cli) -> None:
+    np.savez("samples.npz", noise(300, 8, 8, 1), np.zeros(300))
+    np.savez("alone.npz", noise(300, seed=1))
+    np.savez("med.npz", train_images=noise(400, 8, 8, seed=2), test_images=noise(350, 8, 8, seed=3), test_labels=[0])
+    code, _, err = cli("guided=samples.npz alone=alone.npz med=med.npz")
+    assert code == 0
+    arrays = "of its arrays (arr_0, arr_1) arr_0 is taken; shape (300, 8, 8, 1) is taken as (n, H, W, C)"
+    assert f"guided: 'samples.npz': {arrays}\n" in err
+    assert "med: 'med.npz': of its arrays (test_images, test_labels, train_images) test_images is taken\n" in err
+    assert "alone: " not in err
+    for name, seed, shape in (("guided", 0, (300, 8, 8, 1)), ("alone", 1, (300, 1, 8, 8)), ("med", 3, (350, 8, 8))):
+        order = np.random.RandomState(1).permutation(shape[0])[:300]
+        assert values()[name, 0] == pytest.approx(noise(*shape, seed=seed)[order].mean() / 255, abs=1e-6)
+
+
+def test_pictures_in_folders_are_those_of_one_folder_and_a_change_within_is_one(cli) -> None:
+    x = noise(300, 8, 8)
+    for number, image in enumerate(x):
+        place = Path(f"flat/{number:03}.png"), Path(f"nested/{number // 100}/deep/{number:03}.png")
+        for file in place:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(file)
+    assert cli("flat=flat")[0] == cli("nested=nested")[0] == 0
+    assert values()["flat", 0] == values()["nested", 0] == pytest.approx(x.mean() / 255, abs=1e-6)
+    before = state(Path("nested"))
+    Path("nested/2/deep/299.png").write_bytes(Path("flat/000.png").read_bytes())
+    assert state(Path("nested")) != before
+    with pytest.raises(ChangedError, match=r"'nested' changed while the run was going on"):
+        image_files.Unchanged(Path("nested"), before)
+
+
+# Resized
+
+
+def big(n: int = 300, *shape: int) -> NDArray[np.uint8]:
+    return noise(n, *(shape or (16, 20)), seed=5)
+
+
+def by_pillow(image: NDArray[Any]) -> NDArray[Any]:
+    """Return the central 16x16 of a grey image of 16x20, resized to 8x8."""
+    return np.array(Image.fromarray(image).resize((8, 8), Image.Resampling.BICUBIC, (2, 0, 18, 16)))
+
+
+def test_images_are_resized_by_one_filter_whatever_they_are_stored_as(cli) -> None:
+    x = big()
+    Path("p").mkdir()
+    for number, image in enumerate(x):
+        Image.fromarray(image).save(f"p/{number:03}.png")
+    np.savez("bytes.npz", images=x)
+    np.savez("floats.npz", images=x[:, None].astype(np.float64) / 255)
+    np.savez("last.npz", images=x[..., None])
+    assert cli("pictures=p bytes=bytes.npz floats=floats.npz last=last.npz --size 8")[0] == 0
+    expected = np.mean([by_pillow(image) for image in x]) / 255
+    for name in ("pictures", "bytes", "last"):
+        assert values()[name, 0] == pytest.approx(expected, abs=1e-6)
+    floats = [by_pillow(image.astype(np.float32) / 255).clip(0, 1) for image in x]
+    assert values()["floats", 0] == pytest.approx(np.mean(floats), abs=1e-6)
+    order = np.random.RandomState(1).permutation(300)[:4]
+    read = opened(Path("bytes.npz"), DIGITS, 8).read(0, 4)
+    assert np.array_equal(read[:, 0], np.stack([by_pillow(x[row]) for row in order]) / np.float32(255))
+
+
+def test_the_filter_is_that_of_torch_with_antialiasing() -> None:
+    x = torch.rand(20, 3, 17, 17, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.interpolate(x, (8, 8), mode="bicubic", antialias=True, align_corners=False)
+    assert np.allclose(resized(x.numpy(), 8, (-9.0, 9.0)), expected.numpy(), atol=1e-5)
+    two = (x.numpy() > 0.5).astype(np.float32)
+    assert resized(two, 8, (-9.0, 9.0)).max() > 1 == resized(two, 8, (0.0, 1.0)).max(), "what overshoots is clipped"
+
+
+def test_resized_images_share_no_column_with_others_and_the_protocol_names_the_filter(cli) -> None:
+    np.savez("big.npz", images=big())
+    np.savez("right.npz", images=noise(300))
+    out = cli("big=big.npz --size 8")[1]
+    words = "images made elsewhere resized to 8x8: centre square, Pillow's antialiased bicubic"
+    assert words in " ".join(out.split())
+    cli("right=right.npz")
+    rows = read_csv(Path("results/leaderboard.csv"))
+    assert rows["protocol_id"].nunique() == 2
+    assert words not in " ".join(cli("right=right.npz --size 8")[1].split()), "nothing was resized"
+    rows = read_csv(Path("results/leaderboard.csv"))
+    assert rows["protocol_id"].nunique() == 2
+    assert "1 in the store" in cli("big=big.npz --size 8")[2]
+
+
+@pytest.mark.parametrize(
+    ("shape", "line", "expected"),
+    [
+        ((16, 20), "", "expected (n, 8, 8) or (n, 1, 8, 8) or (n, 8, 8, 1), as the dataset has"),
+        ((16, 20), " --size 16", "'big.npz': size 16 is asked for; expected the dataset's, 8x8"),
+        ((16, 16, 3), " --size 8", "'big.npz': it has shape (300, 16, 16, 3)"),
+    ],
+)
+def test_sizes_that_are_not_the_datasets_are_refused(cli, shape: tuple[int, ...], line: str, expected: str) -> None:
+    np.savez("big.npz", images=big(300, *shape))
+    code, out, err = cli(f"big=big.npz{line}")
+    assert (code, out) == (2, "")
+    assert expected in err
+
+
+def test_pictures_of_another_size_are_told_of_the_option(cli) -> None:
+    Path("p").mkdir()
+    Image.fromarray(big()[0]).save("p/0.png")
+    words = "it is 20x16; expected 8x8, as the dataset has, or a size to which all are resized: --size 8"
+    assert words in cli("ours=p")[2]

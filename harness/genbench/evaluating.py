@@ -57,8 +57,8 @@ def plan(
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
     sources are paths or patterns by name, a file or folder for each seed; samples_are says what their samples are, of
-    all or by name. Without samples, metrics ask for as many as the smallest of them has, where their default is more;
-    "all" is as many as each of them has.
+    all or by name. With size, images are resized to it, which the protocol tells. Without samples, metrics ask for as
+    many as the smallest of them has, where their default is more; "all" is as many as each of them has.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
@@ -68,16 +68,17 @@ def plan(
     models = overrides.resolve("model", planning.references(reference))
     asked = _Metrics(resolver, overrides, planning.metric_texts(metrics, None, resolver), options or {}, samples)
     places = overrides.resolve("dataset", planning.texts("datasets", datasets, None, planning.DATASETS))
-    overrides.check_used()
+    overrides.check_used(is_size_taken=size is not None)
     compared = claims.load(planning.texts("against", against, None, ()), resolver)
     where = where.on_existing_device()
-    found = given.find(sources, samples_are, resolver.registry)
+    found = given.find(sources, samples_are, resolver.registry, size or 0)
     data = [prepare(place.instantiate(), place.identity) for place in places]
     fitted = [asked.fitting(found, each.space) for each in data]
     triples = zip([fit for fit, _ in fitted], places, data, strict=True)
     seeds = range(max(len(source.seeds) for source in found))
     pairs = planning.with_metrics(resolver, list(triples), weights, trust_remote)
-    grid = Grid(models, pairs, seeds, target, given=found)
+    resized = next(filter(None, (given.resizing(found, each.space) for each in data)), "")
+    grid = Grid(models, pairs, seeds, target, given=found, resized=resized)
     planned = planning.made_ready(resolver, grid, data, compared, where)
     _check_images(planned, found)
     told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]

@@ -47,9 +47,10 @@ def command(
 ) -> int:
     """Score images made elsewhere as trained models are: the same tables, protocols and RESULTS.
 
-    PATHS are .npz and .safetensors files (with an array "images"), .npy files or folders of pictures: several, by
-    commas or as a quoted pattern ('runs/*.npz'), are the seeds of NAME. Images are of the dataset's shape, (n, C, H, W)
-    or (n, H, W, C), uint8 or floats from 0 to 1. Without --samples, as many are scored as the smallest of all holds,
+    PATHS are .npz and .safetensors files (with an array "images"), .npy files or folders of pictures and of such
+    folders: several, by commas or as a quoted pattern ('runs/*.npz'), are the seeds of NAME. Images are of the
+    dataset's shape, (n, C, H, W) or (n, H, W, C), uint8 or floats from 0 to 1; with --size they are resized to it.
+    Without --samples, as many are scored as the smallest of all holds,
     if metrics usually ask for more.
     """
     plan = evaluating.plan(

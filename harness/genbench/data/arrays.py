@@ -29,6 +29,9 @@ UNREADABLE = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.Bad
 """What zipfile and numpy raise on broken archives."""
 
 KEY = "images"
+KEYS = (KEY, "arr_0", "test_images", "val_images", "train_images", "x_test", "x_valid", "x_train")
+"""What an array of images may be called, the first of them that is there: as numpy.savez does, as MedMNIST, as npz:."""
+
 MOST_MIB = 16384
 """What an archive may unpack to; a few megabytes can be packed gigabytes of zeros."""
 
@@ -115,10 +118,14 @@ def whole(path: Path) -> NDArray[Any]:
 
 
 class Rows(ABC):
-    """An array in a file of which rows anywhere in it are read, never all at once. dtype is the name of its type."""
+    """An array in a file of which rows anywhere in it are read, never all at once. dtype is the name of its type.
+
+    note says which of several arrays it is, where that could have been meant otherwise.
+    """
 
     shape: tuple[int, ...]
     dtype: str
+    note: str = ""
 
     @abstractmethod
     def read(self, rows: Sequence[int]) -> NDArray[Any]:
@@ -195,7 +202,7 @@ class PlainRows(_NumpyRows):
 
 
 class ZippedRows(_NumpyRows):
-    """Rows of the array `images` of a .npz archive, unpacked to a file that goes with it: packed, it has no places."""
+    """Rows of the array of images of a .npz archive, unpacked to a file that goes with it: packed, it has no places."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -210,10 +217,10 @@ class ZippedRows(_NumpyRows):
 
     def _check(self, archive: zipfile.ZipFile) -> None:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
-        check_key(self._path, names)
-        info = archive.getinfo(f"{KEY}.npy")
+        self._key, self.note = found_key(self._path, names)
+        info = archive.getinfo(f"{self._key}.npy")
         with archive.open(info) as member:
-            self._take(KEY, checked_head(KEY, member, info.file_size, self._refuse))
+            self._take(self._key, checked_head(self._key, member, info.file_size, self._refuse))
         if self._head.nbytes > MOST_MIB * 2**20:
             found = f"it unpacks to {self._head.nbytes >> 20} MiB"
             refuse(
@@ -234,13 +241,14 @@ class ZippedRows(_NumpyRows):
 
     def _unpack(self) -> IO[bytes]:
         unpacked = self._open.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - closed with the others
-        with files.opened(self._path) as file, zipfile.ZipFile(file) as archive, archive.open(f"{KEY}.npy") as member:
+        name = f"{self._key}.npy"
+        with files.opened(self._path) as file, zipfile.ZipFile(file) as archive, archive.open(name) as member:
             shutil.copyfileobj(member, unpacked, 1 << 20)
         return unpacked
 
 
 class SafetensorsRows(Rows):
-    """Rows of the tensor `images` of a .safetensors file, whose header is checked against its size by safetensors."""
+    """Rows of the tensor of images of a .safetensors file, whose header is checked against its size by safetensors."""
 
     def __init__(self, path: Path) -> None:
         from safetensors import SafetensorError, safe_open
@@ -248,8 +256,8 @@ class SafetensorsRows(Rows):
         self._path = path
         try:
             with files.pinned(path) as pinned, safe_open(pinned, "np") as file:
-                check_key(path, list(file.keys()))
-                told = file.get_slice(KEY)
+                self._key, self.note = found_key(path, list(file.keys()))
+                told = file.get_slice(self._key)
                 self.shape, dtype = tuple(told.get_shape()), told.get_dtype()
         except (SafetensorError, *UNREADABLE) as error:
             refuse(path, f"it cannot be read: {error}", "write it again with safetensors", error)
@@ -262,17 +270,21 @@ class SafetensorsRows(Rows):
 
         try:
             with files.pinned(self._path) as pinned, safe_open(pinned, "np") as file:
-                stored = file.get_slice(KEY)
+                stored = file.get_slice(self._key)
                 return np.concatenate([stored[row : row + 1] for row in rows])
         except (SafetensorError, *UNREADABLE) as error:
             refuse(self._path, f"it cannot be read: {error}", "write it again with safetensors", error)
 
 
-def check_key(path: Path, names: list[str]) -> None:
-    """Raise DataError where the array of images is not among those of a file, or is there twice."""
-    if names.count(KEY) == 1:
-        return
-    if KEY in names:
-        refuse(path, f"it holds {KEY} twice", "write it again, with the images once")
+def found_key(path: Path, names: list[str]) -> tuple[str, str]:
+    """Return what the array of images is called among those of a file, and a note where it had to be chosen.
+
+    Raises DataError where there is none, or where it is there twice.
+    """
+    key = next((name for name in KEYS if name in names), "")
     there = ", ".join(sorted(names)) or "nothing"
-    refuse(path, f"it has no array {KEY!r} among: {there}", f"save the images as {KEY}.{did_you_mean(KEY, names)}")
+    if not key:
+        refuse(path, f"it has no array {KEY!r} among: {there}", f"save the images as {KEY}.{did_you_mean(KEY, names)}")
+    if names.count(key) > 1:
+        refuse(path, f"it holds {key} twice", "write it again, with the images once")
+    return key, "" if key == KEY or len(names) == 1 else f"of its arrays ({there}) {key} is taken"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Le
 
 from genbench.api import Dataset, Split, Splits, setting
-from genbench.data.pictures import SUFFIXES, head, pixels, refuse
+from genbench.data.pictures import SUFFIXES, head, pixels, refuse, suffix_by_content
 from genbench.data.splitting import permutation
 from genbench.files import digest, state
 
@@ -161,6 +161,8 @@ def entries(folder: Path) -> tuple[list[Path], list[Path]]:
         elif kind.startswith("image/"):
             # left out in silence, it would be missed by nobody
             refuse(entry, f"an image of a kind that is not read ({kind})", "convert it to png, or move it away")
+        elif entry.is_file() and (suffix := suffix_by_content(entry)):
+            refuse(entry, "a picture whose name does not tell so", f"let it end in .{suffix}, or move it away")
     return images, folders
 
 

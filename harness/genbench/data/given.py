@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from genbench.api import Model, Run, Space, TrainingData, setting
-from genbench.data import images
+from genbench.data import image_files, images
 from genbench.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 class GivenImages(Model):
     """Images made elsewhere. contents are the digests of the images of all seeds; those at `path` are this seed's.
 
-    samples are what their maker says they are; state is what the images were in when they were digested.
+    samples are what their maker says they are; size is what they are resized to, 0 for as they are; state is what the
+    images were in when they were digested.
     """
 
     version: ClassVar[int] = 2  # 1 took the first of a file
@@ -27,6 +28,7 @@ class GivenImages(Model):
 
     contents: tuple[str, ...] = ()
     declared: str = ""
+    size: int = 0
     path: str = setting("")
     state: str = setting("")
 
@@ -43,8 +45,8 @@ class GivenImages(Model):
         import torch
 
         if self._images is None:
-            self._unchanged = images.Unchanged(Path(self.path), self.state)
-            self._images = images.opened(Path(self.path), self._space)
+            self._unchanged = image_files.Unchanged(Path(self.path), self.state)
+            self._images = self._opened()
         if start >= self._images.count:
             raise Unsupported(f"{self._images.count} images were given, and more are asked for; give more images")
         try:
@@ -56,7 +58,10 @@ class GivenImages(Model):
     @property
     def count(self) -> int:
         """How many images there are."""
-        return images.opened(Path(self.path), self._space).count if self._images is None else self._images.count
+        return (self._images or self._opened()).count
+
+    def _opened(self) -> images.Images:
+        return images.opened(Path(self.path), self._space, self.size)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return the first n images."""

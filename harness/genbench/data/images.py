@@ -2,143 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
-from genbench import files
 from genbench.api import Space
-from genbench.data import arrays, folder, pictures
+from genbench.data import arrays, image_files, pictures
 from genbench.data.pictures import refuse
-from genbench.errors import ChangedError, DataError, printable
+from genbench.data.ranges import UNIT, floats, within
+from genbench.data.resizing import resized
+from genbench.errors import printable
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-UNIT = (0.0, 1.0)
 BATCH = 1000
 """How many are read at once, and are drawn and stored together as a model's samples are."""
 
 CHANNELS = (1, 3)
 """How many a picture in a folder can have."""
 
+CHANNELS_LAST = (0, 3, 1, 2)
+"""The axes of (n, H, W, C) that put channels first."""
+
 ORDER = 1
 """The seed of the order in which images made elsewhere are taken; another than that by which datasets are split."""
-
-EXPECTED = "expected .npz, .npy, .safetensors, or a folder of images"
-
-
-# Which images --------------------------------------------------------------------------------------------------------
-
-
-def content(path: Path) -> str:
-    """Return the SHA-256 of a file, or of those of a folder's images in the order of their names.
-
-    Raises DataError where they cannot be read, or change meanwhile.
-    """
-    before = state(path)
-    try:
-        found = files.digest(list(map(files.sha256, listed(path)))) if path.is_dir() else files.sha256(path)
-    except OSError as error:
-        refuse(path, f"it cannot be read: {error.strerror or error}", "expected images that you may read", error)
-    if state(path) != before:
-        refuse(path, "it changed while it was read", "try again when it rests")
-    return found
-
-
-def state(path: Path) -> str:
-    """Return what tells a changed file or folder from an unchanged one without reading it."""
-    return _state(_stamps(path))
-
-
-def check_unchanged(path: Path, before: str) -> None:
-    """Raise ChangedError where images are not what they were."""
-    Unchanged(path, before)
-
-
-class Unchanged:
-    """Files at a path that are to stay what they were when they were planned, looked at again one by one.
-
-    Raises ChangedError where they are not what they were then.
-    """
-
-    def __init__(self, path: Path, before: str) -> None:
-        self._path = path
-        with _told_as_changed():
-            self._stamps = _stamps(path)
-        if _state(self._stamps) != before:
-            self._refuse()
-
-    def check(self, read: Sequence[Path]) -> None:
-        """Raise ChangedError where some of the files are not what they were."""
-        with _told_as_changed():
-            now = {file.name: _stamp(file) for file in read}
-        if any(self._stamps.get(name) != stamp for name, stamp in now.items()):
-            self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise ChangedError(
-            f"{printable(repr(str(self._path)))} changed while the run was going on; start the run again"
-        )
-
-
-@contextlib.contextmanager
-def _told_as_changed() -> Iterator[None]:
-    """Turn what is said of files that cannot be looked at into a ChangedError."""
-    try:
-        yield
-    except DataError as error:
-        raise ChangedError(f"{error}. It was there when the run was planned; start the run again") from error
-
-
-def _state(stamps: Mapping[str, Sequence[int]]) -> str:
-    return files.digest([[ascii(name), *stamp] for name, stamp in stamps.items()])
-
-
-def _stamps(path: Path) -> dict[str, list[int]]:
-    """Return the stamp of each file by its name. Raises DataError, which names the one that cannot be looked at."""
-    return {file.name: _stamp(file) for file in (listed(path) if os.path.isdir(path) else [path])}
-
-
-def _stamp(file: Path) -> list[int]:
-    try:
-        told = file.stat()
-    except OSError as error:
-        _unseen(file, error)
-    if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
-        refuse(file, "it is no plain file", EXPECTED)
-    return files.state(told)
-
-
-def _unseen(path: Path, error: OSError) -> NoReturn:
-    if not isinstance(error, FileNotFoundError):
-        refuse(path, f"it cannot be looked at: {error.strerror or error}", "expected images that you may read", error)
-    if path.is_symlink():
-        refuse(path, "it is a link to what is not there", "mend it, or remove it", error)
-    refuse(path, "there is no such file or folder", EXPECTED, error)
-
-
-def listed(path: Path) -> list[Path]:
-    """Return the images in a folder by name. Raises DataError where there are none, or folders among them."""
-    try:
-        images, folders = folder.entries(path)
-    except OSError as error:
-        _unseen(path, error)
-    if folders:
-        found = f"it holds a folder ({folders[0].name!r})"
-        refuse(path, found, "expected images alone")
-    if not images:
-        refuse(path, "no images in it", f"expected files ending in {' '.join(pictures.SUFFIXES)}")
-    return images
-
-
-# Images that can be read ---------------------------------------------------------------------------------------------
 
 
 class Images(ABC):
@@ -151,9 +42,19 @@ class Images(ABC):
     count: int
     note: str = ""
 
-    def __init__(self, path: Path, bounds: tuple[float, float]) -> None:
+    def __init__(self, path: Path, space: Space, size: int) -> None:
         self.path = path
-        self.bounds = bounds
+        self.bounds = space.bounds
+        self._shape = space.shape
+        self._size = size
+        if size and space.shape[1:] != (size, size):
+            height, width = space.shape[1:]
+            refuse(path, f"size {size} is asked for", f"expected the dataset's, {width}x{height}")
+
+    @property
+    @abstractmethod
+    def is_resized(self) -> bool:
+        """Return whether some are of another size than asked for. Raises DataError where one cannot be looked at."""
 
     @abstractmethod
     def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
@@ -177,70 +78,78 @@ class Images(ABC):
 
         rows = self.order[start:stop].tolist()
         raw = self._raw(rows)
-        images: NDArray[np.float32] = np.ascontiguousarray(raw, np.float32)
         if raw.dtype == np.uint8:
-            return images / np.float32(255)  # as prepared data are
-        if not np.isfinite(images).all():
-            row = rows[int(np.isfinite(images).all((1, 2, 3)).argmin())]
-            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {_floats(self.bounds)}: clean it")
-        self._check_range(images)
-        return images
+            scaled: NDArray[np.float32] = np.ascontiguousarray(self._sized(raw), np.float32) / np.float32(
+                255
+            )  # as prepared data are
+            return scaled
+        finite = np.isfinite(raw)
+        if not finite.all():
+            row = rows[int(finite.all((1, 2, 3)).argmin())]
+            refuse(self.path, f"image {row} holds NaN or infinity", f"expected {floats(self.bounds)}: clean it")
+        held = within(raw, self.bounds, lambda found, cure: refuse(self.path, found, cure))
+        return np.ascontiguousarray(self._sized(held), np.float32)
+
+    def _sized(self, images: NDArray[Any]) -> NDArray[Any]:
+        return images if images.shape[2:] == self._shape[1:] else resized(images, self._size, self.bounds)
 
     def check(self, n: int) -> None:
         """Read the batches that hold the first n images, and keep none. Raises DataError where one cannot be scored."""
         for start in range(0, n, BATCH):
             self.read(start, start + BATCH)
 
-    def _check_range(self, images: NDArray[np.float32]) -> None:
-        (low, high), least, greatest = self.bounds, float(images.min()), float(images.max())
-        if least >= low and greatest <= high:
-            return
-        cure = "scale it"
-        if self.bounds == UNIT:
-            cure = "divide by 255, or save uint8" if greatest > 2 else "if it goes from -1 to 1, save (x + 1) / 2"
-        refuse(self.path, f"values go from {least:g} to {greatest:g}", f"expected {_floats(self.bounds)}: {cure}")
 
-
-def opened(path: Path, space: Space) -> Images:
-    """Return the images at a path. Raises DataError where they are none of a space."""
-    return FolderImages(path, space) if path.is_dir() else ArrayImages(path, space)
+def opened(path: Path, space: Space, size: int = 0) -> Images:
+    """Return the images at a path, resized where a size is given. Raises DataError where they are none of a space."""
+    return FolderImages(path, space, size) if path.is_dir() else ArrayImages(path, space, size)
 
 
 class ArrayImages(Images):
     """Images in an array file."""
 
-    def __init__(self, path: Path, space: Space) -> None:
-        super().__init__(path, space.bounds)
+    def __init__(self, path: Path, space: Space, size: int = 0) -> None:
+        super().__init__(path, space, size)
         self._rows = arrays.rows(path)
         self._check_type(self._rows.dtype)
         if not self._rows.shape or 0 in self._rows.shape:
             refuse(path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, none of them 0")
         self.count, *shape = self._rows.shape
         self._axes = self._understood(tuple(shape), space)
+        as_channels_last = f"shape {self._rows.shape} is taken as (n, H, W, C)" if self._axes == CHANNELS_LAST else ""
+        if told := "; ".join(filter(None, (self._rows.note, as_channels_last))):
+            self.note = f"{printable(repr(str(path)))}: {printable(told)}"
 
     def _check_type(self, dtype: str) -> None:
         is_uint8, is_float = dtype == "uint8", dtype.lstrip("<>=").startswith("f")
         if is_uint8 and self.bounds != UNIT:
-            refuse(self.path, "it holds uint8", f"expected {_floats(self.bounds)}, as the dataset has: convert it")
+            refuse(self.path, "it holds uint8", f"expected {floats(self.bounds)}, as the dataset has: convert it")
         if not (is_uint8 or is_float):
-            expected = f"uint8 (0 to 255) or {_floats(UNIT)}" if self.bounds == UNIT else _floats(self.bounds)
+            expected = f"uint8 (0 to 255) or {floats(UNIT)}" if self.bounds == UNIT else floats(self.bounds)
             refuse(self.path, f"it has dtype {dtype}", f"expected {expected}: convert it")
 
     def _understood(self, shape: tuple[int, ...], space: Space) -> tuple[int, ...] | None:
         """Return the order of axes that puts channels first, or None for images that have no axis for channels."""
         channels, height, width = space.shape
-        if shape == space.shape:
+        if self._size and len(shape) in (2, 3):
+            height, width = shape[:2] if shape[-1] == channels or len(shape) == 2 else shape[1:]
+        if shape == (channels, height, width):
             return (0, 1, 2, 3)
         if shape == (height, width) and channels == 1:
             return None
         if shape == (height, width, channels):
-            self.note = f"{printable(repr(str(self.path)))}: shape {self._rows.shape} is taken as (n, H, W, C)"
-            return (0, 3, 1, 2)
+            return CHANNELS_LAST
         refuse(self.path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, as the dataset has")
 
     def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
         images = self._rows.read(rows)
         return images[:, None] if self._axes is None else images.transpose(self._axes)
+
+    @property
+    def is_resized(self) -> bool:
+        """Return whether they are of another size than asked for."""
+        shape = self._rows.shape
+        height, width = shape[1:3] if self._axes in (None, CHANNELS_LAST) else shape[2:]
+        return bool(self._size) and (height, width) != (self._size, self._size)
 
     def files(self, start: int, stop: int) -> Sequence[Path]:
         """Return the one file."""
@@ -250,12 +159,11 @@ class ArrayImages(Images):
 class FolderImages(Images):
     """Images in a folder."""
 
-    def __init__(self, path: Path, space: Space) -> None:
-        super().__init__(path, space.bounds)
+    def __init__(self, path: Path, space: Space, size: int = 0) -> None:
+        super().__init__(path, space, size)
         if space.bounds != UNIT or space.shape[0] not in CHANNELS:
             refuse(path, "it is a folder of pictures", f"the dataset has {_shapes(space)}: save an array")
-        self._files: Sequence[Path] = listed(path)
-        self._shape = space.shape
+        self._files: Sequence[Path] = image_files.listed(path)
         self.count = len(self._files)
 
     def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
@@ -267,22 +175,25 @@ class FolderImages(Images):
         """Return a file for each image."""
         return [self._files[row] for row in self.order[start:stop]]
 
+    @property
+    def is_resized(self) -> bool:
+        """Return whether some are of another size than asked for."""
+        wanted = (self._size, self._size)
+        return bool(self._size) and any(pictures.head(file)[:2] != wanted for file in self._files)
+
     def _picture(self, file: Path) -> NDArray[np.uint8]:
         """Return a picture, (C, H, W); what is stored in colour may be grey all the same."""
         channels, height, width = self._shape
         w, h, is_grey = pictures.head(file)
-        if (w, h) != (width, height):
-            refuse(file, f"it is {w}x{h}", f"expected {width}x{height}, as the dataset has")
+        if (w, h) != (width, height) and not self._size:
+            cure = f", or a size to which all are resized: --size {width}" if width == height else ""
+            refuse(file, f"it is {w}x{h}", f"expected {width}x{height}, as the dataset has{cure}")
         if channels == 3 and is_grey:
             refuse(file, "it is grey", "expected colour, as the dataset has: convert it to RGB")
-        pixels = pictures.pixels(file, 1 if is_grey else 3)
+        pixels = pictures.pixels(file, 1 if is_grey else 3, self._size)
         if channels == 1 and (pixels != pixels[:1]).any():
             refuse(file, "it is in colour", "expected grey, as the dataset has: convert it")
         return pixels[:channels]
-
-
-def _floats(bounds: tuple[float, float]) -> str:
-    return f"floats from {bounds[0]:g} to {bounds[1]:g}"
 
 
 def _shapes(space: Space) -> str:

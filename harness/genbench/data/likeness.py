@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from genbench.data.images import BATCH, UNIT, Images
+from genbench.data.images import BATCH, Images
+from genbench.data.ranges import UNIT
 
 if TYPE_CHECKING:
     import numpy as np

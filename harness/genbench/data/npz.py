@@ -13,6 +13,7 @@ from annotated_types import Ge
 from genbench import files
 from genbench.api import Dataset, Split, Splits, setting
 from genbench.data.arrays import UNREADABLE, checked_head
+from genbench.data.ranges import UNIT, within
 from genbench.data.splitting import permutation
 from genbench.errors import DataError, did_you_mean, printable
 
@@ -21,12 +22,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEYS = ("x_train", "y_train", "x_valid", "y_valid", "x_test", "y_test")
+ALIASES = {
+    **{f"{named}_images": f"x_{split}" for named, split in (("train", "train"), ("val", "valid"), ("test", "test"))},
+    **{f"{named}_labels": f"y_{split}" for named, split in (("train", "train"), ("val", "valid"), ("test", "test"))},
+    **{"arr_0": "x_all", "arr_1": "y_all"},
+}
+"""What arrays are called by others, as MedMNIST calls them, or numpy.savez where they are given no names."""
+
 COLOURS = (1, 3)
 
 
 @dataclass(eq=False)
 class NpzDataset(Dataset):
     """Images from a .npz file with x_train, x_test and, where there are any, y_train, y_test, x_valid and y_valid.
+
+    They may be called as MedMNIST calls them, train_images, train_labels, val_images and so on; images called arr_0,
+    with or without labels called arr_1, are split 80/10/10 by a fixed permutation.
 
     Images are (n, H, W), (n, H, W, C) or (n, C, H, W), uint8 or floating point in [0, 1]. Without x_valid, `valid` of
     the training images (0: a tenth) are held out by a fixed permutation; else both are put into its order.
@@ -45,8 +56,11 @@ class NpzDataset(Dataset):
 
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
         """Return the arrays of the file; `folder` is not looked at."""
-        arrays = self._read()
-        parts = {split: self._split(split, arrays) for split in ("train", "valid", "test") if f"x_{split}" in arrays}
+        arrays = {ALIASES.get(name, name): (name, array) for name, array in self._read().items()}
+        splits = ("train", "valid", "test", "all")
+        parts = {split: self._split(split, arrays) for split in splits if f"x_{split}" in arrays}
+        if "all" in parts:
+            parts = self._cut(parts["all"])
         if "valid" not in parts:
             parts["train"], parts["valid"] = self._held_out(parts["train"])
         elif self.valid:
@@ -90,13 +104,18 @@ class NpzDataset(Dataset):
 
     def _names(self, archive: zipfile.ZipFile) -> list[str]:
         names = [name.removesuffix(".npy") for name in archive.namelist()]
-        for name in names:
-            if name not in KEYS or names.count(name) > 1:
+        known = [ALIASES.get(name, name) for name in names]
+        for name, meant in zip(names, known, strict=True):
+            if name not in (*KEYS, *ALIASES) or known.count(meant) > 1:
                 hint = did_you_mean(name, KEYS)
                 self._refuse(f"unexpected array {name!r}", f"expected once each, of: {', '.join(KEYS)}.{hint}")
+        if "x_all" in known and set(known) <= {"x_all", "y_all"}:
+            return names
         for split in ("train", "test", "valid"):
-            if f"x_{split}" not in names and (split != "valid" or "y_valid" in names):
+            if f"x_{split}" not in known and (split != "valid" or "y_valid" in known):
                 self._refuse(f"x_{split} is missing among {sorted(names)}", f"save the images as x_{split}=...")
+        if set(known) & {"x_all", "y_all"}:
+            self._refuse(f"there is arr_0 or arr_1 among {sorted(names)}", "leave it out: the others name the parts")
         return names
 
     def _check_sizes(self, archive: zipfile.ZipFile, names: list[str]) -> None:
@@ -110,9 +129,10 @@ class NpzDataset(Dataset):
 
     # From arrays to splits
 
-    def _split(self, split: str, arrays: dict[str, NDArray[Any]]) -> Split[np.ndarray[Any, Any]]:
-        images = self._images(f"x_{split}", arrays[f"x_{split}"])
-        return Split(images, self._labels(f"y_{split}", arrays.get(f"y_{split}"), len(images)))
+    def _split(self, split: str, arrays: dict[str, tuple[str, NDArray[Any]]]) -> Split[np.ndarray[Any, Any]]:
+        images = self._images(*arrays[f"x_{split}"])
+        key, labels = arrays.get(f"y_{split}", ("", None))
+        return Split(images, self._labels(key, labels, len(images)))
 
     def _images(self, key: str, images: NDArray[Any]) -> NDArray[Any]:
         import numpy as np
@@ -125,9 +145,8 @@ class NpzDataset(Dataset):
             )
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             self._refuse(f"{key} holds NaN or infinity", "expected floats from 0 to 1: clean it")
-        if images.dtype.kind == "f" and not (images.min() >= 0 and images.max() <= 1):
-            least, greatest = images.min(), images.max()
-            self._refuse(f"{key} goes from {least:g} to {greatest:g}", "expected floats from 0 to 1: scale it")
+        if images.dtype.kind == "f":
+            images = within(images, UNIT, lambda found, cure: self._refuse(f"{key}: {found}", cure))
         return self._channels_first(key, images)
 
     def _channels_first(self, key: str, images: NDArray[Any]) -> NDArray[Any]:
@@ -174,6 +193,16 @@ class NpzDataset(Dataset):
         numbers, classes = numbered(labels)
         train, valid, test = (Split(parts[split].images, numbers[split]) for split in ("train", "valid", "test"))
         return Splits(train, valid, test, classes)
+
+    def _cut(self, whole: Split[np.ndarray[Any, Any]]) -> dict[str, Split[np.ndarray[Any, Any]]]:
+        """Return images that come in one part as training and test images, a tenth of them, by a fixed permutation."""
+        if len(whole) < 3:
+            self._refuse(f"arr_0 holds {len(whole)} images", "expected three or more, to be split into three parts")
+        order, tenth = permutation(len(whole)), max(1, len(whole) // 10)
+        train, valid, test = order[: -2 * tenth], order[-2 * tenth : -tenth], order[-tenth:]
+        if self.valid:
+            return {"train": _picked(whole, train + valid), "test": _picked(whole, test)}
+        return {name: _picked(whole, rows) for name, rows in (("train", train), ("valid", valid), ("test", test))}
 
     def _held_out(
         self, train: Split[np.ndarray[Any, Any]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,19 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", "
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 GREY_MODES = ("1", "L", "LA")
 MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
+BITS_TAG = 258
+"""Where a TIFF tells the bits of each channel."""
+
+BEGINNINGS = {
+    "png": rb"\x89PNG\r\n",
+    "jpg": rb"\xff\xd8\xff",
+    "gif": rb"GIF8[79]a",
+    "webp": rb"RIFF.{4}WEBP",
+    "tif": rb"II\*\x00|MM\x00\*",
+    "bmp": rb"BM.{4}\x00{4}",
+}
+"""What files of pictures begin with, by suffix."""
+
 ROTATED = (5, 6, 7, 8)
 """The EXIF orientations that swap width and height."""
 
@@ -49,6 +63,16 @@ def pixels(file: Path, channels: int, size: int = 0) -> NDArray[np.uint8]:
             plain = plain.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
         array: NDArray[np.uint8] = np.array(plain, np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def suffix_by_content(file: Path) -> str:
+    """Return the suffix that a file's first bytes ask for, or "" where they are none of a picture."""
+    try:
+        with files.opened(file) as opened:
+            first = opened.read(16)
+    except OSError:
+        return ""
+    return next((suffix for suffix, begins in BEGINNINGS.items() if re.match(begins, first, re.DOTALL)), "")
 
 
 def refuse(path: Path, found: object, advice: str, cause: BaseException | None = None) -> NoReturn:
@@ -87,11 +111,25 @@ def _reason(file: Path, error: Exception) -> str:
 
 
 def _check_kind(file: Path, image: Image) -> None:
+    if (bits := _bits(image)) > 8:
+        refuse(file, f"it has {bits} bits a channel, not 8", "convert it first: on which scale, only you can say")
     if image.mode not in MODES:
-        refuse(file, f"its pixels have mode {image.mode}, not 8 bits a channel", "convert it to 8 bits first")
+        refuse(file, f"its pixels have mode {image.mode}", f"expected one of {', '.join(MODES)}: convert it to RGB")
     # an MPO is a JPEG photograph followed by its own previews
     if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
         refuse(file, f"it has {getattr(image, 'n_frames', 1)} frames", "expected one: save the wanted one as png")
+
+
+def _bits(image: Image) -> int:
+    """Return how many bits a channel has in the file: Pillow opens some pictures of 16 as if they had 8."""
+    tiles: Any = getattr(image, "tile", None)
+    told = tiles[0].args if tiles else ""
+    if image.format == "TIFF":
+        tags: Any = getattr(image, "tag_v2", {})
+        return int(max(tags.get(BITS_TAG, (1,))))
+    if image.format == "PPM" and isinstance(told, tuple):
+        return int(told[1]).bit_length()  # of the greatest value
+    return 16 if image.format in ("PNG", "PPM") and ";16" in str(told) else 8
 
 
 def _turnable(image: Image) -> bool:

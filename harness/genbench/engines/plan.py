@@ -33,7 +33,7 @@ class Dataset:
 class Grid:
     """All that a run asks for: every model on every dataset with every seed, scored by every metric.
 
-    given are images made elsewhere, each source with as many seeds as it has files, the first ones.
+    given are images made elsewhere, each source with as many seeds as it has files, the first ones; resized says how.
     """
 
     models: Sequence[Resolved]
@@ -43,6 +43,7 @@ class Grid:
     budget: Budget = NO_BUDGET
     select: str = LAST
     given: Sequence[Source] = ()
+    resized: str = ""
 
     def trials(self) -> list[TrialSpec]:
         """Return the trials, seed by seed, so that an interrupted run has compared all models on some seeds."""
@@ -63,7 +64,8 @@ class Grid:
 
     def protocols(self, dataset_digest: str) -> list[Protocol]:
         """Return the protocols that trials on a dataset are scored under."""
-        return [Protocol(metric, dataset_digest, self.target, self.budget) for metric in self.metrics(dataset_digest)]
+        metrics = self.metrics(dataset_digest)
+        return [Protocol(metric, dataset_digest, self.target, self.budget, self.resized) for metric in metrics]
 
     def metrics(self, dataset_digest: str) -> Sequence[Resolved]:
         """Return the metrics of a dataset, each with the extractor that it uses there."""
@@ -119,6 +121,7 @@ def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions, fo
         results=str(results.resolve()),
         folder=folder,
         target=grid.target,
+        resized=grid.resized,
         **shared,
     )
     return Task(trial.id, assignment.to_json(), cpus=conditions.threads, gpus=gpus)

@@ -72,14 +72,23 @@ def two_nearest_squared_distances(
     In float64, exactly 0 for a copy. Raises ValueError, with the set's name, as `squared_distances` does, and for a
     reference of one row.
     """
+    return two_nearest(x, reference, memory_mib, names)[0]
+
+
+def two_nearest(
+    x: Tensor, reference: Tensor, memory_mib: float = 128, names: tuple[str, str] = ("x", "reference")
+) -> tuple[Tensor, Tensor]:
+    """Return `two_nearest_squared_distances`, and which of the reference those are, (n, 2). Raises as it does."""
     check_rows(reference, names[1], least=2)
-    found = []
+    found, which = [], []
     for rows, distances in squared_distances(x, reference, memory_mib, names=names):
         nearest = distances.topk(min(_NEAR, len(reference)), largest=False, sorted=False).indices  # (b, near)
         numbers = torch.arange(rows.start, rows.stop, device=x.device).repeat_interleave(nearest.shape[1])
         exact = paired_squared_distances(x, numbers, reference, nearest.flatten())
-        found.append(exact.view(nearest.shape).sort(1).values[:, :2])
-    return torch.cat(found)
+        values, order = exact.view(nearest.shape).sort(1)
+        found.append(values[:, :2])
+        which.append(nearest.gather(1, order[:, :2]))
+    return torch.cat(found), torch.cat(which)
 
 
 def mann_whitney_z(first: Tensor, second: Tensor) -> float:

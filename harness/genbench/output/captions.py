@@ -142,6 +142,7 @@ def _cautions(board: Board) -> Iterator[str]:
         yield f"trained on different devices: {', '.join(sorted(devices))}; see the column device of leaderboard.csv"
     if len({score.weights for row in board.rows for score in row.scores if score.weights}) > 1:
         yield "features come from classifiers trained apart, whose weights differ: do not compare these scores closely"
+    yield from _notes(board)
     for row in board.rows:
         yield from _row_cautions(row)
 
@@ -166,9 +167,21 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
         )
 
 
+def _notes(board: Board) -> Iterator[str]:
+    """Tell what scores were noted with, each note once: of which seeds of which rows, unless of all of several rows."""
+    told: dict[str, dict[str, list[str]]] = {}
+    for row in board.rows:
+        for score in row.scores:
+            for note in score.notes:
+                told.setdefault(note, {}).setdefault(row.model, []).append(f"s{score.trial.seed}")
+    scored = [row for row in board.rows if row.scores]
+    for note, whose in told.items():
+        of_all = len(scored) > 1 and all(len(whose.get(row.model, ())) >= len(row.scores) for row in scored)
+        names = ", ".join(f"{model} {' '.join(seeds)}" for model, seeds in whose.items())
+        yield note if of_all else f"{names}: {note}"
+
+
 def _row_cautions(row: BoardRow) -> Iterator[str]:
-    for score in row.scores:
-        yield from (f"{row.model} s{score.trial.seed}: {note}" for note in score.notes)
     if row.scores and _is_older(row.scores[0].model):
         yield f"{row.model}: {_older(row.scores[0].model)}"
     if row.extras.get("r_hat", 1.0) > MIXED:

@@ -44,10 +44,13 @@ class Overrides:
                 self._taken.add(option)
         return self._resolver.resolve(kind, text, given)
 
-    def check_used(self) -> None:
-        """Raise RequestError where options were set for a plugin that has no part in the run, or a size for none."""
+    def check_used(self, is_size_taken: bool = False) -> None:
+        """Raise RequestError where options were set for a plugin that has no part in the run, or a size for none.
+
+        is_size_taken says that something else than a dataset takes it.
+        """
         size = self._shared["dataset"]["size"]
-        if size is not None and "size" not in self._taken:
+        if size is not None and "size" not in self._taken and not is_size_taken:
             raise RequestError(f"--size {size}: no dataset of this run takes it; expected folder:PATH among them")
         for name in self._options:
             if name not in self._used:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -116,6 +116,13 @@ class Shared:
         kept = self._features
         key = f"kept {what} of {name} by {extraction.identity(extractor)}"
         return self.once(key, lambda: kept.get(extractor, what, name, self.split(name).images))
+
+    def sampled(self, n: int, step: int = 1) -> Iterator[Tensor]:
+        """Yield every step-th of the first n samples batch by batch, so that they need not all be held at once."""
+        for start in range(0, n, extraction.BATCH):
+            part = self._rows(start, min(start + extraction.BATCH, n))[-start % step :: step]
+            if len(part):
+                yield part
 
     def of_samples(self, extractor: FeatureExtractor, what: What, n: int) -> Tensor:
         """Return features or logits of the first n samples, (n, d): batch by batch, which other counts share."""

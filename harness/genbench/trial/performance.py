@@ -24,6 +24,7 @@ from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.trial import gpu, restoring, sampling, seeding, state, surroundings
+from genbench.trial.cautions import cautions
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
 from genbench.trial.extraction import Features
@@ -150,8 +151,8 @@ class Performance:
 
     def protocols(self) -> list[Protocol]:
         """Return the protocols that this trial is to be scored under."""
-        given = self._assignment
-        return [Protocol(m, self._trial.dataset_digest, given.target, self._trial.budget) for m in given.metrics]
+        given, data, budget = self._assignment, self._trial.dataset_digest, self._trial.budget
+        return [Protocol(metric, data, given.target, budget, given.resized) for metric in given.metrics]
 
     # fit
 
@@ -317,6 +318,7 @@ class Performance:
             inputs["samples"] = drawn.digest
             if self._trial.model.traits["chains"]:
                 extras |= self._mixing(self._samples(samples), drawn.details["batch"])
+        told = cautions(self._shared, self._assignment.target, samples) if samples else []
         used = self._extractor(protocol) if protocol.extractor else None
         if used is not None:
             inputs["extractor"] = used.digest
@@ -329,7 +331,7 @@ class Performance:
             "samples": samples,
             "against": against,
             "inputs": inputs,
-            "notes": [printable(note, 200) for note in score.notes],
+            "notes": [printable(note, 200) for note in (*score.notes, *told)],
             **({"weights": used.weights_digest} if used is not None else {}),
         }
         writers: dict[str, Callable[[Path], object]] = {

@@ -20,7 +20,7 @@ MODEL = layout.MODEL
 class Protocol:
     """A metric with its options and version, on a dataset, against a split, for models trained within a budget.
 
-    Against which split is left out for a metric that does not use it.
+    Against which split is left out for a metric that does not use it; resized says how images made elsewhere were.
 
     Scores of different ids never share a column. Settings (memory, say) are no part of it.
     """
@@ -29,6 +29,7 @@ class Protocol:
     dataset_digest: str
     target: Target = "test"
     budget: Budget = NO_BUDGET
+    resized: str = ""
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -38,6 +39,8 @@ class Protocol:
             metric = self.metric.identity
             options = {name: value for name, value in metric["options"].items() if name != "extractor"}
             named |= {"metric": {**metric, "options": options}, "extractor": extraction.identity(self.extractor)}
+        if self.resized:
+            named["resized"] = self.resized
         return {**named, "budget": self.budget.to_json()} if self.budget.bounds else named
 
     @property
@@ -67,6 +70,8 @@ class Protocol:
             words.append(f"features of {self.extractor['label']}" + (f" ({told})" if told else ""))
         if self._against and (self.extractor or self._against != "test"):
             words.append(f"scored against the {self._against} split")
+        if self.resized:
+            words.append(self.resized)
         if self.budget.bounds:
             words.append(f"training at most {self.budget}")
         return "; ".join(words)

@@ -93,7 +93,7 @@ def check(x: object, expected: tuple[int, ...], bounds: tuple[float, float]) -> 
     low, high = bounds
     least, greatest = x.min().item(), x.max().item()
     if least < low or greatest > high:
-        raise ValueError(f"samples lie in [{least:g}, {greatest:g}]; expected within [{low:g}, {high:g}]")
+        raise ValueError(f"samples lie in [{least:.9g}, {greatest:.9g}]; expected within [{low:g}, {high:g}]")
 
 
 SHARD = layout.SHARD

@@ -12,9 +12,10 @@ from typing import Any, get_args
 
 from genbench import files
 from genbench.api import SamplesAre, Space
-from genbench.data import images, likeness
+from genbench.data import image_files, images, likeness
 from genbench.data.given import GivenImages
 from genbench.data.images import Images
+from genbench.data.resizing import in_words
 from genbench.errors import RequestError, printable, unknown
 from genbench.registry import names
 from genbench.registry.plugins import READ_AS_MISSING, Registry
@@ -37,16 +38,17 @@ class Source:
     name: str
     paths: Sequence[Path]
     seeds: Sequence[Resolved]
+    size: int = 0
 
     def opened(self, space: Space) -> list[Images]:
         """Return the images of each seed. Raises DataError where some are none of a space."""
-        return [images.opened(path, space) for path in self.paths]
+        return [images.opened(path, space, self.size) for path in self.paths]
 
 
 def check(model: Resolved) -> None:
     """Raise ChangedError where a trial is to score images that are not what they were when it was planned."""
     if model.traits.get("given"):
-        images.check_unchanged(Path(model.settings["path"]), model.settings["state"])
+        image_files.check_unchanged(Path(model.settings["path"]), model.settings["state"])
 
 
 def again(stored: Mapping[str, Any]) -> Resolved:
@@ -58,8 +60,10 @@ def again(stored: Mapping[str, Any]) -> Resolved:
 # From what was asked for ---------------------------------------------------------------------------------------------
 
 
-def find(given: Mapping[str, Paths], samples_are: Mapping[str, str] | str | None, registry: Registry) -> list[Source]:
-    """Return the sources asked for by name, their files read and digested.
+def find(
+    given: Mapping[str, Paths], samples_are: Mapping[str, str] | str | None, registry: Registry, size: int = 0
+) -> list[Source]:
+    """Return the sources asked for by name, their files read and digested; size is what they are to be resized to.
 
     Raises RequestError for a name that cannot be one and paths that match nothing, DataError for what cannot be read.
     """
@@ -68,20 +72,21 @@ def find(given: Mapping[str, Paths], samples_are: Mapping[str, str] | str | None
     for name in given:
         _check_name(name, registry)
     declared = _declared(given, samples_are)
-    return [_source(name, _paths(name, asked), declared[name]) for name, asked in given.items()]
+    return [_source(name, _paths(name, asked), declared[name], size) for name, asked in given.items()]
 
 
-def _source(name: str, paths: Sequence[Path], declared: str) -> Source:
-    states = [images.state(path) for path in paths]
-    contents = [images.content(path) for path in paths]
+def _source(name: str, paths: Sequence[Path], declared: str, size: int) -> Source:
+    states = [image_files.state(path) for path in paths]
+    contents = [image_files.content(path) for path in paths]
     for path, found in zip(paths, contents, strict=True):
         first = paths[contents.index(found)]
         if first is not path:
             raise _same(name, f"{printable(path)} holds the same as {printable(first)}")
-    options = {"contents": contents, "declared": declared}
+    options = {"contents": contents, "declared": declared, **({"size": size} if size else {})}
     edition = files.digest([GivenImages.version, options], 16)
     settings = [{"path": str(path.absolute()), "state": state} for path, state in zip(paths, states, strict=True)]
-    return Source(name, paths, [_resolved(name, edition, options, each, GivenImages.version) for each in settings])
+    seeds = [_resolved(name, edition, options, each, GivenImages.version) for each in settings]
+    return Source(name, paths, seeds, size)
 
 
 def _same(name: str, found: str) -> RequestError:
@@ -195,6 +200,12 @@ def equal(sources: Sequence[Source], space: Space) -> int:
             f"in each: give --samples {least}"
         )
     return least
+
+
+def resizing(sources: Sequence[Source], space: Space) -> str:
+    """Return in words how images of sources are resized, "" where none is. Raises DataError as `opened` does."""
+    some = next((each for each in sources if any(found.is_resized for found in each.opened(space))), None)
+    return in_words(some.size) if some else ""
 
 
 def notes(sources: Sequence[Source], space: Space) -> list[str]:

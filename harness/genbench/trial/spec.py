@@ -120,6 +120,7 @@ class Assignment:
     metrics: tuple[Resolved, ...]
     results: str
     target: Target = "test"
+    resized: str = ""
     folder: str = ""
     device: str = "cpu"
     threads: int = 1

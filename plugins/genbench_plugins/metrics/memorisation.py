@@ -9,6 +9,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 import genbench
+from genbench.numerics.copies import copies
 from genbench.numerics.copying import copying_z
 from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 
@@ -25,7 +26,7 @@ class Memorisation(FeatureMetric):
     The statistic is after -C_T of the paper: a Mann-Whitney test within cells of the training images against the images
     scored against of the same cell. Compared is the distance to the nearest training image over that to the second
     nearest, which does not depend on how dense the place is, and cells are combined with variance 1 (van Elteren 1960).
-    It grows with the counts.
+    It grows with the counts. It does not see copies of the images scored against: those are counted beside it.
     """
 
     version: ClassVar[int] = 2
@@ -33,7 +34,7 @@ class Memorisation(FeatureMetric):
     unit: ClassVar[str] = "standard errors nearer to training images, high is a copier"
     higher_is_better: ClassVar[bool] = False
     real_is_best: ClassVar[bool] = False  # as samples, training images are the copies that it looks for
-    caption_extras: ClassVar[tuple[str, ...]] = ("pixels", "features")
+    caption_extras: ClassVar[tuple[str, ...]] = ("pixels", "features", "train_copies", "target_copies")
 
     samples: Annotated[int, Ge(2), Le(MOST_SAMPLES)] = 2_000
     cells: Annotated[int, Ge(1), Le(10_000)] = 50
@@ -45,10 +46,27 @@ class Memorisation(FeatureMetric):
         )
         train = evaluation.features(evaluation.extractor, "train")
         features = self._z(evaluation, train, self.of_target(evaluation), self.of_samples(evaluation))
-        return genbench.Score(max(pixels, features, 0.0), extras={"pixels": pixels, "features": features})
+        counts, notes = self._copies(evaluation)
+        extras = {"pixels": pixels, "features": features, **counts}
+        return genbench.Score(max(pixels, features, 0.0), extras=extras, notes=notes)
 
     def _z(self, evaluation: genbench.Evaluation, train: Tensor, target: Tensor, samples: Tensor) -> float:
         return copying_z(train, target, samples, self.cells, evaluation.stream("cells of memorisation"))
+
+    def _copies(self, evaluation: genbench.Evaluation) -> tuple[dict[str, float], tuple[str, ...]]:
+        """Return how many samples are copies of training images and how many of target images, and a note on the first.
+
+        The harness has one on the second, whatever the metric.
+        """
+        samples = evaluation.samples(self.samples)
+        train, target = evaluation.train.images, evaluation.target.images
+        of_train, of_target = copies([samples], train, target), copies([samples], target, train)
+        counts = {"train_copies": float(of_train.count), "target_copies": float(of_target.count)}
+        if not of_train.are_many:
+            return counts, ()
+        found = f"{of_train.count:,} of {len(samples):,} samples are copies, exact or near, of {of_train.originals:,}"
+        usual = f"of {of_train.fresh_looked_at:,} target images {of_train.fresh:,} are"
+        return counts, (f"{found} training images; {usual}",)
 
     def describe(self) -> str:
         """Return the protocol in words."""
