@@ -160,15 +160,6 @@ def test_conflicting_scores_of_one_trial_are_named(run) -> None:
         bench.stored_boards(["mine", "theirs"])
 
 
-def test_a_model_trained_by_older_code_is_said_so(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.output.captions import caption
-
-    report = run("toy", seeds=2)
-    assert not any("older code" in line for line in caption(report.boards[0]))
-    monkeypatch.setattr("genbench.output.captions.source_digest", lambda target: "edited")
-    assert any("toy: trained by older code" in line for line in caption(report.boards[0]))
-
-
 @pytest.mark.parametrize(
     ("given", "error", "message"),
     [

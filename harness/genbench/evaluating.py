@@ -48,6 +48,7 @@ def plan(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    fresh_scores: bool = False,
 ) -> Plan:
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
@@ -56,6 +57,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
+    where = replace(where, fresh_scores=fresh_scores)
     where.check()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, samples, size)

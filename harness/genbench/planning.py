@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -80,6 +80,7 @@ def plan(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    fresh_scores: bool = False,
     tensorboard: bool = False,
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
@@ -88,10 +89,11 @@ def plan(
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
     jobs is how many trials are performed at once, jobs_per_gpu how many of them share a GPU and its memory.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
-    TensorBoard shows is written beside the trials.
+    TensorBoard shows is written beside the trials. fresh trains and scores anew, fresh_scores scores what is trained.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu)
+    where = replace(where, fresh_scores=fresh_scores)
     where.check()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
@@ -122,7 +124,7 @@ def made_ready(
     """Return the plan of a grid: what the store does not hold, and the engine for that."""
     store = Store(Path(where.results))
     mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
-    todo = missing(grid, store, mark)
+    todo = missing(grid, store, mark, where.fresh_scores)
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
         with originals() as folder:
             extraction.fetch(asked.metrics, found.space, found.digest, folder)
@@ -130,7 +132,7 @@ def made_ready(
     device = existing(where.device) if todo and where.device == "auto" else where.device
     engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)
     gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
-    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus)
+    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus, where.fresh_scores)
     return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard)
 
 

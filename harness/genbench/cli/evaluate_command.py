@@ -23,7 +23,8 @@ from genbench.errors import RequestError, printable
 @running.compared
 @running.under
 @running.performed
-@click.option("--fresh", is_flag=True, help="Score again what the store holds.")
+@click.option("--fresh", is_flag=True, help="Read and score again what the store holds.")
+@click.option("--fresh-scores", is_flag=True, help="Score again what the store holds.")
 @running.shown
 def command(
     sources: tuple[str, ...],

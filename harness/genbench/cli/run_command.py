@@ -48,6 +48,7 @@ from genbench.errors import RequestError
     "--tensorboard", is_flag=True, help="Write what TensorBoard shows, while trials train: RESULTS/tensorboard."
 )
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
+@click.option("--fresh-scores", is_flag=True, help="Score again what the store holds, and train none of it.")
 @running.shown
 def command(suite: str | None, settings: tuple[str, ...], dry_run: bool, quiet: bool, **given: Any) -> int:
     """Train models with several seeds, score them, print ranked tables and write RESULTS/leaderboard.csv.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,7 +25,7 @@ class ScoreRow:
 
     model, dataset and metric are as resolved; stderr is the metric's own error of the value; per_example is the file
     with one value per test image, if there is one; weights tells apart those that a feature extractor was trained to
-    where it was used.
+    where it was used; code are the digests of the code that scored it, of metric and extractor, where they are known.
     """
 
     trial: TrialRecord
@@ -41,6 +41,7 @@ class ScoreRow:
     per_example: Path | None = None
     weights: str = ""
     notes: tuple[str, ...] = ()
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> Mapping[str, Any]:
@@ -183,6 +184,7 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         weights=printable(content.get("weights", ""), 80),
         notes=tuple(printable(note, 200) for note in (*content.get("notes", []), *problem)),
         per_example=examples,
+        code=content.get("code", {}),
     )
 
 
