@@ -39,8 +39,8 @@ def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Ca
 
 
 def identity(extractor: FeatureExtractor) -> list[str]:
-    """Return what tells prepared extractors apart: what was known before, the very weights, and the code."""
-    return [*_before(extractor), extractor.weights_digest, _code(type(extractor))]
+    """Return what tells prepared extractors apart: what was known before, the code, and the very weights."""
+    return [*_before(extractor), _code(type(extractor)), extractor.weights_digest]
 
 
 @functools.cache
