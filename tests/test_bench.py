@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import genbench
-from genbench import bench
+from genbench import bench, planning
 from genbench.errors import DataError, RequestError, StoreError
 from genbench.output.tables_csv import read_csv
 from genbench.store.store import Store
@@ -129,6 +129,11 @@ def test_a_suite_is_the_base_and_arguments_win(run) -> None:
     by_suite = genbench.run(suite="mine.toml")
     assert [t.seed for t in by_suite.plan.grid.trials()] == [4]
     assert genbench.run(suite="mine.toml", seeds=[7], reference="none").plan.grid.seeds == [7]
+
+
+def test_a_suite_without_seeds_has_as_many_as_the_command_line(run) -> None:
+    Path("mine.toml").write_text('models = ["toy"]\nmetrics = ["brightness"]\nreference = []\n')
+    assert planning.plan(suite="mine.toml").grid.seeds == planning.plan(models="toy").grid.seeds == [0, 1, 2]
 
 
 def test_load_results_gives_data_frames(run) -> None:

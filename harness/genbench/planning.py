@@ -33,6 +33,7 @@ METRICS, DATASETS = ("parzen",), ("digits",)
 """What is scored by and on, unless something else is asked for."""
 
 DEFAULT_SEEDS = 3
+"""Seeds of a run that names none, on the command line, in Python or in a suite."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def plan(
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
     rule = parse_selection(select if select is not None else base.select or LAST)
+    _check_selectable(rule, all_models)
     compared = claims.load(texts("against", against, base.against, ()), resolver)
     where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
@@ -116,6 +118,16 @@ def plan(
     pairs = with_metrics(resolver, triples, weights, trust_remote)
     grid = Grid(all_models, pairs, numbered, target, limit, rule)
     return made_ready(resolver, grid, data, compared, where)
+
+
+def _check_selectable(rule: str, models: Sequence[Resolved]) -> None:
+    """Raise RequestError where the best state is asked for of a model that offers none to be judged."""
+    never = [m.label for m in models if m.traits["role"] != "reference" and not m.traits["may_select"]]
+    if rule != LAST and never:
+        raise RequestError(
+            f"--select {rule}: no state of {', '.join(never)} can be judged while it trains, since its fit nowhere "
+            f"says run.batches(..., select=True); use --select {LAST}, or leave it out"
+        )
 
 
 def made_ready(

@@ -47,11 +47,15 @@ class Grid:
     def trials(self) -> list[TrialSpec]:
         """Return the trials, seed by seed, so that an interrupted run has compared all models on some seeds."""
         return [
-            TrialSpec(model, data.resolved, data.digest, seed, self.budget, self.select)
+            TrialSpec(model, data.resolved, data.digest, seed, self.budget, self._rule(model))
             for data in self.datasets
             for seed in self.seeds
             for model in (*self._given(seed), *self.models)
         ]
+
+    def _rule(self, model: Resolved) -> str:
+        """Return the rule that a model's state is selected by; a reference is no training that could be looked into."""
+        return LAST if _is_reference(model) else self.select
 
     def _given(self, seed: int) -> list[Resolved]:
         return [source.seeds[seed] for source in self.given if seed < len(source.seeds)]

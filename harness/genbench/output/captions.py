@@ -157,7 +157,9 @@ def _scored_by_other_code(board: Board) -> Iterator[str]:
 def _row_cautions(row: BoardRow) -> Iterator[str]:
     for score in row.scores:
         yield from (f"{row.model} s{score.trial.seed}: {note}" for note in score.notes)
-    apart = {(score.model["target"], score.model.get("code"), score.model["source"]): score.model for score in row.scores}
+    apart = {
+        (score.model["target"], score.model.get("code"), score.model["source"]): score.model for score in row.scores
+    }
     if older := next(filter(code.is_older, apart.values()), None):
         yield f"{row.model}: {_older(older)}"
     if row.extras.get("r_hat", 1.0) > MIXED:

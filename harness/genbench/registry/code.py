@@ -7,6 +7,7 @@ import contextlib
 import functools
 import hashlib
 import importlib.util
+import re
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
@@ -131,6 +132,20 @@ def _base(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     around = module.split(".")
     around = around[: len(around) - node.level + is_package]
     return ".".join(filter(None, [*around, node.module or ""]))
+
+
+ELSEWHERE = ("builtins", "typing", "abc", "torch", "genbench")
+"""The packages whose classes give a model no training loop of its own."""
+
+
+def may_select(cls: type) -> bool:
+    """Return whether a model's fit may give `run.batches(..., select=True)`: the code behind it says `select` anywhere.
+
+    Of a class whose code cannot be read nothing is known, and it may.
+    """
+    bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ELSEWHERE]
+    found = [modules(targets.of_class(base)) for base in bases]
+    return not all(found) or any(re.search(rb"\bselect\b", text) for each in found for text in each.values())
 
 
 def is_older(resolved: Mapping[str, Any]) -> bool:

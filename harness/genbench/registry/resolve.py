@@ -16,7 +16,7 @@ from genbench.errors import ChangedError, GenbenchError, PluginError, RequestErr
 from genbench.registry import code, names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 7
+FORMAT = 8
 
 
 OF_CODE = ("model", "metric", "extractor")
@@ -217,6 +217,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "role": plugin.role,
             "chains": plugin.chains,
             "abilities": abilities(plugin),
+            "may_select": code.may_select(type(plugin)),
         }
     if kind == "metric":
         return {
