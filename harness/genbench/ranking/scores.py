@@ -10,6 +10,7 @@ from typing import Any, Literal
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
 from genbench.ranking.readable import readable, safe
+from genbench.store import locks, progress
 from genbench.store.folder import TrialFolder
 from genbench.store.layout import SHARD
 from genbench.store.records import TrialRecord
@@ -109,7 +110,9 @@ def _place(copies: Sequence[Copy]) -> tuple[str, str]:
 def _readable_rows(folder: TrialFolder, record: TrialRecord, damaged: list[str]) -> list[ScoreRow]:
     """Return the rows of a trial's folder; none where it cannot be read, and damaged then says why."""
     try:
-        return list(rows_of(folder, record))
+        rows = list(rows_of(folder, record))
+        damaged += [row.reason for row in rows if row.status == "damaged"]
+        return rows
     except GenbenchError as error:
         damaged.append(printable(error))
         return []
@@ -125,7 +128,7 @@ def _notes(several: Sequence[Sequence[Copy]]) -> list[str]:
     return [printable(f"{len(several)} trials lie in several folders, and each counts once: {places}, and so on", 600)]
 
 
-BEST_FIRST = ("done", "skipped", "failed", "diverged", "out-of-memory", "timeout", "interrupted")
+BEST_FIRST = ("done", "skipped", "failed", "diverged", "out-of-memory", "timeout", "interrupted", "running", "damaged")
 """Of a trial's folders that say different things of a score, the one that says the earlier of these counts."""
 
 
@@ -152,18 +155,31 @@ def _standing(row: ScoreRow) -> tuple[int, int, str]:
 
 
 def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
-    """Yield the rows of a trial. Raises DamagedError or StoreError for what is not what genbench wrote."""
+    """Yield the rows of a trial; of a damaged score one that says so.
+
+    Raises StoreError for what is not what genbench writes.
+    """
     record = readable(record)
     for stage, wanted in sorted(record.wanted.items()):
         head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
         if stage in record.stages:
-            yield _scored(folder, record, stage, head)
+            try:
+                yield _scored(folder, record, stage, head)
+            except DamagedError as error:
+                yield ScoreRow(**head, status="damaged", reason=printable(error))
         elif wanted["problem"] or wanted["skipped"]:
             status = "failed" if wanted["problem"] else "skipped"
             yield ScoreRow(**head, status=status, reason=wanted["problem"] or wanted["skipped"])
         else:
-            status = "interrupted" if record.status == "done" else record.status
-            yield ScoreRow(**head, status=status, reason=record.reason)
+            status, reason = _stand(folder, record)
+            yield ScoreRow(**head, status=status, reason=reason)
+
+
+def _stand(folder: TrialFolder, record: TrialRecord) -> tuple[str, str]:
+    """Return how a trial stands that lacks a score, and why: a live process may be at work on it."""
+    if record.status in ("done", "interrupted") and locks.is_held(folder.path):
+        return "running", progress.in_words(folder.path)
+    return ("interrupted" if record.status == "done" else record.status), record.reason
 
 
 def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str, Any]) -> ScoreRow:
