@@ -561,6 +561,16 @@ class LocalMomentum(Steady):
             self.mean_ = self.mean_ + velocity
 
 
+@breaks("samples", r"run\.log\(sample=\.\.\.\) is given something of 1,280 values; expected a number")
+@options
+class LogsPictures(Steady):
+    """Logs pictures."""
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        for images, _ in run.batches(data.train, size=20, epochs=self.epochs):
+            run.log(sample=images)
+
+
 @breaks("resumes-bit-for-bit", "interrupted after step . of .* and resumed, .*mean_.* differs")
 @options
 class LocalSchedule(Steady):

@@ -154,6 +154,20 @@ def test_missing_classes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "classes hit: few 3; classes: few 10" in told
 
 
+def test_samples_of_one_class_are_as_far_as_that_class_is_rare() -> None:
+    """Of real images three in four are of class 0: all samples of it are near, and all of another are far."""
+    laboratory = Laboratory(subject.find("mode-coverage", "metric"))
+    images = laboratory.split("test").images
+    seen = laboratory.of_metric.logits(images).argmax(1)  # type: ignore[attr-defined]
+    often, seldom = (images[(seen == c).nonzero()[:n, 0]] for c, n in ((0, 24), (1, 8)))
+    on = Scoring(laboratory, 40)
+    real = on.images()
+    real.splits["test"] = Split(torch.cat([often, seldom]), None)
+    for share, part in ((25 / 42, often), (9 / 42, seldom)):  # of 32 images, and 1 for each of 10 classes
+        repeated = part[torch.arange(40) % len(part)]
+        assert on.score(repeated, real).value == pytest.approx(-math.log(share), abs=1e-6)
+
+
 # Names and protocols
 
 

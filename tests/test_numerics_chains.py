@@ -51,6 +51,14 @@ def test_chains_stuck_apart_have_not_mixed() -> None:
     assert effective_sample_size(x) < 40
 
 
+def test_chains_that_agree_are_about_1_and_may_fall_below_it() -> None:
+    found = [
+        potential_scale_reduction(torch.randn(50, 4, generator=torch.Generator().manual_seed(i))) for i in range(50)
+    ]
+    assert min(found) < 1 < max(found)
+    assert all(abs(value - 1) < 0.1 for value in found)
+
+
 def test_a_drift_is_seen() -> None:
     assert potential_scale_reduction(autoregressive(0.3, 200, 10) + torch.linspace(0, 10, 200)[:, None]) > 1.5
 

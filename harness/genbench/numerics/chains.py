@@ -43,7 +43,7 @@ def effective_sample_size(x: Tensor) -> float:
 
 
 def potential_scale_reduction(x: Tensor) -> float:
-    """Return split R-hat of chains (T, C): 1 where the halves of all chains agree, above 1.1 where they do not.
+    """Return split R-hat of chains (T, C): about 1 where the halves of all chains agree, and more where they do not.
 
     Gelman et al. 2013, section 11.4: the root of the pooled over the mean variance within half chains. Needs T >= 4;
     infinite where the halves are constant and differ, 1 where all values are the same.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from genbench.abilities import abilities
 from genbench.errors import Unsupported, did_you_mean, printable
+from genbench.registry.plugins import describe
 from genbench.testing import (
     ability_checks,
     dataset_checks,
@@ -103,7 +104,7 @@ class Session:
     def perform(self, check: Check) -> Result:
         """Perform one check; return what became of it. Raises nothing but what stops the process.
 
-        What the plugin raised at the same place in a check before is told of that one alone: it has one cause.
+        What the plugin raised in a check before is told of that one alone, however a later one words it.
         """
         started = time.perf_counter()
         status: Status = "passed"
@@ -118,11 +119,20 @@ class Session:
             raise
         except BaseException as error:  # compiled code has exceptions of its own, which are no Exception
             status, reason = "failed", reason_of(error, self.subject.file)
-            first = self._told.setdefault(re.sub(r"\d[\d,]*", "", reason), check.name)  # whatever the sizes
-            if first != check.name and not isinstance(error, CheckFailed):
+            if (first := self._told_in(reason)) not in ("", check.name):
                 status, reason = "skipped", f"it raised what it did in {first}"
+            elif raised := error.__context__ if isinstance(error, CheckFailed) else error:
+                self._told[_without_numbers(describe(raised))] = check.name
         self.results.append(Result(check.name, status, reason, time.perf_counter() - started))
         return self.results[-1]
+
+    def _told_in(self, reason: str) -> str:
+        """Return the check that has told of what a reason says was raised, whatever the sizes; "" for none."""
+        seen = _without_numbers(reason)
+        ways = (
+            (rf"(raised|failed:) (\w+\.)*{re.escape(raised)}( \(at |;|$)", name) for raised, name in self._told.items()
+        )
+        return next((name for way, name in ways if re.search(way, seen)), "")
 
     def closing(self) -> Result:
         """Return whether anything was looked at that this kind of plugin is for.
@@ -154,6 +164,10 @@ class Session:
             return ""
         told = f"a failure of {printable(wrong[0])!r} is expected, and {self.subject.label} has no such check."
         return f"{told}{did_you_mean(wrong[0], known)} See: genbench check --list"
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"\d[\d,]*", "", text)
 
 
 def perform_all(

@@ -21,7 +21,7 @@ def mixing(samples: Tensor, chains: int, batch: int) -> dict[str, float]:
 
     Sample i of a batch is of chain i % chains. Looked at are the mean pixel and eight fixed random projections of the
     images; told is the worst of them: `autocorrelation_time` in kept steps, `effective_samples` of all n, and `r_hat`,
-    which is above 1.1 where chains have not mixed.
+    which is about 1 where chains have mixed, and more where they have not.
     """
     parts = [_arranged(part, chains) for part in torch.split(samples, batch)]
     whole = [part for part in parts if len(part) >= LEAST]

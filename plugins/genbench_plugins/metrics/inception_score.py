@@ -18,7 +18,7 @@ from genbench_plugins.metrics.features import FeatureMetric, some
 class InceptionScore(FeatureMetric):
     """exp of the mean KL(p(y|x) ‖ p(y)) of the extractor's classes, from 1 to their number: the mean over splits.
 
-    It knows no real images: one good image of each class, copied, has the best score that there is. What the images
+    It knows no real images: one good image of each class, copied, has about the best score there is. What the images
     scored against would have, in as many splits, stands among the extras (`real`). Splits are drawn at random, so that
     images sorted by class are no matter, and the score grows with their size: compare at equal counts.
     """

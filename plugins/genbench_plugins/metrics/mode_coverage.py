@@ -18,10 +18,10 @@ from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 class ModeCoverage(FeatureMetric):
     """KL divergence of the classes of samples from those of the images scored against, by a classifier.
 
-    Near 0 where all classes come as often as in real images, to whose counts 1 is added; log(classes) and more where
-    all samples are of one. A class is missed where its share is below `least` of its true share: how many are hit
-    stands in the caption, and each class's share among the extras. It does not see how good the samples of a class are,
-    nor how different.
+    Near 0 where all classes come as often as in real images, to whose counts 1 is added; where all samples are of one
+    class, minus the log of its share of real images: log(classes) where all of these are equally frequent. A class is
+    missed where its share is below `least` of its true share: how many are hit stands in the caption, and each class's
+    share among the extras. It does not see how good the samples of a class are, nor how different.
     """
 
     version: ClassVar[int] = 1
