@@ -250,7 +250,7 @@ def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
     """Return a stored row as it was asked for: the same file, or the same data, may have lain elsewhere then."""
     model = {**row.model, "label": trial.model.label, "target": trial.model.target}
     record = replace(row.trial, model=model, dataset={**row.trial.dataset, "label": trial.dataset.label})
-    return replace(row, trial=record, metric={**row.metric, "label": protocol.metric.label})
+    return replace(row, trial=record, metric={**row.metric, "label": protocol.metric.shown})
 
 
 def _write_tables(store: Store) -> Collected:

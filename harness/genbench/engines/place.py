@@ -62,7 +62,7 @@ def place(resolver: Resolver, where: Where, device: str, trials: int, is_timed: 
     jobs, timeout = where.jobs, where.timeout
     asked = where.engine if where.engine is not None else os.environ.get("GENBENCH_ENGINE") or "process"
     found = resolver.resolve("engine", asked)
-    known = {**found.options, **found.settings}
+    known = found.values
     if jobs is not None and "jobs" not in known and jobs > 1:
         raise RequestError(f"--jobs {jobs}: engine {found.name} performs one trial after another; use --engine process")
     if timeout is not None and not found.traits["can_cancel"]:

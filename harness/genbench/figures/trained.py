@@ -71,7 +71,7 @@ class Trained:
         """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
         if is_given(self._record.model):
             return sources.again(self._record.model)
-        resolved = self._resolve("model", self._stored.model)
+        resolved = self._resolve("model", self._record.model["label"])
         if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):
             raise PluginError(
                 f"{self._stored.model} of {resolved.distribution}, version {resolved.version}, is not what was trained "

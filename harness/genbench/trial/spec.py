@@ -98,7 +98,7 @@ class TrialSpec:
     @property
     def folder_name(self) -> str:
         """Return the readable part of the folder's name."""
-        return f"{_slug(names.short(self.model.label))}-{_slug(self.dataset.name)}-s{self.seed}"
+        return f"{_slug(names.short(self.model.shown))}-{_slug(self.dataset.name)}-s{self.seed}"
 
     def __str__(self) -> str:
         return f"{self.model.label} on {self.dataset.label}, seed {self.seed}"
