@@ -140,7 +140,9 @@ def test_the_content_is_the_identity_and_the_path_is_none_of_it() -> None:
     digest = hashlib.sha256(weights()).hexdigest()
     assert found.identity["options"] == {"weights": f"sha256:{digest}"}
     assert found.settings == {"weights": str(Path("w.safetensors").absolute())}
-    assert found.instantiate().weights == genbench.File(str(Path("w.safetensors").absolute()), digest)
+    made = found.instantiate().weights
+    assert (made.path, made.sha256, made.name) == (str(Path("w.safetensors").absolute()), digest, "w.safetensors")
+    assert made == genbench.File("elsewhere", digest)
 
 
 def test_the_same_content_elsewhere_is_the_same_trial_and_other_content_another(work: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from genbench import files
@@ -18,11 +18,12 @@ MOST = 1 << 36
 class File:
     """The type of an option that names a file, as in `weights: genbench.File | None = None`.
 
-    sha256, of the content in hex, is part of what a plugin is; path, which is absolute, is not. Where a path is taken
-    (`torch.load(self.weights)`), the content is hashed first; `read` hashes the very bytes that it returns.
+    sha256, of the content in hex, is part of what a plugin is; path, which is absolute, is not: files of one content
+    are equal. Where a path is taken (`torch.load(self.weights)`), the content is hashed first; `read` hashes the very
+    bytes that it returns.
     """
 
-    path: str
+    path: str = field(repr=False, compare=False)
     sha256: str
 
     @classmethod
