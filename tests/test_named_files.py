@@ -23,7 +23,7 @@ from genbench.cli import main
 from genbench.errors import ChangedError, DataError, PluginError, RequestError
 from genbench.named_files import MOST
 from genbench.output.board import boards_as_text
-from genbench.registry import options
+from genbench.registry import objects, options
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
@@ -330,7 +330,9 @@ def test_a_file_that_changes_once_a_run_is_planned_ends_it(
 
 
 def test_an_extractor_whose_file_changes_ends_the_run_too(monkeypatch: pytest.MonkeyPatch, cli) -> None:
+    """Also one that does not compare digests itself."""
     Path("factor").write_text("2.0")
+    Path("others.py").write_text(OTHERS.replace("self.factor.read()", "open(self.factor.path).read()"))
     execute = bench.execute
 
     def late(*args: Any) -> bench.Report:
@@ -368,6 +370,10 @@ def test_an_instance_takes_a_path_or_a_file(given: Any, work: Path, monkeypatch:
     assert report.boards[0].rows[0].model == f"{MODEL}[w.safetensors]"
 
 
+def test_a_file_given_in_python_counts_as_it_is_when_the_run_is_planned() -> None:
+    assert objects.plain(genbench.File("w.safetensors", "0" * 64)) == "w.safetensors"
+
+
 def test_the_label_has_the_names_of_files_and_digits_where_two_would_be_alike(work: Path, cli) -> None:
     for name, seed in (("a", 0), ("b", 1)):
         Path(name).mkdir()
@@ -382,15 +388,22 @@ def test_the_label_has_the_names_of_files_and_digits_where_two_would_be_alike(wo
     Path("b/number").write_text("0.5")
     metric = f"{METRIC}[number={work}/b/number]"
     assert run(of("b/w.safetensors"), metrics=metric, seeds=1).boards[0].metric["label"] == f"{METRIC}[number=number]"
+    Path("b/factor").write_text("2.0")
+    extractor = json.dumps(f"./others.py:Scaled[factor={work}/b/factor]")
+    text = str(run(of("b/w.safetensors"), metrics=f"fid[{extractor},samples=100]", seeds=1))
+    assert "features of ./others.py:Scaled[factor=factor]" in " ".join(text.split())
     code, out, _ = cli("leaderboard --format csv")
     assert (code, str(work) in out) == (0, False)
 
 
 def test_figures_are_drawn_of_what_reads_a_file(cli) -> None:
-    assert run(f"{MODEL}[w.safetensors]", seeds=1).failed == 0
-    code, out, err = cli(f"figures {MODEL}[w.safetensors] --kind samples")
-    assert (code, list(Path("results/figures").rglob("*.png")) != []) == (0, True), out + err
-    Path("w.safetensors").write_bytes(weights(1))
+    Path("sub").mkdir()
+    os.rename("w.safetensors", "sub/w.safetensors")
+    assert run(f"{MODEL}[sub/w.safetensors]", seeds=1).failed == 0
+    for asked in ("sub/w.safetensors", "w.safetensors"):  # as typed, and as tables show it
+        code, out, err = cli(f"figures {MODEL}[{asked}] --kind samples -o drawn/{asked}")
+        assert (code, list(Path(f"drawn/{asked}").rglob("*.png")) != []) == (0, True), out + err
+    Path("sub/w.safetensors").write_bytes(weights(1))
     code, out, err = cli(f"figures {MODEL}[w.safetensors] --kind samples")
     assert "is not what was trained" in out + err
 
@@ -398,7 +411,7 @@ def test_figures_are_drawn_of_what_reads_a_file(cli) -> None:
 # Pretrained
 
 
-def test_the_table_tells_what_was_not_trained_here() -> None:
+def test_the_table_tells_what_was_not_trained_here(cli) -> None:
     report = run(f"{MODEL}[w.safetensors],gaussian", seeds=2)
     text = boards_as_text(report.boards, 200)
     (row,) = (line for line in text.splitlines() if "Pretrained" in line and "2/2" in line)
@@ -408,6 +421,10 @@ def test_the_table_tells_what_was_not_trained_here() -> None:
     assert taken[f"{MODEL}[w.safetensors]"] is None
     assert taken["gaussian"] is not None
     assert report.leaderboard.set_index("model")["fit_seconds"].isna().to_dict() == {
+        f"{MODEL}[w.safetensors]": True, "gaussian": False
+    }  # fmt: skip
+    able = cli("leaderboard --table capabilities --format json")[1]
+    assert {row["model"]: row["fit_seconds"] is None for row in json.loads(able)} == {
         f"{MODEL}[w.safetensors]": True, "gaussian": False
     }  # fmt: skip
     assert "pretrained" not in str(run("gaussian"))
