@@ -13,6 +13,7 @@ from genbench.data import in_memory
 from genbench.errors import RequestError, printable
 from genbench.registry import objects
 from genbench.registry.plugins import load_registry
+from genbench.store.layout import KEEPS
 
 Path: TypeAlias = str | os.PathLike[str]
 Models: TypeAlias = str | type[api.Model] | api.Model | Sequence[str | type[api.Model] | api.Model]
@@ -127,6 +128,10 @@ def _target(name: str, value: Any) -> str:
     return str(value) if value in ("test", "valid") else _refuse(name, value, "'test' or 'valid'")
 
 
+def _keep(name: str, value: Any) -> str:
+    return str(value) if value in KEEPS else _refuse(name, value, "'all', 'samples' or 'none'")
+
+
 # Plugins and their options -------------------------------------------------------------------------------------------
 
 
@@ -210,6 +215,7 @@ TAKE: Mapping[str, Take] = {
     "checkpoint_every": _seconds,
     "fresh": _flag,
     "fresh_scores": _flag,
+    "keep": _keep,
     "tensorboard": _flag,
 }
 """What takes each argument of `genbench.run` and `genbench.evaluate`."""

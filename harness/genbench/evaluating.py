@@ -22,6 +22,7 @@ from genbench.registry import names
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.layout import Keep
 from genbench.trial import sources as given
 from genbench.trial.sources import Paths, Source
 from genbench.trial.spec import Target
@@ -54,6 +55,7 @@ def plan(
     checkpoint_every: float = 10.0,
     fresh: bool = False,
     fresh_scores: bool = False,
+    keep: Keep = "all",
 ) -> Plan:
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
@@ -63,7 +65,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
-    where = replace(where, fresh_scores=fresh_scores)
+    where = replace(where, fresh_scores=fresh_scores, keep=keep)
     where.check()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, None if samples == "all" else samples, size)
@@ -111,6 +113,7 @@ def evaluate(
     checkpoint_every: float = 10.0,
     fresh: bool = False,
     fresh_scores: bool = False,
+    keep: Keep = "all",
 ) -> bench.Report:
     """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 

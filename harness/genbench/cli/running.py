@@ -15,6 +15,7 @@ from genbench.output import numbers
 from genbench.output.console import stderr_console, stdout_console
 from genbench.planning import Plan
 from genbench.registry import names
+from genbench.store.layout import KEEPS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -103,6 +104,13 @@ performed = _together(
         help="Trials at once on each GPU.  [default: one per 8 GiB and core, at most 5]",
     ),
     click.option("--engine", metavar="NAME", help="process, or inline for a debugger.  [default: process]"),
+    click.option(
+        "--keep",
+        type=click.Choice(KEEPS),
+        default="all",
+        show_default=True,
+        help="What stays on the disk of a trial that has its scores: all, no weights, or neither weights nor samples.",
+    ),
     click.option(
         "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Bound on each trial's time."
     ),

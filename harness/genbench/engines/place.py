@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from genbench.engines import gpus
-from genbench.errors import RequestError
+from genbench.errors import RequestError, printable
 from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.layout import KEEPS, Keep
 from genbench.store.store import Store
 
 MOST = 8
@@ -33,9 +34,12 @@ class Where:
     tensorboard: bool = False
     jobs_per_gpu: int | None = None
     fresh_scores: bool = False
+    keep: Keep = "all"
 
     def check(self) -> None:
         """Raise RequestError for what is no length of time, StoreError where the results cannot be written."""
+        if self.keep not in KEEPS:
+            raise RequestError(f"--keep {printable(self.keep)}: expected {', '.join(KEEPS)}")
         Store(Path(self.results)).check_writable()
         for name, value in {"timeout": self.timeout, "checkpoint-every": self.checkpoint_every}.items():
             if value is not None and not (0 <= value < math.inf):

@@ -132,8 +132,8 @@ class Trained:
     def samples(self, n: int) -> Tensor:
         """Return the first n samples on the device: those that are scored, read where stored and else drawn."""
         stored = self._stored_samples()
-        size = self.model.sample_batch
         if len(stored) < n:
+            size = self.model.sample_batch
             drawing = sampling.Drawing(self.model, self.space, self._record.seed, self.device)
             missing = range(len(stored) // size, sampling.batches_for(n, size))
             stored = torch.cat([stored, *(drawing.draw_batch(batch) for batch in missing)])

@@ -22,6 +22,7 @@ from genbench.errors import (
     Diverged,
     GenbenchError,
     Interrupted,
+    NotKept,
     OtherDevice,
     StoreError,
     printable,
@@ -107,7 +108,13 @@ def perform(
             except DamagedError as damage:
                 record = _without_damage(folder, performance.record, damage.stage, str(damage), notes)
                 continue
+            except NotKept as lack:
+                notes.append(f"{trial}: {lack}: trained again")
+                record = performance.record.without("fit")
+                continue
             performance.end(status, reason)
+            if performance.is_scored:
+                folder.drop(performance.record, assignment.keep)
             wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
             problems = [told["problem"] for told in wanted if told["problem"]]
             return {
@@ -202,6 +209,8 @@ def _stored(folder: TrialFolder, notes: list[str]) -> TrialRecord | None:
     for stage, problem in (folder.damage(record) if record else {}).items():
         assert record is not None  # damage() was asked of it
         record = _without_damage(folder, record, stage, problem, notes)
+    if record:
+        folder.sweep(record)
     return record
 
 
