@@ -561,6 +561,24 @@ class LocalMomentum(Steady):
             self.mean_ = self.mean_ + velocity
 
 
+@breaks("resumes-bit-for-bit", "interrupted after step . of .* and resumed, .*mean_.* differs")
+@options
+class LocalSchedule(Steady):
+    """Keeps its learning-rate scheduler in a local variable, in batches larger than most."""
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        self.mean_ = torch.nn.Parameter(self.mean_)
+        self.optimiser_ = torch.optim.SGD([self.mean_], lr=0.5)
+        scheduler, epoch = torch.optim.lr_scheduler.ExponentialLR(self.optimiser_, 0.5), 1
+        for images, _ in run.batches(data.train, size=500, epochs=self.epochs):
+            self.optimiser_.zero_grad()
+            (images.flatten(1) - self.mean_).square().mean().backward()
+            self.optimiser_.step()
+            if run.epoch > epoch:
+                scheduler.step()
+                epoch = run.epoch
+
+
 @breaks("budget", "an optimiser took 3 steps outside run.batches; expected none")
 @options
 class LoopsAlone(Steady):

@@ -174,6 +174,7 @@ def test_numbers_of_numpy_and_a_device_of_torch_are_taken(work: Path) -> None:
         "threads": torch.tensor(1),
         "timeout": np.float32(99),
         "fresh": np.bool_(False),
+        "fresh_scores": False,
         "device": torch.device("cpu"),
         "results": Path("there"),
         "options": {"toy": {"lr": np.float64(0.25), "epochs": np.int64(2)}},
@@ -207,6 +208,7 @@ REFUSED = {
     "timeout": ["60", float("nan"), True],
     "checkpoint_every": [None, "often"],
     "fresh": [None, "no"],
+    "fresh_scores": [None, "no"],
     "tensorboard": [2],
 }
 

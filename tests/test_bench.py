@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import genbench
-from genbench import bench
+from genbench import bench, planning
 from genbench.errors import DataError, RequestError, StoreError
 from genbench.output.tables_csv import read_csv
 from genbench.store.store import Store
@@ -131,6 +131,11 @@ def test_a_suite_is_the_base_and_arguments_win(run) -> None:
     assert genbench.run(suite="mine.toml", seeds=[7], reference="none").plan.grid.seeds == [7]
 
 
+def test_a_suite_without_seeds_has_as_many_as_the_command_line(run) -> None:
+    Path("mine.toml").write_text('models = ["toy"]\nmetrics = ["brightness"]\nreference = []\n')
+    assert planning.plan(suite="mine.toml").grid.seeds == planning.plan(models="toy").grid.seeds == [0, 1, 2]
+
+
 def test_load_results_gives_data_frames(run) -> None:
     report = run("toy", seeds=2)
     results = genbench.load_results("results")
@@ -158,15 +163,6 @@ def test_conflicting_scores_of_one_trial_are_named(run) -> None:
     folder.commit(record, stage, {f"metrics/{stage}.json": lambda path: files.write_record(path, content)}, 0.1)
     with pytest.raises(StoreError, match=r"has different scores for brightness .* and 0.5"):
         bench.stored_boards(["mine", "theirs"])
-
-
-def test_a_model_trained_by_older_code_is_said_so(run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.output.captions import caption
-
-    report = run("toy", seeds=2)
-    assert not any("older code" in line for line in caption(report.boards[0]))
-    monkeypatch.setattr("genbench.output.captions.source_digest", lambda target: "edited")
-    assert any("toy: trained by older code" in line for line in caption(report.boards[0]))
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import torch
 
 import genbench
 from genbench.api import Model, Space, TrainingData
-from genbench.cli import main
 from genbench.errors import Interrupted, RequestError
 from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma
+from genbench.registry import code
 from genbench.store.sealed import SealedFolder
 from genbench.testing.fingerprint import changed, of_state
 from genbench.testing.images import training_data
@@ -167,24 +167,41 @@ def test_a_selected_trial_is_another_and_stands_in_a_row_of_its_own(
     assert genbench.run(**given, select="best-valid:2").outcomes == {}
 
 
-def test_a_model_whose_states_cannot_be_judged_says_so(toy: str, tmp_path: Path, monkeypatch, capsys) -> None:
+def test_a_model_whose_states_cannot_be_judged_is_refused_before_training(
+    toy: str, tmp_path: Path, monkeypatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    assert (
-        main(
-            [
-                "run",
-                "--models",
-                "toy",
-                "--metric",
-                "brightness",
-                "--reference",
-                "none",
-                "--seed",
-                "1",
-                "--select",
-                "best-valid",
-            ]
-        )
-        == 1
+    told = r"no state of toy can be judged .* nowhere says run.batches\(..., select=True\); use --select last"
+    with pytest.raises(RequestError, match=told):
+        genbench.run(models="vae,toy", metrics="brightness", select="best-valid")
+    assert not (tmp_path / "results").exists()
+
+
+def test_what_can_be_known_of_a_class_is_whether_its_code_says_select() -> None:
+    from genbench_plugins.models.conditional_gan import ConditionalGAN
+    from genbench_plugins.models.dbn import DBN
+
+    assert [code.may_select(cls) for cls in (Peaked, ConditionalGAN, DBN)] == [True, True, False]
+    assert code.may_select(type("Nowhere", (Model,), {"__module__": "no.such.module"})), "nothing is known of it"
+    base = type("Base", (DBN,), {"__module__": Peaked.__module__})
+    assert code.may_select(base), "what it inherits is looked at too"
+
+
+def test_references_are_no_trainings_to_select_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    report = genbench.run(
+        models="vae[epochs=2]", metrics="parzen[samples=500]", reference="kmeans", seeds=1, select="best-valid:1"
     )
-    assert "no loop of its fit says run.batches(..., select=True)" in " ".join(capsys.readouterr().out.split())
+    assert report.failed == 0
+    assert [row.model for row in report.boards[0].of_kind("reference")] == ["kmeans"]
+
+
+def test_a_fit_that_never_offers_a_state_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    source = (Path(__file__).parent / "toy_plugin" / "genbench_toy.py").read_text()
+    (tmp_path / "mine.py").write_text(f"# select\n{source}")
+    report = genbench.run(
+        models="./mine.py:Toy", metrics="parzen[samples=500]", reference="none", seeds=1, select="best-valid"
+    )
+    (row,) = report.boards[0].rows
+    assert "no loop of its fit says run.batches(..., select=True)" in row.reasons[0]

@@ -63,11 +63,11 @@ def test_shipped_suites_resolve(name: str) -> None:
     assert suite.seeds
 
 
-def test_suites_of_ones_own_default_to_five_seeds(tmp_path: Path) -> None:
+def test_suites_of_ones_own_leave_seeds_to_the_one_default(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('models = ["gan"]\n[options.gan]\nepochs = 3\n')
     suite = suites.load(str(path))
-    assert (suite.name, suite.seeds, suite.options) == ("mine", [0, 1, 2, 3, 4], {"gan": {"epochs": 3}})
+    assert (suite.name, suite.seeds, suite.options) == ("mine", None, {"gan": {"epochs": 3}})
 
 
 @pytest.mark.parametrize(

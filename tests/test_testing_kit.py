@@ -72,6 +72,22 @@ def test_what_the_stand_in_cannot_carry_is_skipped(name: str, saying: str) -> No
         assert (result.status, bool(re.search(saying, result.reason))) == ("skipped", True), result.reason
 
 
+def test_one_cause_is_told_once() -> None:
+    class LogsPictures(broken_plugins.Steady):
+        def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+            for images, _ in run.batches(data.train, size=20, epochs=self.epochs):
+                run.log(sample=images)
+
+    verdict = testing.check(broken_plugins.options(LogsPictures))
+    saying = r"run\.log\(sample=\.\.\.\) is given something of [\d,]+ values; .* genbench figures"
+    failures = {result.check: result.reason for result in verdict.failures if re.search(saying, result.reason)}
+    assert list(failures) == ["works-without-cuda", "shapes"]  # as it came, and for which shapes
+    repeated = [result for result in verdict if result.reason == "it raised what it did in works-without-cuda"]
+    assert len(repeated) > 20
+    assert {result.status for result in repeated} == {"skipped"}
+    assert verdict.results[-1].status == "passed"  # what failed was looked at
+
+
 def test_every_check_has_a_plugin_that_breaks_it() -> None:
     names = {check.name for checks in all_checks().values() for check in checks} | {"not-everything-skipped"}
     assert {name for name, *_ in broken_plugins.BROKEN} | ELSEWHERE == names
@@ -125,8 +141,9 @@ def test_a_plugin_that_ends_everything_ends_its_check_alone() -> None:
             sys.exit(3)
 
     results = {result.check: result for result in testing.check(broken_plugins.options(Leaves))}
-    assert results["features"].status == "failed"
-    assert "SystemExit: 3 (at test_testing_kit.py:" in results["features"].reason
+    assert results["works-without-cuda"].status == "failed"
+    assert "SystemExit: 3 (at test_testing_kit.py:" in results["works-without-cuda"].reason
+    assert results["features"].reason == "it raised what it did in works-without-cuda"
     assert results["digest"].status == "skipped"  # no other process could import it
 
 
@@ -266,8 +283,9 @@ def test_what_is_no_exception_ends_its_check_alone() -> None:
             raise Panic("out of luck")
 
     results = {result.check: result for result in testing.check(broken_plugins.options(Panics))}
-    assert results["features"].status == "failed"
-    assert "Panic: out of luck" in results["features"].reason
+    assert results["works-without-cuda"].status == "failed"
+    assert "Panic: out of luck" in results["works-without-cuda"].reason
+    assert results["features"].reason == "it raised what it did in works-without-cuda"
 
 
 def test_the_closing_check_performs_what_was_not() -> None:

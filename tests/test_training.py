@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -91,6 +92,24 @@ def test_a_mean_that_is_not_finite_ends_the_training(bad: float) -> None:
         for _ in run.batches(ROWS, size=5, epochs=5):
             run.log(loss=bad)
     assert run.step == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        (torch.zeros(3, 1, 8, 8), "of 192 values"),
+        (torch.zeros(0), "of 0 values"),
+        (np.zeros((8, 8)), "of type ndarray"),
+        ("low", "of type str"),
+        (None, "of type NoneType"),
+    ],
+)
+def test_what_is_logged_is_a_number(value: object, what: str) -> None:
+    run = run_of()
+    with pytest.raises(ValueError, match=rf"run.log\(sample=...\) is given something {what}; .* genbench figures"):
+        run.log(sample=value)  # type: ignore[arg-type]
+    for one in (torch.ones(1, 1), np.float32(1), np.ones(()), True):
+        run.log(sample=one)  # type: ignore[arg-type]
 
 
 def test_a_budget_of_steps_holds_over_all_loops() -> None:

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,7 @@ def multiply(trial: Path, results: Path, first: int, last: int) -> None:
         folder = results / "trials" / f"gaussian-s{seed}-{other.id}"
         (folder / "metrics").mkdir(parents=True)
         for score in (trial / "metrics").iterdir():
-            os.link(score, folder / "metrics" / score.name)
+            shutil.copy(score, folder / "metrics" / score.name)
         files.write_record(folder / RECORD, other.to_json(), sync=False)
 
 

@@ -152,7 +152,7 @@ class Run(Protocol):
 
     def log(self, **scalars: float | Tensor) -> None:
         """Record scalars of this step; the log keeps their means over each epoch. A mean that is not finite ends
-        the trial as diverged."""
+        the trial as diverged. Raises ValueError for what is no single number."""
 
 
 class Evaluation(Protocol):

@@ -208,6 +208,7 @@ TAKE: Mapping[str, Take] = {
     "timeout": _or_none(_seconds),
     "checkpoint_every": _seconds,
     "fresh": _flag,
+    "fresh_scores": _flag,
     "tensorboard": _flag,
 }
 """What takes each argument of `genbench.run` and `genbench.evaluate`."""

@@ -27,6 +27,7 @@ from genbench.ranking.scores import Collected, ScoreRow, collect
 from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.store import plans
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol
 from genbench.trial.spec import Target, TrialSpec
@@ -119,7 +120,8 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         store.keep_fresh_mark(planned.conditions.fresh)
     board = _tensorboard(planned, watcher or Silent()) if planned.tensorboard else None
     try:
-        outcomes = perform_all(engine, tasks, board or watcher or Silent(), _settler(planned), planned.timeout)
+        with plans.announced(store.root, _announced(planned)) if tasks else contextlib.nullcontext():
+            outcomes = perform_all(engine, tasks, board or watcher or Silent(), _settler(planned), planned.timeout)
         if board:
             board.finish()
     except BaseException:
@@ -141,6 +143,18 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         damaged=[*collected.damaged, *(board.damaged if board else ())],
         copies=collected.notes,
     )
+
+
+def _announced(planned: Plan) -> dict[str, dict[str, object]]:
+    """Return what others may know of a plan: of each trial its name, its scores' stages, a new training's mark."""
+    return {
+        trial.id: {
+            "name": str(trial),
+            "stages": [protocol.stage for protocol in planned.grid.protocols(trial.dataset_digest)],
+            "fresh": planned.conditions.fresh,
+        }
+        for trial in planned.todo
+    }
 
 
 def _task(trial: TrialSpec, planned: Plan) -> Task:
@@ -205,6 +219,7 @@ def run(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    fresh_scores: bool = False,
     tensorboard: bool = False,
 ) -> Report:
     """Train models with several seeds, score and rank them: `genbench run`. What results holds is not done again.
@@ -223,7 +238,8 @@ def run(
     device is "auto", "cpu", "cuda" or "cuda:N"; engine "process" (the default) or "inline", for a debugger. jobs is how
     many trials are performed at once, by threads each, jobs_per_gpu how many of them share a GPU.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. fresh trains again what is
-    stored. With tensorboard, what TensorBoard shows is written beside the trials. The command's help says more of each.
+    stored, fresh_scores scores it again. With tensorboard, what TensorBoard shows is written beside the trials. The
+    command's help says more of each.
 
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
@@ -249,18 +265,32 @@ def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
     """Return a stored row as it was asked for: the same file, or the same data, may have lain elsewhere then."""
     model = {**row.model, "label": trial.model.label, "target": trial.model.target}
     record = replace(row.trial, model=model, dataset={**row.trial.dataset, "label": trial.dataset.label})
-    return replace(row, trial=record, metric={**row.metric, "label": protocol.metric.label})
+    traits = {**row.metric["traits"], "extractor": protocol.extractor}
+    metric = {**row.metric, "label": protocol.metric.label, "target": protocol.metric.target, "traits": traits}
+    return replace(row, trial=record, metric=metric)
 
 
 def _write_tables(store: Store) -> Collected:
     """Write leaderboard.csv and trials.csv from the store, always whole; return what the store holds."""
-    from genbench.output.tables_csv import to_csv
-
     collected = collect(store)
     if store.trials.is_dir():
-        write_text(store.root / "leaderboard.csv", to_csv(frames.leaderboard(boards(collected.rows))))
-        write_text(store.root / "trials.csv", to_csv(frames.trials(collected.rows)))
+        for name, text in _tables(collected).items():
+            write_text(store.root / name, text)
     return collected
+
+
+def tables(store: Store) -> dict[str, str]:
+    """Return the CSV files that a store comes to, by name."""
+    return _tables(collect(store)) if store.trials.is_dir() else {}
+
+
+def _tables(collected: Collected) -> dict[str, str]:
+    from genbench.output.tables_csv import to_csv
+
+    return {
+        "leaderboard.csv": to_csv(frames.leaderboard(boards(collected.rows))),
+        "trials.csv": to_csv(frames.trials(collected.rows)),
+    }
 
 
 class Results(NamedTuple):

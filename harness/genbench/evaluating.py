@@ -52,6 +52,7 @@ def plan(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    fresh_scores: bool = False,
 ) -> Plan:
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
@@ -61,6 +62,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
+    where = replace(where, fresh_scores=fresh_scores)
     where.check()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, None if samples == "all" else samples, size)
@@ -106,6 +108,7 @@ def evaluate(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    fresh_scores: bool = False,
 ) -> bench.Report:
     """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -34,6 +34,7 @@ METRICS, DATASETS = ("parzen",), ("digits",)
 """What is scored by and on, unless something else is asked for."""
 
 DEFAULT_SEEDS = 3
+"""Seeds of a run that names none, on the command line, in Python or in a suite."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def plan(
     timeout: float | None = None,
     checkpoint_every: float = 10.0,
     fresh: bool = False,
+    fresh_scores: bool = False,
     tensorboard: bool = False,
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
@@ -88,10 +90,11 @@ def plan(
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
     jobs is how many trials are performed at once, jobs_per_gpu how many of them share a GPU and its memory.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
-    TensorBoard shows is written beside the trials.
+    TensorBoard shows is written beside the trials. fresh trains and scores anew, fresh_scores scores what is trained.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu)
+    where = replace(where, fresh_scores=fresh_scores)
     where.check()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
@@ -107,6 +110,7 @@ def plan(
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
     rule = parse_selection(select if select is not None else base.select or LAST)
+    _check_selectable(rule, all_models)
     compared = claims.load(texts("against", against, base.against, ()), resolver)
     where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
@@ -116,13 +120,23 @@ def plan(
     return made_ready(resolver, grid, data, compared, where)
 
 
+def _check_selectable(rule: str, models: Sequence[Resolved]) -> None:
+    """Raise RequestError where the best state is asked for of a model that offers none to be judged."""
+    never = [m.label for m in models if m.traits["role"] != "reference" and not m.traits["may_select"]]
+    if rule != LAST and never:
+        raise RequestError(
+            f"--select {rule}: no state of {', '.join(never)} can be judged while it trains, since its fit nowhere "
+            f"says run.batches(..., select=True); use --select {LAST}, or leave it out"
+        )
+
+
 def made_ready(
     resolver: Resolver, grid: Grid, data: Sequence[Prepared], compared: Sequence[claims.Claim], where: Where
 ) -> Plan:
     """Return the plan of a grid: what the store does not hold, and the engine for that."""
     store = Store(Path(where.results))
     mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
-    todo = missing(grid, store, mark)
+    todo = missing(grid, store, mark, where.fresh_scores)
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
         with originals() as folder:
             extraction.fetch(asked.metrics, found.space, found.digest, folder)
@@ -130,7 +144,7 @@ def made_ready(
     device = existing(where.device) if todo and where.device == "auto" else where.device
     engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)
     gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
-    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus)
+    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus, where.fresh_scores)
     notes = [
         f"{asked.resolved.label}: {note}"
         for asked, found in zip(grid.datasets, data, strict=True)

@@ -25,7 +25,6 @@ SUITE: toml.Shape = {
     "select": (str,),
     "options": (dict,),
 }
-DEFAULT_SEEDS = 5
 MOST_SEEDS = 10_000
 GREATEST_SEED = 10**18 - 1
 
@@ -81,8 +80,6 @@ def load(name: str) -> Suite:
                 )
     if "seeds" in table:
         table["seeds"] = check_seeds(table["seeds"], f"{where}: seeds")
-    elif "models" in table:
-        table["seeds"] = list(range(DEFAULT_SEEDS))
     return Suite(name=path.stem, **table)
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "Score and rank images made elsewhere.",
     "list": "List models, metrics, datasets, suites.",
     "show": "Show what a name stands for: options, presets, abilities.",
+    "status": "Show what is planned, running, done or damaged in a folder of results.",
     "leaderboard": "Print the ranked tables of stored results, or export them.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
     "calibrate": "Show what a metric sees of known damage to real images.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from genbench import files
+from genbench import bench, files
 from genbench.cli.paths import path
 from genbench.data.folders import cache_folder, data_folder
 from genbench.errors import GenbenchError, printable
@@ -66,7 +66,7 @@ def command(results: Path, verify: bool) -> int:
         *((name, os.environ.get(name, "not set")) for name in VARIABLES),
         ("at work", "; ".join(_at_work(results)) or "nobody"),
     ]
-    damage = _damage(results) if verify else []
+    damage = [*_damage(results), *_stale(results)] if verify else []
     if verify:
         rows.append(("stored results", "; ".join(damage) or "every byte as it was stored"))
     stdout_console().print(listing("doctor", rows))
@@ -91,6 +91,25 @@ def _damage(results: Path) -> list[str]:
     for folder, record in (copy for copies in contents.trials.values() for copy in copies):
         found += _problems(folder, record)
     return found
+
+
+def _stale(results: Path) -> list[str]:
+    """Return which tables in the folder are not what its trials come to; none while someone is at work on these."""
+    if _at_work(results):
+        return []
+    return [
+        f"{printable(results / name)} is not what the stored trials give: it was edited, trials came or went since, or "
+        "another genbench wrote it; any genbench run on the folder writes it again"
+        for name, text in bench.tables(Store(results)).items()
+        if (results / name).is_file() and _text(results / name) != text
+    ]
+
+
+def _text(path: Path) -> str:
+    try:
+        return files.read_text(path)
+    except (OSError, ValueError):
+        return ""
 
 
 def _problems(folder: TrialFolder, record: TrialRecord) -> list[str]:

@@ -35,7 +35,8 @@ def _samples(context: click.Context, option: click.Parameter, value: str | None)
 )
 @running.under
 @running.performed
-@click.option("--fresh", is_flag=True, help="Score again what the store holds.")
+@click.option("--fresh", is_flag=True, help="Read and score again what the store holds.")
+@click.option("--fresh-scores", is_flag=True, help="Score again what the store holds.")
 @running.shown
 def command(
     sources: tuple[str, ...],

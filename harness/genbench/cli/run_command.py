@@ -49,6 +49,7 @@ from genbench.errors import RequestError, did_you_mean
     "--tensorboard", is_flag=True, help="Write what TensorBoard shows, while trials train: RESULTS/tensorboard."
 )
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
+@click.option("--fresh-scores", is_flag=True, help="Score again what the store holds, and train none of it.")
 @running.shown
 def command(words: tuple[str, ...], settings: tuple[str, ...], dry_run: bool, quiet: bool, **given: Any) -> int:
     """Train models with several seeds, score them, print ranked tables and write RESULTS/leaderboard.csv.

@@ -32,6 +32,7 @@ class Where:
     fresh: bool
     tensorboard: bool = False
     jobs_per_gpu: int | None = None
+    fresh_scores: bool = False
 
     def check(self) -> None:
         """Raise RequestError for what is no length of time, StoreError where the results cannot be written."""

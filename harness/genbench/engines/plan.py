@@ -48,11 +48,15 @@ class Grid:
     def trials(self) -> list[TrialSpec]:
         """Return the trials, seed by seed, so that an interrupted run has compared all models on some seeds."""
         return [
-            TrialSpec(model, data.resolved, data.digest, seed, self.budget, self.select)
+            TrialSpec(model, data.resolved, data.digest, seed, self.budget, self._rule(model))
             for data in self.datasets
             for seed in self.seeds
             for model in (*self._given(seed), *self.models)
         ]
+
+    def _rule(self, model: Resolved) -> str:
+        """Return the rule that a model's state is selected by; a reference is no training that could be looked into."""
+        return LAST if _is_reference(model) else self.select
 
     def _given(self, seed: int) -> list[Resolved]:
         return [source.seeds[seed] for source in self.given if seed < len(source.seeds)]
@@ -72,16 +76,24 @@ class Grid:
         return next(data.metrics for data in self.datasets if data.digest == dataset_digest)
 
 
-def missing(grid: Grid, store: Store, fresh: str = "") -> list[TrialSpec]:
+def missing(grid: Grid, store: Store, fresh: str = "", fresh_scores: bool = False) -> list[TrialSpec]:
     """Return the trials of which the store does not hold every stage, whole; trained under a mark, if one is given.
+
+    With fresh_scores, no score counts as stored.
 
     Raises StoreError where what lies in a trial's place is nothing that genbench wrote: it is not touched.
     """
     contents = store.read()
-    return [t for t in grid.trials() if not _is_complete(contents, t.id, grid.protocols(t.dataset_digest), fresh)]
+    return [
+        trial
+        for trial in grid.trials()
+        if not _is_complete(contents, trial.id, grid.protocols(trial.dataset_digest), fresh, fresh_scores)
+    ]
 
 
-def _is_complete(contents: Contents, trial_id: str, protocols: Sequence[Protocol], fresh: str) -> bool:
+def _is_complete(
+    contents: Contents, trial_id: str, protocols: Sequence[Protocol], fresh: str, fresh_scores: bool
+) -> bool:
     try:
         found = contents.find(trial_id)
     except DamagedError:
@@ -89,7 +101,7 @@ def _is_complete(contents: Contents, trial_id: str, protocols: Sequence[Protocol
     if found is None or found[0].damage(found[1]):
         return False
     record = found[1]
-    if fresh and record.fresh != fresh:
+    if (fresh and record.fresh != fresh) or (fresh_scores and "fit" in record.stages):
         return False
     if record.status in SETTLED:
         return all(protocol.stage in record.wanted for protocol in protocols)
@@ -100,8 +112,8 @@ def _is_complete(contents: Contents, trial_id: str, protocols: Sequence[Protocol
 class Conditions:
     """How trials are performed, which is no part of what they are.
 
-    checkpoint_every is in seconds; fresh the mark of a run that trains anew, or ""; gpus the part of a GPU that each
-    trial has, 0 on the CPU.
+    checkpoint_every is in seconds; fresh the mark of a run that trains anew, or ""; with fresh_scores, what is trained
+    is scored anew; gpus is the part of a GPU that each trial has, 0 on the CPU.
     """
 
     device: str = "cpu"
@@ -109,6 +121,7 @@ class Conditions:
     checkpoint_every: float = 10.0
     fresh: str = ""
     gpus: float = 0.0
+    fresh_scores: bool = False
 
 
 def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions, folder: str = "") -> Task:

@@ -9,7 +9,7 @@ from genbench.errors import printable
 from genbench.output import numbers
 from genbench.ranking import statistics
 from genbench.ranking.board import Board, BoardRow
-from genbench.registry import names
+from genbench.registry import code, names
 from genbench.registry.targets import is_file, source_digest
 
 MIXED = 1.1
@@ -143,6 +143,7 @@ def _cautions(board: Board) -> Iterator[str]:
     if len({score.weights for row in board.rows for score in row.scores if score.weights}) > 1:
         yield "features come from classifiers trained apart, whose weights differ: do not compare these scores closely"
     yield from _notes(board)
+    yield from _scored_by_other_code(board)
     for row in board.rows:
         yield from _row_cautions(row)
 
@@ -181,9 +182,25 @@ def _notes(board: Board) -> Iterator[str]:
         yield note if of_all else f"{names}: {note}"
 
 
+def _scored_by_other_code(board: Board) -> Iterator[str]:
+    """Name models whose scores were made by other code of the metric or its extractor than is here, or than others'."""
+    plugins = {"metric": board.metric, "extractor": board.metric["traits"].get("extractor") or {}}
+    for part, plugin in plugins.items():
+        known = {row.model: {score.code[part] for score in row.scores if part in score.code} for row in board.rows}
+        now = code.digest(str(plugin.get("target", "")))
+        what = f"{part} {printable(plugin.get('name', ''))}"
+        if older := [model for model, digests in known.items() if now and digests - {now}]:
+            yield f"{', '.join(older)}: scored {_older_score(plugin, what)}"
+        elif len(set().union(*known.values())) > 1:
+            yield f"scored by different code of {what}, which is not here: do not compare these scores closely"
+
+
 def _row_cautions(row: BoardRow) -> Iterator[str]:
-    if row.scores and _is_older(row.scores[0].model):
-        yield f"{row.model}: {_older(row.scores[0].model)}"
+    apart = {
+        (score.model["target"], score.model.get("code"), score.model["source"]): score.model for score in row.scores
+    }
+    if older := next(filter(code.is_older, apart.values()), None):
+        yield f"{row.model}: {_older(older)}"
     if row.extras.get("r_hat", 1.0) > MIXED:
         yield (
             f"{row.model}: its chains have not mixed (R-hat {numbers.short(row.extras['r_hat'])}; expected at most "
@@ -193,12 +210,18 @@ def _row_cautions(row: BoardRow) -> Iterator[str]:
         yield printable(f"{row.model} {reason}")
 
 
-def _is_older(model: Mapping[str, Any]) -> bool:
-    """Return whether a model was trained by other code than is here; of a plugin that is not here, nothing is known."""
-    return source_digest(model["target"]) not in ("", model["source"]) and model["source"] != ""
+def _older_score(plugin: Mapping[str, Any], what: str) -> str:
+    if _is_another_file(plugin):
+        return f"before the file of {what} was changed; a run scores by it as it is now"
+    return f"by older code of {what}; --fresh-scores scores again and trains nothing"
+
+
+def _is_another_file(plugin: Mapping[str, Any]) -> bool:
+    """Return whether a plugin's single file is another now, whose content is part of what it is."""
+    return is_file(plugin["target"]) and source_digest(plugin["target"]) != plugin["source"]
 
 
 def _older(model: Mapping[str, Any]) -> str:
-    if is_file(model["target"]):  # its content is part of what it is: it was not the same model
+    if _is_another_file(model):
         return "trained before its file was changed; a run trains it as it is now"
     return "trained by older code of the same version; --fresh trains it again"

@@ -64,6 +64,8 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "timeout": Column("count", "trials stopped at their deadline"),
         "out_of_memory": Column("count", "trials that ran out of memory"),
         "interrupted": Column("count", "trials stopped from outside"),
+        "running": Column("count", "trials that a process was at work on when this was written"),
+        "damaged": Column("count", "trials whose score is not what was stored"),
         "device": Column("text", "where the trials ran; where they differ, every value"),
         "threads": Column("text", "CPU threads per trial; where trials differ, every value"),
         "genbench_version": Column("text", "version of genbench that ran the trials"),

@@ -160,7 +160,7 @@ def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
 
 def _took(row: BoardRow) -> dict[str, Any]:
     """Return what a row's trials took and ran on; where they differ, all values, by blanks."""
-    statuses = ("diverged", "failed", "timeout", "out-of-memory", "interrupted")
+    statuses = ("diverged", "failed", "timeout", "out-of-memory", "interrupted", "running", "damaged")
     return {
         "fit_seconds": row.mean_of("fit"),
         "sample_seconds": row.mean_of("samples"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
 from genbench.ranking.readable import Readable, safe
+from genbench.store import locks, progress
 from genbench.store.folder import TrialFolder
 from genbench.store.layout import SHARD
 from genbench.store.records import TrialRecord
@@ -26,7 +27,7 @@ class ScoreRow:
     model, dataset and metric are as resolved; against is how many real images it was computed against, 0 where that is
     not known; stderr is the metric's own error of the value; per_example is the file
     with one value per test image, if there is one; weights tells apart those that a feature extractor was trained to
-    where it was used.
+    where it was used; code are the digests of the code that scored it, of metric and extractor, where they are known.
     """
 
     trial: TrialRecord
@@ -43,6 +44,7 @@ class ScoreRow:
     per_example: Path | None = None
     weights: str = ""
     notes: tuple[str, ...] = ()
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def model(self) -> Mapping[str, Any]:
@@ -111,7 +113,9 @@ def _place(copies: Sequence[Copy]) -> tuple[str, str]:
 def _readable_rows(folder: TrialFolder, record: TrialRecord, readable: Readable, damaged: list[str]) -> list[ScoreRow]:
     """Return the rows of a trial's folder; none where it cannot be read, and damaged then says why."""
     try:
-        return list(rows_of(folder, readable.record(record)))
+        rows = list(rows_of(folder, readable.record(record)))
+        damaged += [row.reason for row in rows if row.status == "damaged"]
+        return rows
     except GenbenchError as error:
         damaged.append(printable(error))
         return []
@@ -127,7 +131,7 @@ def _notes(several: Sequence[Sequence[Copy]]) -> list[str]:
     return [printable(f"{len(several)} trials lie in several folders, and each counts once: {places}, and so on", 600)]
 
 
-BEST_FIRST = ("done", "skipped", "failed", "diverged", "out-of-memory", "timeout", "interrupted")
+BEST_FIRST = ("done", "skipped", "failed", "diverged", "out-of-memory", "timeout", "interrupted", "running", "damaged")
 """Of a trial's folders that say different things of a score, the one that says the earlier of these counts."""
 
 
@@ -154,18 +158,30 @@ def _standing(row: ScoreRow) -> tuple[int, int, str]:
 
 
 def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
-    """Yield the rows of a trial whose record is safe to show. Raises DamagedError or StoreError for what genbench did
-    not write."""
+    """Yield the rows of a trial whose record is safe to show; of a damaged score one that says so.
+
+    Raises StoreError for what is not what genbench writes.
+    """
     for stage, wanted in sorted(record.wanted.items()):
         head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
         if stage in record.stages:
-            yield _scored(folder, record, stage, head)
+            try:
+                yield _scored(folder, record, stage, head)
+            except DamagedError as error:
+                yield ScoreRow(**head, status="damaged", reason=printable(error))
         elif wanted["problem"] or wanted["skipped"]:
             status = "failed" if wanted["problem"] else "skipped"
             yield ScoreRow(**head, status=status, reason=wanted["problem"] or wanted["skipped"])
         else:
-            status = "interrupted" if record.status == "done" else record.status
-            yield ScoreRow(**head, status=status, reason=record.reason)
+            status, reason = _stand(folder, record)
+            yield ScoreRow(**head, status=status, reason=reason)
+
+
+def _stand(folder: TrialFolder, record: TrialRecord) -> tuple[str, str]:
+    """Return how a trial stands that lacks a score, and why: a live process may be at work on it."""
+    if record.status in ("done", "interrupted") and locks.is_held(folder.path):
+        return "running", progress.in_words(folder.path)
+    return ("interrupted" if record.status == "done" else record.status), record.reason
 
 
 def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str, Any]) -> ScoreRow:
@@ -187,6 +203,7 @@ def _scored(folder: TrialFolder, record: TrialRecord, stage: str, head: dict[str
         weights=printable(content.get("weights", ""), 80),
         notes=tuple(printable(note, 200) for note in (*content.get("notes", []), *problem)),
         per_example=examples,
+        code=content.get("code", {}),
     )
 
 

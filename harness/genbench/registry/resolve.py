@@ -13,10 +13,13 @@ from typing import Any
 from genbench import api, files
 from genbench.abilities import abilities
 from genbench.errors import ChangedError, GenbenchError, PluginError, RequestError, printable, unknown
-from genbench.registry import names, options, targets
+from genbench.registry import code, names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 7
+FORMAT = 9
+
+OF_CODE = ("model", "metric", "extractor")
+"""The kinds that stored results are computed by; what a dataset gives is known by its content."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,8 @@ class Resolved:
     """A plugin with all its options: plain data, which travels to workers and into records.
 
     label is what can be typed to get it again; options are those that results depend on, settings the others; traits
-    are what the harness must know without importing it; source is the digest of its module's or single file's text.
+    are what the harness must know without importing it; source is the digest of its module's or single file's text;
+    code that of all modules behind it (`genbench.registry.code`), for what results are of: models, metrics, extractors.
     """
 
     kind: str
@@ -38,6 +42,7 @@ class Resolved:
     settings: Mapping[str, Any]
     traits: Mapping[str, Any]
     source: str
+    code: str = ""
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -91,7 +96,7 @@ class Resolver:
         if key not in self._memory:
             found = self._recall(key, kind, entry.target)
             self._memory[key] = found or self._remember(key, _resolve(entry, request, overrides or {}))
-        return self._memory[key]
+        return _with_code(self._memory[key])
 
     def remembered(self, kind: str, text: str, of: Sequence[Any], complete: Callable[[Resolved], Resolved]) -> Resolved:
         """Return a resolution completed by what costs an import: remembered by what it is `of`.
@@ -130,6 +135,13 @@ def _stamps(values: Iterable[Any]) -> list[dict[str, Any]]:
     """Return what there is to tell of the files that options name."""
     found = [_stamp(value) for value in values if isinstance(value, str) and value]
     return [stamp for stamp in found if stamp]
+
+
+def _with_code(resolved: Resolved) -> Resolved:
+    """Return a plugin with the digest of its code as it is now, which is never remembered."""
+    if resolved.kind not in OF_CODE:
+        return resolved
+    return dataclasses.replace(resolved, code=code.digest(resolved.target))
 
 
 def _stamp(text: str) -> dict[str, Any] | None:
@@ -218,6 +230,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "role": plugin.role,
             "chains": plugin.chains,
             "abilities": abilities(plugin),
+            "may_select": code.may_select(type(plugin)),
         }
     if kind == "metric":
         return {

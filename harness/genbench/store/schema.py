@@ -87,6 +87,7 @@ class Model(Shape):
     target: str
     source: str
     traits: ModelTraits
+    code: str = ""
     name: str = ""
     options: dict[str, Any] = {}
     settings: dict[str, Any] = {}
@@ -192,6 +193,7 @@ class Score(Shape):
     stderr: Number | None = None
     notes: list[str] = []
     weights: str = ""
+    code: dict[str, str] = {}
 
 
 def check_record(record: Mapping[str, Any], where: str) -> None:

@@ -9,6 +9,9 @@ from genbench.trial import seeding
 
 TRAIN, VALID = 60, 30
 
+MOST_VALUES = 2**24
+"""Pixel values of the most training images that are made, 64 MiB."""
+
 SPACES = (
     Space((1, 8, 8), classes=3),
     Space((1, 28, 28), classes=3),
@@ -42,6 +45,11 @@ def made(space: Space, n: int, seed: int = 0) -> Split[torch.Tensor]:
     strength = 0.5 + 0.4 * torch.rand(n, 1, 1, 1, generator=noise)
     x = (strength * patterns[labels] + 0.1 * torch.rand(n, *space.shape, generator=noise)).clamp(0, 1)  # (n, C, H, W)
     return Split(x * (high - low) + low, labels if space.classes else None)
+
+
+def in_steps(space: Space, steps: float, size: int) -> int:
+    """Return how many training images give a number of steps an epoch at a batch size, memory allowing."""
+    return max(TRAIN, min(int(steps * size), MOST_VALUES // space.dim))
 
 
 def training_data(space: Space, seed: int = 0, n: int = TRAIN) -> TrainingData:

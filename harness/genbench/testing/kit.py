@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from genbench.testing import (
     training_checks,
 )
 from genbench.testing.laboratory import Laboratory
-from genbench.testing.outcomes import CheckSkipped, Result, Status, Verdict, reason_of
+from genbench.testing.outcomes import CheckFailed, CheckSkipped, Result, Status, Verdict, reason_of
 from genbench.testing.subject import Subject, Target, find, label_of
 
 Function = Callable[[Laboratory], None]
@@ -96,10 +97,14 @@ class Session:
 
     def __post_init__(self) -> None:
         self._laboratory = Laboratory(self.subject, self.dataset, self.device)
+        self._told: dict[str, str] = {}
         self.checks = checks_of(self.subject)
 
     def perform(self, check: Check) -> Result:
-        """Perform one check; return what became of it. Raises nothing but what stops the process."""
+        """Perform one check; return what became of it. Raises nothing but what stops the process.
+
+        What the plugin raised at the same place in a check before is told of that one alone: it has one cause.
+        """
         started = time.perf_counter()
         status: Status = "passed"
         reason = ""
@@ -113,6 +118,9 @@ class Session:
             raise
         except BaseException as error:  # compiled code has exceptions of its own, which are no Exception
             status, reason = "failed", reason_of(error, self.subject.file)
+            first = self._told.setdefault(re.sub(r"\d[\d,]*", "", reason), check.name)  # whatever the sizes
+            if first != check.name and not isinstance(error, CheckFailed):
+                status, reason = "skipped", f"it raised what it did in {first}"
         self.results.append(Result(check.name, status, reason, time.perf_counter() - started))
         return self.results[-1]
 
@@ -122,6 +130,8 @@ class Session:
         Checks that were not performed here, in another process or by nobody, are until one of them is not skipped.
         """
         kind, own = self.subject.kind.name, [check for check in self.checks if check.of_kind]
+        if any(result.status == "failed" for result in self.results):
+            return Result(SKIPPED_ALL, "passed")
         if not own:
             return Result(SKIPPED_ALL, "skipped", f"no check looks at what an {kind} is for: its form alone is known")
         known = {result.check: result for result in self.results}

@@ -46,7 +46,8 @@ LONG = 600
 class KitRun(TrainingRun):
     """What fit is handed here: a run whose loops end early, and which knows whether it is inside one.
 
-    Each loop ends after `epochs` epochs, or after `steps` steps; None is no bound.
+    Each loop ends after `epochs` epochs, or after `steps` steps; None is no bound. size is the largest batch that was
+    asked for; ends are the steps after which an epoch was over.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class KitRun(TrainingRun):
     ) -> None:
         super().__init__(seed, device, **more)
         self.inside = False
+        self.size = 1
+        self.ends: list[int] = []
         self._epochs = epochs
         self._steps_each = steps
         self._loops = 0
@@ -67,6 +70,7 @@ class KitRun(TrainingRun):
                 "an end of it, also where a budget has run out",
                 "Do not repeat loops until something is reached: run.batches yields nothing once the budget is spent.",
             )
+        self.size = max(self.size, size)
         least = epochs if self._epochs is None else min(epochs, self._epochs)
         batches = super().batches(data, size, least, select=select)
         for batch in itertools.islice(batches, self._steps_each):
@@ -75,6 +79,11 @@ class KitRun(TrainingRun):
                 yield batch
             finally:
                 self.inside = False
+
+    def end_epoch(self, epochs: int = 0) -> None:
+        """Write the epoch's means, and note where it ended."""
+        self.ends.append(self.step)
+        super().end_epoch(epochs)
 
 
 class Laboratory:
@@ -88,6 +97,7 @@ class Laboratory:
         self.device = torch.device(device)
         self.dataset = dataset
         self._brief: dict[Space, Model] = {}
+        self._sizes: dict[Space, int] = {}
 
     # Real images
 
@@ -180,9 +190,14 @@ class Laboratory:
         """Return a model trained for a few epochs on made images; the same one at each call. Raises Unsupported."""
         if space not in self._brief:
             model = self.built(space)
-            self.fit(model, self.on_device(training_data(space)), self.run())
+            self._sizes[space] = self.fit(model, self.on_device(training_data(space)), self.run()).size
             self._brief[space] = self.evaluating(model)
         return self._brief[space]
+
+    def batch_size(self, space: Space) -> int:
+        """Return the largest batch that the model asks for in training on a space."""
+        self.trained_briefly(space)
+        return self._sizes[space]
 
     @cached_property
     def home(self) -> Space:

@@ -17,13 +17,16 @@ from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma, log_likelihoods
 from genbench.registry.plugins import describe
 from genbench.store.sealed import SealedFolder
 from genbench.testing.fingerprint import changed, fingerprints, of_state, of_tensors
-from genbench.testing.images import training_data
+from genbench.testing.images import in_steps, training_data
 from genbench.testing.laboratory import KitRun, Laboratory, scratch
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.process import ask
 from genbench.trial import sampling, state
 from genbench.trial.checkpoints import Checkpoints
 from genbench.trial.spec import Budget
+
+STEPS = 3.5
+"""Steps an epoch of a training that is interrupted or ended early: several, and the last one of a smaller batch."""
 
 SAMPLES = 1000
 """Samples that the one real training is judged by."""
@@ -94,6 +97,12 @@ def _data(laboratory: Laboratory, seed: int = 0) -> TrainingData:
     return laboratory.on_device(training_data(laboratory.home, seed))
 
 
+def _data_of_steps(laboratory: Laboratory) -> TrainingData:
+    """Return training data of several steps an epoch, at the batch size that the model asks for."""
+    space = laboratory.home
+    return laboratory.on_device(training_data(space, n=in_steps(space, STEPS, laboratory.batch_size(space))))
+
+
 def check_new_process_samples_the_same(laboratory: Laboratory) -> None:
     """Stored, and restored in a new process, a model gives the same samples."""
     space, n = laboratory.home, 7
@@ -115,13 +124,14 @@ def check_new_process_samples_the_same(laboratory: Laboratory) -> None:
 
 
 def check_resumes_bit_for_bit(laboratory: Laboratory) -> None:
-    """Interrupted after any step and taken up again, training comes to the same bits as without interruption."""
-    whole = laboratory.built(laboratory.home)
-    steps = laboratory.fit(whole, _data(laboratory), laboratory.run()).step
+    """Interrupted within or between epochs and taken up again, training comes to the same bits as without."""
+    whole, data = laboratory.built(laboratory.home), _data_of_steps(laboratory)
+    run = laboratory.fit(whole, data, laboratory.run())
+    steps = run.step
     if steps == 0:
         raise CheckSkipped("its fit does not use run.batches: interrupted, it is begun anew")
-    for step in sorted({1, (steps + 1) // 2, steps}):
-        resumed = _interrupted_and_resumed(laboratory, step)
+    for step in _cuts(run):
+        resumed = _interrupted_and_resumed(laboratory, data, step)
         if names := changed(of_state(whole), of_state(resumed)):
             fail(
                 f"interrupted after step {step} of {steps} and resumed, {', '.join(names)} differs",
@@ -131,8 +141,13 @@ def check_resumes_bit_for_bit(laboratory: Laboratory) -> None:
             )
 
 
-def _interrupted_and_resumed(laboratory: Laboratory, step: int) -> Model:
-    data = _data(laboratory)
+def _cuts(run: KitRun) -> list[int]:
+    """Return the steps to interrupt after: the first, an epoch's last, one within the next, a middle one, the last."""
+    first = run.ends[0] if run.ends else run.step
+    return sorted({min(step, run.step) for step in (1, first, first + 2, (run.step + 1) // 2, run.step)})
+
+
+def _interrupted_and_resumed(laboratory: Laboratory, data: TrainingData, step: int) -> Model:
     parts = [data.train.images, data.valid.images]
     with scratch() as folder:
         for stopped in (True, False):
@@ -152,10 +167,11 @@ def _stop_after(runs: list[KitRun], step: int) -> Any:
 
 def check_budget(laboratory: Laboratory) -> None:
     """A budget ends training early, in whatever loop, and what was trained so far samples."""
+    data = _data_of_steps(laboratory)
     for steps in (1, 2):
         model, run = laboratory.built(laboratory.home), laboratory.run(budget=Budget(steps=steps))
         with _steps_outside(run) as outside:
-            _under_budget(steps, lambda: laboratory.fit(model, _data(laboratory), run))  # noqa: B023 - called at once
+            _under_budget(steps, lambda: laboratory.fit(model, data, run))  # noqa: B023 - called at once
         _under_budget(steps, lambda: laboratory.sample(laboratory.evaluating(model), 2))  # noqa: B023 - called at once
         if outside:
             fail(

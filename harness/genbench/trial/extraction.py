@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from genbench.data.folders import cache_folder, data_folder
 from genbench.data.prepare import saving_work
 from genbench.errors import Unsupported
 from genbench.numerics.precision import full_precision
+from genbench.registry import code, targets
 from genbench.trial import seeding
 from genbench.trial.tensors import save_tensors
 
@@ -37,8 +39,14 @@ def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Ca
 
 
 def identity(extractor: FeatureExtractor) -> list[str]:
-    """Return what tells prepared extractors apart: what was known before, and the very weights."""
-    return [*_before(extractor), extractor.weights_digest]
+    """Return what tells prepared extractors apart: what was known before, the code, and the very weights."""
+    return [*_before(extractor), _code(type(extractor)), extractor.weights_digest]
+
+
+@functools.cache
+def _code(cls: type) -> str:
+    """Return the digest of the code behind an extractor, as it was when this process first used it."""
+    return code.digest(targets.of_class(cls))
 
 
 def _before(extractor: FeatureExtractor) -> list[str]:

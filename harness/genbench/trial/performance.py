@@ -118,7 +118,8 @@ class Performance:
         self._kept.clear()
         for protocol in sorted(self.protocols(), key=lambda p: bool(self.record.wanted[p.stage]["problem"])):
             self._leave_if_asked()
-            if not is_scored(self.record, protocol):
+            if self._assignment.fresh_scores or not is_scored(self.record, protocol):
+                self.record = self.record.without(protocol.stage)
                 self._try_to_score(protocol)
 
     def _try_to_score(self, protocol: Protocol) -> None:
@@ -331,6 +332,7 @@ class Performance:
             "samples": samples,
             "against": against,
             "inputs": inputs,
+            "code": protocol.code,
             "notes": [printable(note, 200) for note in (*score.notes, *told)],
             **({"weights": used.weights_digest} if used is not None else {}),
         }
@@ -363,7 +365,7 @@ def work_key(assignment: Assignment, device: torch.device) -> str:
     """
     now = surroundings.describe(device, assignment.threads, metadata.version(BUILTIN))
     place = [now[name] for name in ("device", "device_name", "threads", "torch", "genbench")]
-    return files.digest([assignment.trial.id, assignment.trial.model.source, place], 16)
+    return files.digest([assignment.trial.id, assignment.trial.model.code, place], 16)
 
 
 def _size(model: Model) -> dict[str, int | None]:

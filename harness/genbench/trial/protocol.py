@@ -53,6 +53,12 @@ class Protocol:
         return self.metric.traits.get("extractor")
 
     @property
+    def code(self) -> dict[str, str]:
+        """Return the digests of the code that scores, of the metric and of its extractor; no part of the id."""
+        code = {"metric": self.metric.code, "extractor": (self.extractor or {}).get("code", "")}
+        return {part: digest for part, digest in code.items() if digest}
+
+    @property
     def id(self) -> str:
         """Return the first 8 hex digits of the hash."""
         return files.digest(self.fields, 8)

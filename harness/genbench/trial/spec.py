@@ -113,7 +113,8 @@ class Assignment:
     """All a worker needs to perform a trial: plain data, which travels as canonical JSON.
 
     folder is the name of the trial's folder in the results, "" for the one that has the trial, or a new one; fresh the
-    mark of the run that asks to train it anew, whatever is stored from other runs, "" to take what there is.
+    mark of the run that asks to train it anew, whatever is stored from other runs, "" to take what there is; with
+    fresh_scores, what is trained is scored anew.
     """
 
     trial: TrialSpec
@@ -126,6 +127,7 @@ class Assignment:
     threads: int = 1
     checkpoint_every: float = 10.0
     fresh: str = ""
+    fresh_scores: bool = False
 
     def to_json(self) -> str:
         """Return the assignment as canonical JSON."""

@@ -150,10 +150,12 @@ class TrainingRun:
         return _take(data, torch.randint(len(data), (n,), generator=self._draws, device=self.device))
 
     def log(self, **scalars: float | Tensor) -> None:
-        """Add to the means of this epoch. Tensors stay on the device until it ends."""
+        """Add to the means of this epoch. Tensors stay on the device until it ends.
+
+        Raises ValueError for what is no single number, as a picture is none.
+        """
         for name, value in scalars.items():
-            term = value.detach().double() if isinstance(value, Tensor) else float(value)
-            self._sums[name] = self._sums.get(name, 0.0) + term
+            self._sums[name] = self._sums.get(name, 0.0) + _number(name, value)
             self._counts[name] = self._counts.get(name, 0) + 1
 
     def _order(self, n: int) -> Tensor:
@@ -186,6 +188,21 @@ class TrainingRun:
         lines, self._told = self.lines[self._told :], len(self.lines)
         place = {"loop": self._loop, "epoch": self.epoch, "epochs": epochs}
         self._beat({"stage": "fit", **place, "log": means, "lines": lines})
+
+
+def _number(name: str, value: Any) -> Tensor | float:
+    """Return what is logged, a tensor of one value where it is; it stays on its device."""
+    size = value.numel() if isinstance(value, Tensor) else 1
+    try:
+        if size != 1:
+            raise TypeError
+        return value.detach().double().reshape(()) if isinstance(value, Tensor) else float(value)
+    except (TypeError, ValueError) as error:
+        what = f"of {size:,} values" if size != 1 else f"of type {type(value).__name__}"
+        raise ValueError(
+            f"run.log({name}=...) is given something {what}; expected a number, or a tensor of one, as a loss is. Log "
+            "its mean; pictures are drawn from the stored samples: genbench figures"
+        ) from error
 
 
 def _take(data: Any, rows: Tensor) -> Any:

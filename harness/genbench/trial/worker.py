@@ -27,6 +27,7 @@ from genbench.errors import (
     printable,
 )
 from genbench.registry.plugins import BUILTIN, describe
+from genbench.store import progress
 from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
 from genbench.store.records import TrialRecord
@@ -95,7 +96,7 @@ def perform(
     gpu.take_share(device, place.share)
     folder = _folder(assignment)
     notes: list[str] = []
-    with folder.lock():
+    with folder.lock(), progress.noted(folder.path, beat) as beat:
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
         data = prepared(trial, notes)
         record = _with_space(record, data.space)

@@ -1,0 +1,75 @@
+"""How each trial of a results folder stands: planned, running, done, failed, damaged; read while others write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genbench.errors import GenbenchError, printable
+from genbench.ranking.readable import readable
+from genbench.store import locks, plans, progress
+from genbench.store.folder import TrialFolder
+from genbench.store.records import TrialRecord
+from genbench.store.store import Store
+
+ORDER = ("running", "planned", "interrupted", "timeout", "failed", "diverged", "out-of-memory", "damaged", "done")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a trial stands, in a word of ORDER, and what more there is to say: how far it is, or what went wrong."""
+
+    state: str
+    trial: str
+    name: str
+    words: str = ""
+
+
+def standings(store: Store) -> list[Standing]:
+    """Return how every trial stands that lies in a store or that a live run has announced, in the order ORDER."""
+    contents, announced = store.read(), plans.planned(store.root)
+    found = [
+        Standing("damaged", problem.trial, problem.folder.path.name, printable(problem.error))
+        for problem in contents.problems
+    ]
+    for trial, copies in contents.trials.items():
+        folder, record = copies[0][0], readable(copies[0][1])
+        state, words = _stands(folder, record, announced.get(trial))
+        name = f"{record.model['label']} on {record.dataset['label']}, seed {record.seed}"
+        found.append(Standing(state, trial, name, words))
+    known = {standing.trial for standing in found}
+    found += [Standing("planned", trial, told["name"]) for trial, told in announced.items() if trial not in known]
+    return sorted(found, key=lambda standing: (_place(standing.state), standing.name, standing.trial))
+
+
+def _place(state: str) -> int:
+    return ORDER.index(state) if state in ORDER else len(ORDER)
+
+
+def _stands(folder: TrialFolder, record: TrialRecord, announced: Mapping[str, Any] | None) -> tuple[str, str]:
+    if locks.is_held(folder.path):
+        return "running", progress.in_words(folder.path)
+    if announced and _is_ahead(record, announced):
+        return "planned", ""
+    try:
+        damage = folder.damage(record)
+    except GenbenchError as error:
+        return "damaged", str(error)
+    if damage:
+        return "damaged", "; ".join(damage.values())
+    lacking = {stage: told for stage, told in record.wanted.items() if stage not in record.stages}
+    if problems := [told["problem"] for told in lacking.values() if told["problem"]]:
+        return "failed", "; ".join(problems)
+    if record.status == "done" and not all(told["skipped"] for told in lacking.values()):
+        return "interrupted", "a score was not computed"
+    return record.status, record.reason
+
+
+def _is_ahead(record: TrialRecord, announced: Mapping[str, Any]) -> bool:
+    """Return whether a live run has yet to do something of a trial."""
+    if announced.get("fresh", "") not in ("", record.fresh):
+        return True
+    wanted = {stage for stage, told in record.wanted.items() if told["problem"] or told["skipped"]}
+    is_over = record.status not in ("done", "interrupted")
+    return not is_over and not {str(stage) for stage in announced["stages"]} <= {*record.stages, *wanted}

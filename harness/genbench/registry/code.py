@@ -1,0 +1,161 @@
+"""The code behind a plugin's class: its module and what that imports from its own package, found without importing."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import hashlib
+import importlib.util
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from genbench import files
+from genbench.registry import targets
+
+MOST = 300
+"""Modules that are looked at, the nearest first: results that anyone wrote may name a class in a huge package."""
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where modules are looked for: in the folders of one top-level package, or, of a lone file, beside it."""
+
+    package: str
+    folders: Sequence[Path]
+
+    def find(self, module: str) -> tuple[Path | None, bool]:
+        """Return a module's file, or None where it lies elsewhere, and whether it is a package."""
+        top, *inner = module.split(".")
+        if self.package and top != self.package:
+            return None, False
+        if not self.package and (top in sys.stdlib_module_names or top == "genbench"):
+            return None, False
+        for folder in self.folders:
+            path = folder.joinpath(*inner) if self.package else folder.joinpath(top, *inner)
+            if (path / "__init__.py").is_file():
+                return path / "__init__.py", True
+            if path.with_name(f"{path.name}.py").is_file():
+                return path.with_name(f"{path.name}.py"), False
+        return None, False
+
+
+def digest(target: str) -> str:
+    """Return what tells changed code of a target from unchanged: 16 hex digits, or "" where there is no file to read.
+
+    It is of the text of the class's module and of every module that this imports, itself or by way of others, from its
+    own top-level package; where it lies in none, from beside it. Nothing is imported.
+    """
+    found = modules(target)
+    told = [[name, hashlib.sha256(content).hexdigest()] for name, content in sorted(found.items())]
+    return files.digest(told, 16) if found else ""
+
+
+def modules(target: str) -> dict[str, bytes]:
+    """Return the content of the modules behind a target, by name; of a lone file itself the name is ""."""
+    path = targets.locate(target)
+    if path is None or path.suffix != ".py":
+        return {}
+    module = "" if targets.is_file(target) else targets.parts(target)[0]
+    places = _places(module, path)
+    found: dict[str, bytes] = {}
+    waiting = [module, *_above(module)] if places.package else [module]
+    for name in waiting:  # grows: the nearest come first
+        where, is_package = places.find(name) if places.package or name != module else (path, False)
+        if where is None or name in found or len(found) == MOST:
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            found[name] = files.read_bytes(where)
+            for imported in _imports(found[name], name, is_package):
+                waiting += [imported, *_above(imported)]
+    return found
+
+
+def _places(module: str, path: Path) -> _Places:
+    """Return where the modules lie that count for a class; a lone file among all that is installed stands alone."""
+    top = module.partition(".")[0]
+    with contextlib.suppress(ImportError, ValueError):
+        spec = importlib.util.find_spec(top) if top else None
+        if spec is not None and spec.submodule_search_locations is not None:
+            return _Places(top, [Path(folder) for folder in spec.submodule_search_locations])
+    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")}
+    return _Places("", [] if path.parent in installed else [path.parent])
+
+
+def _above(module: str) -> list[str]:
+    """Return the packages around a module: to import it runs them too."""
+    parts = module.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+@functools.lru_cache(maxsize=1024)
+def _imports(content: bytes, module: str, is_package: bool) -> tuple[str, ...]:
+    """Return the names that a module's text imports, anywhere in it; () of what is no Python."""
+    try:
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    return tuple(dict.fromkeys(name for node in _statements(tree) for name in _named(node, module, is_package)))
+
+
+def _statements(tree: ast.AST) -> Iterator[ast.stmt]:
+    """Yield all statements, those inside of others too; expressions hold none, and are most of a tree."""
+    bodies: list[Any] = [tree]
+    while bodies:
+        node = bodies.pop()
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                yield from (each for each in inner if isinstance(each, ast.stmt))
+                bodies += inner
+
+
+def _named(node: ast.stmt, module: str, is_package: bool) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = _base(node, module, is_package)
+        if base:
+            yield base
+            yield from (f"{base}.{alias.name}" for alias in node.names if alias.name != "*")
+
+
+def _base(node: ast.ImportFrom, module: str, is_package: bool) -> str:
+    """Return what an import is from; a relative one counts dots up from its module's package."""
+    if not node.level:
+        return node.module or ""
+    around = module.split(".")
+    around = around[: len(around) - node.level + is_package]
+    return ".".join(filter(None, [*around, node.module or ""]))
+
+
+ELSEWHERE = ("builtins", "typing", "abc", "torch", "genbench")
+"""The packages whose classes give a model no training loop of its own."""
+
+
+def may_select(cls: type) -> bool:
+    """Return whether a model's fit may give `run.batches(..., select=True)`: the code behind it says `select` anywhere.
+
+    Of a class whose code cannot be read nothing is known, and it may.
+    """
+    bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ELSEWHERE]
+    found = [modules(targets.of_class(base)) for base in bases]
+    return not all(found) or any(re.search(rb"\bselect\b", text) for each in found for text in each.values())
+
+
+def is_older(resolved: Mapping[str, Any]) -> bool:
+    """Return whether what a plugin came to is of other code than is here; of one that is not here nothing is known.
+
+    Records from before the digest was of several modules have that of the class's own alone, and are held to that.
+    """
+    now, then = (
+        (digest(resolved["target"]), resolved["code"])
+        if resolved.get("code")
+        else (targets.source_digest(resolved["target"]), resolved["source"])
+    )
+    return now not in ("", then) and then != ""

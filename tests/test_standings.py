@@ -1,0 +1,124 @@
+"""How trials stand while others work on them: planned, running, done, failed, damaged; and tables that are not theirs."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import genbench
+from genbench import bench
+from genbench.cli import main
+from genbench.output.board import boards_as_text
+from genbench.ranking.standings import standings
+from genbench.store import locks, plans, progress
+from genbench.store.store import Store
+
+RUN = ["run", "--metric", "brightness", "--reference", "none", "--quiet", "--engine", "inline"]
+
+
+@pytest.fixture
+def here(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(models: str = "toy", **rest) -> bench.Report:
+    return genbench.run(models=models, metrics="brightness", engine="inline", **{"reference": "none", **rest})
+
+
+def scores(results: Path) -> list[Path]:
+    return sorted(results.rglob("metrics/brightness-*.json"))
+
+
+def test_a_trial_under_way_in_another_process_reads_running_with_its_epoch(here: Path, capsys) -> None:
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-m", "genbench", *RUN, "--models", "toy[epochs=100000000],toy", "--seeds", "2"]
+    other = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while not any("epoch" in path.read_text() for path in here.rglob(progress.PROGRESS) if path.exists()):
+            assert other.poll() is None
+            time.sleep(0.05)
+        assert main(["status"]) == 0
+        told = capsys.readouterr().out.splitlines()
+        assert told[0] == "4 trials: 1 running, 3 planned"
+        assert "toy[epochs=100000000] on digits, seed 0: epoch " in told[1]
+        assert "/100000000 " in told[1]
+        assert f"process {other.pid} on " in told[1]
+        (board,), _ = bench.stored_boards(["results"])
+        assert board.rows[0].statuses == {"running": 1}
+        assert "running: epoch" in " ".join(boards_as_text([board], 200).split())
+        assert "interrupted" not in boards_as_text([board])
+    finally:
+        other.kill()
+        other.wait()
+    (standing,) = standings(Store(Path("results")))
+    assert (standing.state, plans.planned(Path("results"))) == ("interrupted", {})
+    assert run().failed == 0
+    assert not Path("results", plans.PLANS).exists(), "what a killed run announced is forgotten"
+
+
+def test_what_is_done_failed_and_damaged(here: Path, capsys) -> None:
+    run("toy,faulty[fault=raises]", seeds=2)
+    os.truncate(scores(Path("results"))[0], 5)
+    (here / "results" / "trials" / "odd-abc").mkdir()
+    (here / "results" / "trials" / "odd-abc" / "trial.json").write_text("{")
+    assert main(["status", "results"]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0] == "5 trials: 2 failed, 2 damaged, 1 done"
+    assert Counter(line.split()[0] for line in told[1:]) == {"failed": 2, "damaged": 2, "done": 1}
+    assert sum("no luck today" in line for line in told) == 2
+
+
+def test_nowhere_is_no_folder_of_results(here: Path, capsys) -> None:
+    assert main(["status", "nowhere"]) == 2
+    assert "no trials in nowhere, and no run at work there" in capsys.readouterr().err
+
+
+def test_a_damaged_score_leaves_a_seed_less_and_the_reason(here: Path, capsys) -> None:
+    run(seeds=3)
+    score = scores(Path("results"))[0]
+    os.truncate(score, 5)
+    assert main(["leaderboard"]) == 1
+    out = " ".join(capsys.readouterr().out.split())
+    assert " 2/3 " in out
+    assert f"s0 damaged: {score} is damaged".replace(" ", "") in out.replace(" ", "")
+    (row,) = bench.stored_boards(["results"])[0][0].rows
+    assert (row.seeds_done, row.seeds_planned, row.statuses) == (2, 3, {"damaged": 1})
+    assert genbench.load_results().leaderboard["damaged"].tolist() == [1]
+    assert run(seeds=3).boards[0].rows[0].seeds_done == 3
+
+
+@pytest.mark.parametrize("name", ["leaderboard.csv", "trials.csv"])
+def test_doctor_notices_a_table_that_the_store_does_not_give(name: str, here: Path, capsys) -> None:
+    run(seeds=2)
+    assert main(["doctor", "--verify"]) == 0
+    table = Path("results", name)
+    table.write_text(table.read_text().replace("toy", "joy"))
+    capsys.readouterr()
+    assert main(["doctor", "--verify"]) == 1
+    assert f"results/{name} is not what the stored trials give" in " ".join(capsys.readouterr().out.split())
+    run(seeds=2)
+    assert main(["doctor", "--verify"]) == 0
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", '{"stage": "fit"}', '{"stage": "fit", "epoch": 1, "epochs": 2, "log": 3}']
+)
+def test_progress_that_anyone_may_have_written_is_only_words(content: str, tmp_path: Path) -> None:
+    (tmp_path / progress.PROGRESS).write_text(content)
+    assert progress.in_words(tmp_path) == "another process"
+
+
+def test_a_plan_that_anyone_may_have_written_is_read_with_care(tmp_path: Path) -> None:
+    with plans.announced(tmp_path, {"a": {"name": "x", "stages": []}}):
+        (folder,) = (tmp_path / plans.PLANS).iterdir()
+        assert plans.planned(tmp_path) == {"a": {"name": "x", "stages": []}}
+        (folder / plans.PLAN).write_text(json.dumps({"trials": 3}))
+        assert plans.planned(tmp_path) == {}
+        assert locks.is_held(folder)
+    assert list(tmp_path.iterdir()) == []
