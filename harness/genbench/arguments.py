@@ -201,7 +201,6 @@ TAKE: Mapping[str, Take] = {
     "samples": _or_none(_whole()),
     "size": _or_none(_whole()),
     "weights": _or_none(path),
-    "trust_remote": _flag,
     "budget": _or_none(_text("5000steps")),
     "select": _or_none(_text("best-valid")),
     "target": _target,

@@ -224,7 +224,6 @@ def run(
     samples: int | None = None,
     size: int | None = None,
     weights: Path | None = None,
-    trust_remote: bool = False,
     budget: str | None = None,
     select: str | None = None,
     target: Target = "test",
@@ -252,7 +251,7 @@ def run(
     parzen, 3 seeds, the four reference rows ("none" for none). seeds is how many, or which.
     against names published numbers to hold ours against; options are {"gan": {"lr": 0.05}}.
     samples is how many metrics score; size the pixels to a side of folder:PATH; target the split scored against.
-    weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
+    weights is the file of a feature extractor's.
     budget bounds every training, "5000steps" or "60s"; select is "last" or "best-valid[:EPOCHS]".
     device is "auto", "cpu", "cuda" or "cuda:N"; engine "process" (the default) or "inline", for a debugger. jobs is how
     many trials are performed at once, by threads each, jobs_per_gpu how many of them share a GPU.

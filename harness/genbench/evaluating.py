@@ -43,7 +43,6 @@ def plan(
     samples: int | Literal["all"] | None = None,
     size: int | None = None,
     weights: str | os.PathLike[str] | None = None,
-    trust_remote: bool = False,
     target: Target = "test",
     results: str | os.PathLike[str] = "results",
     device: str = "auto",
@@ -80,7 +79,7 @@ def plan(
     fitted = [asked.fitting(found, each.space) for each in data]
     triples = zip([fit for fit, _ in fitted], places, data, strict=True)
     seeds = range(max(len(source.seeds) for source in found))
-    pairs = planning.with_metrics(resolver, list(triples), weights, trust_remote)
+    pairs = planning.with_metrics(resolver, list(triples), weights)
     resized = next(filter(None, (given.resizing(found, each.space) for each in data)), "")
     grid = Grid(models, pairs, seeds, target, given=found, resized=resized)
     planned = planning.made_ready(resolver, grid, data, compared, where)
@@ -101,7 +100,6 @@ def evaluate(
     samples: int | Literal["all"] | None = None,
     size: int | None = None,
     weights: Path | None = None,
-    trust_remote: bool = False,
     target: Target = "test",
     results: Path = "results",
     device: str | torch.device = "auto",

@@ -70,7 +70,6 @@ def plan(
     samples: int | None = None,
     size: int | None = None,
     weights: str | os.PathLike[str] | None = None,
-    trust_remote: bool = False,
     budget: str | None = None,
     select: str | None = None,
     target: Target = "test",
@@ -89,7 +88,7 @@ def plan(
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
 
-    weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
+    weights is the file of a feature extractor's.
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
     jobs is how many trials are performed at once, jobs_per_gpu how many of them share a GPU and its memory.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
@@ -118,7 +117,7 @@ def plan(
     where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
-    pairs = with_metrics(resolver, triples, weights, trust_remote)
+    pairs = with_metrics(resolver, triples, weights)
     grid = Grid(all_models, pairs, numbered, target, limit, rule)
     return made_ready(resolver, grid, data, compared, where)
 
@@ -178,14 +177,12 @@ def with_metrics(
     resolver: Resolver,
     asked: Sequence[tuple[Sequence[Resolved], Resolved, Prepared]],
     weights: str | os.PathLike[str] | None,
-    trust_remote: bool,
 ) -> list[Dataset]:
     """Return the datasets of the grid, each with its metrics as they are on it; two that come to the same are one.
 
-    Raises RequestError where weights or trust are given, and no extractor takes them.
+    Raises RequestError where weights are given, and no extractor takes them.
     """
-    given = {"weights": weights and os.fspath(weights), "trust_remote": trust_remote or None}
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {} if weights is None else {"weights": os.fspath(weights)}
     datasets = []
     for metrics, source, data in asked:
         found = [extraction.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]

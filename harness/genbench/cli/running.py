@@ -70,8 +70,7 @@ compared = _together(
 )
 under = _together(
     click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH, and for what is evaluated."),
-    click.option("--weights", type=path, metavar="PATH", help="Weights of the metrics' Inception or VGG16."),
-    click.option("--trust-remote", is_flag=True, help="Let clip and dinov2 run code that they download."),
+    click.option("--weights", type=path, metavar="PATH", help="Weights of the metrics' extractor."),
     click.option(
         "--target",
         type=click.Choice(["test", "valid"]),
