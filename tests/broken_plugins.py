@@ -637,6 +637,16 @@ class LearnsNothing(Steady):
             run.log(loss=0.0)
 
 
+@breaks(
+    "learns-nothing", r"trains is False, and fit changed .*mean_.* and fit took \d+ batches; expected a fit that does"
+)
+@options
+class LearnsInSecret(Steady):
+    """Says that it is pretrained, and trains."""
+
+    trains: ClassVar[bool] = False
+
+
 # Broken in what it can do
 
 

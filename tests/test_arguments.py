@@ -196,7 +196,6 @@ REFUSED = {
     "samples": [0, -1, 1.5, "9", "all", True, np.array([1, 2])],
     "size": [0, "8"],
     "weights": [3, " ", b"w.pth"],
-    "trust_remote": ["yes", 1],
     "budget": [5, 5.0],
     "select": [3],
     "target": ["tset", 3],

@@ -20,17 +20,14 @@ NAMES = [
 EMBEDDED = ["digits", "gaussian1d", "mixture1d"]
 """Datasets that need no files."""
 
-BY_FILES = ["inception", "vgg16"]
+BY_FILES = ["inception", "vgg16", "clip", "dinov2"]
 """Extractors that need weights which are not shipped."""
-
-BY_TRUST = ["clip", "dinov2"]
-"""Extractors that run code from elsewhere."""
 
 OF_KNOWN_DENSITY = ["jsd", "discriminator-gap"]
 """Metrics that score nothing but a dataset whose true density is known."""
 
 
-ELSEWHERE = (*OF_KNOWN_DENSITY, *BY_FILES, *BY_TRUST)
+ELSEWHERE = (*OF_KNOWN_DENSITY, *BY_FILES)
 
 EXPECTED = {
     "ms-ssim": {"direction": "it knows no real images: noise is the most diverse of all"},
@@ -97,13 +94,6 @@ def test_the_real_mnist(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 @parametrize_with_checks(["random"], dataset="gaussian1d")
 def test_an_extractor_of_numbers(check) -> None:
     check()
-
-
-@pytest.mark.parametrize("name", BY_TRUST)
-def test_an_extractor_that_runs_code_from_elsewhere_has_not_been_checked(name: str) -> None:
-    (failure,) = check(name).failures
-    assert failure.check == "not-everything-skipped"
-    assert "Say that you trust it by the option trust_remote=true" in failure.reason
 
 
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "tfd", *BY_FILES])

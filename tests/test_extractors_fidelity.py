@@ -24,7 +24,7 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.testing.images import made
 from genbench.trial.extraction import extracted, identity, make_ready
-from genbench_plugins.extractors.fidelity import CLIP, VGG16, DINOv2, Inception
+from genbench_plugins.extractors.fidelity import VGG16, Inception
 from genbench_plugins.extractors.official_weights import Official, opened
 
 COLOUR, GREY = Space((3, 32, 32)), Space((1, 28, 28))
@@ -322,29 +322,3 @@ def test_without_a_network_nothing_trains(
     told = capsys.readouterr().err
     assert f"weights are missing: put {Inception.official.url} at" in " ".join(told.split())
     assert list(tmp_path.glob("results/trials/*")) == []
-
-
-# Code from elsewhere -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("plugin", [CLIP, DINOv2])
-def test_code_from_elsewhere_needs_trust(plugin: type[FeatureExtractor]) -> None:
-    with pytest.raises(Unsupported, match=r"downloads code of \S+ and runs it here.*trust_remote=true"):
-        plugin().bind(COLOUR, "digest")
-
-
-@pytest.mark.parametrize("plugin", [CLIP, DINOv2])
-def test_trusted_code_that_cannot_be_had_is_told(
-    plugin: type[FeatureExtractor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    def refuse(*args: object) -> None:
-        raise OSError("no network in this test")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    with pytest.raises(
-        DataError, match=r"could not be fetched from \S+ \(.*(no network|no internet).*Run with a network"
-    ):
-        ready(plugin(trust_remote=True), COLOUR)  # type: ignore[call-arg]
-    assert capfd.readouterr() == ("", "")

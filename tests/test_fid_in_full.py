@@ -122,7 +122,7 @@ def test_published_statistics_are_scored_against(fake: Values, cli) -> None:
     assert table()["mean"] == pytest.approx(frechet(real.mean(0), np.cov(real, rowvar=False), fake), rel=1e-5)
     assert pd.isna(table()["against"]), "of how many images they are is not known"
     digest = hashlib.sha256(Path("real.npz").read_bytes()).hexdigest()[:12]
-    assert f"110 samples against published statistics of SHA-256 {digest}; features of pixels." in out
+    assert f"110 samples against published statistics of 16 features (SHA-256 {digest}); features of pixels." in out
 
 
 def protocols() -> set[str]:
@@ -171,7 +171,7 @@ def test_statistics_that_change_meanwhile_end_the_run(fake: Values, cli, monkeyp
     monkeypatch.setattr(bench, "execute", late)
     code, out, err = cli(against("real.npz"))
     assert (code, out) == (2, "")
-    assert "reads changed while the run was going on; run again" in err
+    assert "real.npz changed while the run was going on; start the run again" in err
 
 
 GOOD = {"mu": np.zeros(16), "sigma": np.eye(16)}
@@ -199,7 +199,7 @@ def test_a_file_that_holds_no_statistics_is_refused(arrays: dict[str, Any], expe
 
 
 def test_no_file_and_no_archive_are_refused(fake: Values, cli) -> None:
-    assert "statistics 'nowhere.npz' cannot be read ([Errno 2] No such file" in cli(against("nowhere.npz"))[2]
+    assert "fid: option statistics is nowhere.npz: there is no file /" in cli(against("nowhere.npz"))[2]
     Path("real.npz").write_bytes(b"no archive")
     assert "statistics 'real.npz' cannot be read (File is not a zip file)" in cli(against("real.npz"))[2]
 

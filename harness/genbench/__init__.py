@@ -31,6 +31,7 @@ from genbench.api import (
 from genbench.errors import DataError, Diverged, GenbenchError, NotFitted, Unsupported
 from genbench.files import fingerprint, opened
 from genbench.hookspecs import hookimpl
+from genbench.named_files import File
 
 # torch reads it once, at a process's first product on a GPU, and repeats its bits only where it is set by then.
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -55,6 +56,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "FeatureExtractor",
+    "File",
     "GenbenchError",
     "Metric",
     "Model",

@@ -240,6 +240,9 @@ class Model(Plugin, ABC):
 
     chains is how many parallel Markov chains one call of `sample` runs, as an option or a property; sample i is then of
     chain i % chains, and how well they mix is told with every score. None stands for independent samples.
+
+    trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then tell
+    so in place of the time that training took.
     """
 
     family: ClassVar[Family] = "implicit"
@@ -247,6 +250,7 @@ class Model(Plugin, ABC):
     sample_batch: ClassVar[int] = 1000
     chains: int | None = None
     role: ClassVar[Literal["model", "reference"]] = "model"
+    trains: ClassVar[bool] = True
 
     if not TYPE_CHECKING:  # a type checker that saw it would let every misspelt attribute pass
 
@@ -304,14 +308,6 @@ class Metric(Plugin, ABC):
     @abstractmethod
     def evaluate(self, evaluation: Evaluation) -> Score:
         """Return the score of the trial's samples or model."""
-
-    @property
-    def digest(self) -> str:
-        """What scores depend on beside the options, as the SHA-256 of a file that a setting names; "" for nothing.
-
-        It is part of the protocol, read when a run is planned; a file that is another when it is used ends the run.
-        """
-        return ""
 
     def skip(self, evaluation: Evaluation) -> str | None:
         """Return why this model or dataset cannot be scored, or None."""

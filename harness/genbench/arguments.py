@@ -13,6 +13,7 @@ from genbench.data import in_memory
 from genbench.errors import RequestError, printable
 from genbench.registry import objects
 from genbench.registry.plugins import load_registry
+from genbench.store.layout import KEEPS
 
 Path: TypeAlias = str | os.PathLike[str]
 Models: TypeAlias = str | type[api.Model] | api.Model | Sequence[str | type[api.Model] | api.Model]
@@ -127,6 +128,10 @@ def _target(name: str, value: Any) -> str:
     return str(value) if value in ("test", "valid") else _refuse(name, value, "'test' or 'valid'")
 
 
+def _keep(name: str, value: Any) -> str:
+    return str(value) if value in KEEPS else _refuse(name, value, "'all', 'samples' or 'none'")
+
+
 # Plugins and their options -------------------------------------------------------------------------------------------
 
 
@@ -196,7 +201,6 @@ TAKE: Mapping[str, Take] = {
     "samples": _or_none(_whole()),
     "size": _or_none(_whole()),
     "weights": _or_none(path),
-    "trust_remote": _flag,
     "budget": _or_none(_text("5000steps")),
     "select": _or_none(_text("best-valid")),
     "target": _target,
@@ -210,6 +214,7 @@ TAKE: Mapping[str, Take] = {
     "checkpoint_every": _seconds,
     "fresh": _flag,
     "fresh_scores": _flag,
+    "keep": _keep,
     "tensorboard": _flag,
 }
 """What takes each argument of `genbench.run` and `genbench.evaluate`."""

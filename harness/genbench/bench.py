@@ -28,6 +28,8 @@ from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.store import plans
+from genbench.store.layout import Keep
+from genbench.store.locks import Busy
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol
 from genbench.trial.spec import Target, TrialSpec
@@ -133,6 +135,7 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
             board.close()
     if planned.conditions.fresh:
         store.keep_fresh_mark("")
+    _drop(planned)
     collected = _write_tables(Store(store.root))
     return Report(
         plan=planned,
@@ -143,6 +146,20 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         damaged=[*collected.damaged, *(board.damaged if board else ())],
         copies=collected.notes,
     )
+
+
+def _drop(planned: Plan) -> None:
+    """Let go of what is not to be kept of the trials that were finished before; of the others their workers do."""
+    keep = planned.conditions.keep
+    if keep == "all":
+        return
+    stored = {trial.id for trial in planned.grid.trials()} - {trial.id for trial in planned.todo}
+    for folder, record in (
+        copy for id, copies in planned.store.read().trials.items() if id in stored for copy in copies
+    ):
+        if set(record.bulk(keep)) - set(record.dropped):
+            with contextlib.suppress(Busy):
+                folder.drop_under_lock(keep)
 
 
 def _announced(planned: Plan) -> dict[str, dict[str, object]]:
@@ -207,7 +224,6 @@ def run(
     samples: int | None = None,
     size: int | None = None,
     weights: Path | None = None,
-    trust_remote: bool = False,
     budget: str | None = None,
     select: str | None = None,
     target: Target = "test",
@@ -221,6 +237,7 @@ def run(
     checkpoint_every: float = 10.0,
     fresh: bool = False,
     fresh_scores: bool = False,
+    keep: Keep = "all",
     tensorboard: bool = False,
 ) -> Report:
     """Train models with several seeds, score and rank them: `genbench run`. What results holds is not done again.
@@ -234,12 +251,13 @@ def run(
     parzen, 3 seeds, the four reference rows ("none" for none). seeds is how many, or which.
     against names published numbers to hold ours against; options are {"gan": {"lr": 0.05}}.
     samples is how many metrics score; size the pixels to a side of folder:PATH; target the split scored against.
-    weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
+    weights is the file of a feature extractor's.
     budget bounds every training, "5000steps" or "60s"; select is "last" or "best-valid[:EPOCHS]".
     device is "auto", "cpu", "cuda" or "cuda:N"; engine "process" (the default) or "inline", for a debugger. jobs is how
     many trials are performed at once, by threads each, jobs_per_gpu how many of them share a GPU.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. fresh trains again what is
-    stored, fresh_scores scores it again. With tensorboard, what TensorBoard shows is written beside the trials. The
+    stored, fresh_scores scores it again. keep is what stays on the disk of a trial that has its scores: "all",
+    "samples" or "none". With tensorboard, what TensorBoard shows is written beside the trials. The
     command's help says more of each.
 
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
@@ -267,7 +285,7 @@ def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
     model = {**row.model, "label": trial.model.label, "target": trial.model.target}
     record = replace(row.trial, model=model, dataset={**row.trial.dataset, "label": trial.dataset.label})
     traits = {**row.metric["traits"], "extractor": protocol.extractor}
-    metric = {**row.metric, "label": protocol.metric.label, "target": protocol.metric.target, "traits": traits}
+    metric = {**row.metric, "label": protocol.metric.shown, "target": protocol.metric.target, "traits": traits}
     return replace(row, trial=record, metric=metric)
 
 

@@ -59,6 +59,14 @@ class DamagedError(StoreError):
         self.stage = stage
 
 
+class NotKept(StoreError):
+    """A trial's weights or samples were let go on purpose. stage is what they belong to."""
+
+    def __init__(self, message: str, stage: str) -> None:
+        super().__init__(message)
+        self.stage = stage
+
+
 class Interrupted(KeyboardInterrupt):
     """Asked to stop, and stopped after saving. signal is what asked, a number of `signal.Signals`, or 2 for Ctrl-C."""
 

@@ -22,6 +22,7 @@ from genbench.registry import names
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.layout import Keep
 from genbench.trial import sources as given
 from genbench.trial.sources import Paths, Source
 from genbench.trial.spec import Target
@@ -42,7 +43,6 @@ def plan(
     samples: int | Literal["all"] | None = None,
     size: int | None = None,
     weights: str | os.PathLike[str] | None = None,
-    trust_remote: bool = False,
     target: Target = "test",
     results: str | os.PathLike[str] = "results",
     device: str = "auto",
@@ -54,6 +54,7 @@ def plan(
     checkpoint_every: float = 10.0,
     fresh: bool = False,
     fresh_scores: bool = False,
+    keep: Keep = "all",
 ) -> Plan:
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
@@ -63,7 +64,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
-    where = replace(where, fresh_scores=fresh_scores)
+    where = replace(where, fresh_scores=fresh_scores, keep=keep)
     where.check()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, None if samples == "all" else samples, size)
@@ -78,7 +79,7 @@ def plan(
     fitted = [asked.fitting(found, each.space) for each in data]
     triples = zip([fit for fit, _ in fitted], places, data, strict=True)
     seeds = range(max(len(source.seeds) for source in found))
-    pairs = planning.with_metrics(resolver, list(triples), weights, trust_remote)
+    pairs = planning.with_metrics(resolver, list(triples), weights)
     resized = next(filter(None, (given.resizing(found, each.space) for each in data)), "")
     grid = Grid(models, pairs, seeds, target, given=found, resized=resized)
     planned = planning.made_ready(resolver, grid, data, compared, where)
@@ -99,7 +100,6 @@ def evaluate(
     samples: int | Literal["all"] | None = None,
     size: int | None = None,
     weights: Path | None = None,
-    trust_remote: bool = False,
     target: Target = "test",
     results: Path = "results",
     device: str | torch.device = "auto",
@@ -111,6 +111,7 @@ def evaluate(
     checkpoint_every: float = 10.0,
     fresh: bool = False,
     fresh_scores: bool = False,
+    keep: Keep = "all",
 ) -> bench.Report:
     """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 

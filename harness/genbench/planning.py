@@ -24,6 +24,7 @@ from genbench.registry import extraction, names
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.layout import Keep
 from genbench.store.store import Store
 from genbench.trial.spec import LAST, NO_BUDGET, Budget, Target, TrialSpec, parse_selection
 
@@ -69,7 +70,6 @@ def plan(
     samples: int | None = None,
     size: int | None = None,
     weights: str | os.PathLike[str] | None = None,
-    trust_remote: bool = False,
     budget: str | None = None,
     select: str | None = None,
     target: Target = "test",
@@ -83,11 +83,12 @@ def plan(
     checkpoint_every: float = 10.0,
     fresh: bool = False,
     fresh_scores: bool = False,
+    keep: Keep = "all",
     tensorboard: bool = False,
 ) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
 
-    weights is the file of a feature extractor's; trust_remote lets one run code that it downloads.
+    weights is the file of a feature extractor's.
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
     jobs is how many trials are performed at once, jobs_per_gpu how many of them share a GPU and its memory.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
@@ -95,7 +96,7 @@ def plan(
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
     where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu)
-    where = replace(where, fresh_scores=fresh_scores)
+    where = replace(where, fresh_scores=fresh_scores, keep=keep)
     where.check()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
@@ -116,7 +117,7 @@ def plan(
     where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
-    pairs = with_metrics(resolver, triples, weights, trust_remote)
+    pairs = with_metrics(resolver, triples, weights)
     grid = Grid(all_models, pairs, numbered, target, limit, rule)
     return made_ready(resolver, grid, data, compared, where)
 
@@ -145,27 +146,43 @@ def made_ready(
     device = existing(where.device) if todo and where.device == "auto" else where.device
     engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)
     gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
-    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus, where.fresh_scores)
+    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus, where.fresh_scores, where.keep)
     notes = [
         f"{asked.resolved.label}: {note}"
         for asked, found in zip(grid.datasets, data, strict=True)
         for note in found.notes
     ]
+    notes += _lacking(store, todo)
     return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard, notes)
+
+
+def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
+    """Return a line that tells of the trials to do of which weights or samples were let go."""
+    contents = store.read() if todo else None
+    lacking = [
+        f"{trial}, {copies[0][1].lacking}"
+        for trial in todo
+        if contents and (copies := contents.trials.get(trial.id)) and copies[0][1].lacking
+    ]
+    if not lacking:
+        return []
+    more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
+    return [
+        f"{lacking[0]}{more}: trained again where that is needed; its scores stay if that comes to the same weights, "
+        "and are done again if not"
+    ]
 
 
 def with_metrics(
     resolver: Resolver,
     asked: Sequence[tuple[Sequence[Resolved], Resolved, Prepared]],
     weights: str | os.PathLike[str] | None,
-    trust_remote: bool,
 ) -> list[Dataset]:
     """Return the datasets of the grid, each with its metrics as they are on it; two that come to the same are one.
 
-    Raises RequestError where weights or trust are given, and no extractor takes them.
+    Raises RequestError where weights are given, and no extractor takes them.
     """
-    given = {"weights": weights and os.fspath(weights), "trust_remote": trust_remote or None}
-    options = {name: value for name, value in given.items() if value is not None}
+    options = {} if weights is None else {"weights": os.fspath(weights)}
     datasets = []
     for metrics, source, data in asked:
         found = [extraction.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]

@@ -55,8 +55,8 @@ EXTRACTORS = {
     "domain": ("domain:Domain", "A small classifier of the images' own domain: its weights shipped, or trained here"),
     "inception": ("fidelity:Inception", "The Inception of published FID, for colour photographs: weights downloaded"),
     "vgg16": ("fidelity:VGG16", "The VGG16 of improved precision and recall: weights downloaded"),
-    "clip": ("fidelity:CLIP", "CLIP ViT-B/32: runs code from elsewhere, if you trust it"),
-    "dinov2": ("fidelity:DINOv2", "DINOv2 ViT-L/14: runs code from elsewhere, if you trust it"),
+    "clip": ("published:CLIP", "OpenAI's CLIP ViT-B/32, as clean-fid takes it: weights downloaded"),
+    "dinov2": ("published:DINOv2", "The DINOv2 ViT-L/14 of FD-DINOv2, as dgm-eval takes it: weights downloaded"),
     "random": ("random_convolutions:RandomConvolutions", "Fixed random convolutions: any images, no labels"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import tempfile
+from collections import Counter
 from importlib import metadata
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def command(results: Path, verify: bool) -> int:
     damage = [*_damage(results), *_stale(results)] if verify else []
     if verify:
         rows.append(("stored results", "; ".join(damage) or "every byte as it was stored"))
+        rows += [("not kept", told) for told in _not_kept(results)]
     stdout_console().print(listing("doctor", rows))
     missing = any(_version(package) == "MISSING" for package in PACKAGES)
     return 1 if missing or not shipped or damage or any(problems.values()) else 0
@@ -91,6 +93,17 @@ def _damage(results: Path) -> list[str]:
     for folder, record in (copy for copies in contents.trials.values() for copy in copies):
         found += _problems(folder, record)
     return found
+
+
+def _not_kept(results: Path) -> list[str]:
+    """Return what was let go of stored trials, and of how many."""
+    contents = Store(results).read()
+    counts = Counter(copies[0][1].lacking for copies in contents.trials.values())
+    return [
+        f"{count} {'trial' if count == 1 else 'trials'} {told.partition(',')[0]}: genbench slim or --keep let them go"
+        for told, count in counts.items()
+        if told
+    ]
 
 
 def _stale(results: Path) -> list[str]:

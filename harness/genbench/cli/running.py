@@ -15,6 +15,7 @@ from genbench.output import numbers
 from genbench.output.console import stderr_console, stdout_console
 from genbench.planning import Plan
 from genbench.registry import names
+from genbench.store.layout import KEEPS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -69,8 +70,7 @@ compared = _together(
 )
 under = _together(
     click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH, and for what is evaluated."),
-    click.option("--weights", type=path, metavar="PATH", help="Weights of the metrics' Inception or VGG16."),
-    click.option("--trust-remote", is_flag=True, help="Let clip and dinov2 run code that they download."),
+    click.option("--weights", type=path, metavar="PATH", help="Weights of the metrics' extractor."),
     click.option(
         "--target",
         type=click.Choice(["test", "valid"]),
@@ -103,6 +103,13 @@ performed = _together(
         help="Trials at once on each GPU.  [default: one per 8 GiB and core, at most 5]",
     ),
     click.option("--engine", metavar="NAME", help="process, or inline for a debugger.  [default: process]"),
+    click.option(
+        "--keep",
+        type=click.Choice(KEEPS),
+        default="all",
+        show_default=True,
+        help="What stays on the disk of a trial that has its scores: all, no weights, or neither weights nor samples.",
+    ),
     click.option(
         "--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", help="Bound on each trial's time."
     ),

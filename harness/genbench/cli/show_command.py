@@ -75,7 +75,8 @@ def _reflowed(text: str) -> str:
 def _facts(kind: str, cls: type[Any]) -> list[str]:
     if kind == "model":
         able = ", ".join(abilities(cls)) or "none beside sampling"
-        return [f"family: {cls.family}; samples are {cls().samples_are}; abilities: {able}"]
+        ready = "" if cls.trains else "; pretrained: it learns nothing here"
+        return [f"family: {cls.family}; samples are {cls().samples_are}; abilities: {able}{ready}"]
     if kind == "metric":
         better = "higher" if cls.higher_is_better else "lower"
         return [f"{cls.title}, {cls.unit}, {better} is better. Protocol: {cls().describe()}"]

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from genbench.engines import gpus
-from genbench.errors import RequestError
+from genbench.errors import RequestError, printable
 from genbench.registry import names
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store.layout import KEEPS, Keep
 from genbench.store.store import Store
 
 MOST = 8
@@ -33,9 +34,12 @@ class Where:
     tensorboard: bool = False
     jobs_per_gpu: int | None = None
     fresh_scores: bool = False
+    keep: Keep = "all"
 
     def check(self) -> None:
         """Raise RequestError for what is no length of time, StoreError where the results cannot be written."""
+        if self.keep not in KEEPS:
+            raise RequestError(f"--keep {printable(self.keep)}: expected {', '.join(KEEPS)}")
         Store(Path(self.results)).check_writable()
         for name, value in {"timeout": self.timeout, "checkpoint-every": self.checkpoint_every}.items():
             if value is not None and not (0 <= value < math.inf):
@@ -63,7 +67,7 @@ def place(resolver: Resolver, where: Where, device: str, trials: int, is_timed: 
     jobs, timeout = where.jobs, where.timeout
     asked = where.engine if where.engine is not None else os.environ.get("GENBENCH_ENGINE") or "process"
     found = resolver.resolve("engine", asked)
-    known = {**found.options, **found.settings}
+    known = found.values
     if jobs is not None and "jobs" not in known and jobs > 1:
         raise RequestError(f"--jobs {jobs}: engine {found.name} performs one trial after another; use --engine process")
     if timeout is not None and not found.traits["can_cancel"]:

@@ -11,6 +11,7 @@ from typing import Any
 from genbench.api import Task
 from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
+from genbench.store.layout import Keep
 from genbench.store.store import Contents, Store
 from genbench.trial.protocol import Protocol, is_scored
 from genbench.trial.sources import Source
@@ -113,7 +114,7 @@ class Conditions:
     """How trials are performed, which is no part of what they are.
 
     checkpoint_every is in seconds; fresh the mark of a run that trains anew, or ""; with fresh_scores, what is trained
-    is scored anew; gpus is the part of a GPU that each trial has, 0 on the CPU.
+    is scored anew; gpus is the part of a GPU that each trial has, 0 on the CPU; keep is what stays on the disk.
     """
 
     device: str = "cpu"
@@ -122,6 +123,7 @@ class Conditions:
     fresh: str = ""
     gpus: float = 0.0
     fresh_scores: bool = False
+    keep: Keep = "all"
 
 
 def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions, folder: str = "") -> Task:

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from genbench.data.folders import cache_folder
-from genbench.errors import GenbenchError, RequestError, printable
+from genbench.errors import GenbenchError, NotKept, RequestError, printable
 from genbench.figures import canvas
 from genbench.figures.kinds import Kind, Lacking, chosen
 from genbench.figures.subjects import Found, find
@@ -84,7 +84,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
         path = output / f"{subject.stem}-{kind.name}.png"
         try:
             figure = _drawn(trained, kind)
-        except Lacking as reason:
+        except (Lacking, NotKept) as reason:
             lacking.append(f"{kind.name} ({reason})")
         except Exception as error:
             yield Outcome(f"{kind.name} of {subject.first}: {_told(error)}", failed=True)
@@ -96,10 +96,12 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
 
 
 def _problem(trained: Trained) -> Outcome | None:
-    """Return why a trial's data or model cannot be had, or None."""
+    """Return why a trial's data or model cannot be had, or None; a model that was let go is told by each kind."""
     try:
         with trained.surroundings("restore"):
             _ = trained.model
+    except NotKept:
+        return None
     except Exception as error:
         reason = f"no pictures of {trained.subject.first}: {_told(error)}"
         return Outcome(reason, failed=not isinstance(error, Lacking))

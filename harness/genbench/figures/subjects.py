@@ -11,7 +11,7 @@ from pathlib import Path
 from genbench import files
 from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
 from genbench.ranking.readable import readable
-from genbench.registry import names
+from genbench.registry import file_options, names
 from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -29,9 +29,8 @@ class Stored:
 
     @property
     def model(self) -> str:
-        """Return the model's label."""
-        label: str = self.record.model["label"]
-        return label
+        """Return the model's label, as tables show it."""
+        return file_options.shown(self.record.model)
 
     @property
     def dataset(self) -> str:
@@ -129,6 +128,7 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
     if not name:
         return list(stored)
     found = _called(name, stored, lambda trial: trial.model)
+    found = found or _called(name, stored, lambda trial: trial.record.model["label"])
     found = found or [trial for trial in stored if trial.folder.path.name == name]
     if found:
         return found

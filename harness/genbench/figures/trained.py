@@ -71,7 +71,7 @@ class Trained:
         """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
         if is_given(self._record.model):
             return sources.again(self._record.model)
-        resolved = self._resolve("model", self._stored.model)
+        resolved = self._resolve("model", self._record.model["label"])
         if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):
             raise PluginError(
                 f"{self._stored.model} of {resolved.distribution}, version {resolved.version}, is not what was trained "
@@ -132,8 +132,8 @@ class Trained:
     def samples(self, n: int) -> Tensor:
         """Return the first n samples on the device: those that are scored, read where stored and else drawn."""
         stored = self._stored_samples()
-        size = self.model.sample_batch
         if len(stored) < n:
+            size = self.model.sample_batch
             drawing = sampling.Drawing(self.model, self.space, self._record.seed, self.device)
             missing = range(len(stored) // size, sampling.batches_for(n, size))
             stored = torch.cat([stored, *(drawing.draw_batch(batch) for batch in missing)])

@@ -24,6 +24,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
         *_ranks(board),
         _protocol(board, named),
         *_chosen(board),
+        *_pretrained(board),
         *_chains(board),
         *_published(board),
         *(f"! {line}" for line in _cautions(board)),
@@ -111,6 +112,13 @@ def _chosen(board: Board) -> Iterator[str]:
             several = " or ".join(f"{count:,}" for count in row.chosen_of)
             samples = max(score.samples for score in row.scores)
             yield f"{row.model}: {samples:,} of {several} images, chosen at random, always the same."
+
+
+def _pretrained(board: Board) -> Iterator[str]:
+    """Tell which rows have no time of training, for they came ready."""
+    found = [row.model for row in board.rows if row.is_pretrained]
+    if found:
+        yield f"{', '.join(found)}: pretrained, not trained here."
 
 
 def _chains(board: Board) -> Iterator[str]:

@@ -15,6 +15,7 @@ from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
 from genbench.ranking.scores import Kind, ScoreRow, is_given
 from genbench.ranking.statistics import Summary
+from genbench.registry import file_options
 from genbench.registry.targets import is_file
 
 Planned = Callable[[ScoreRow], int]
@@ -62,6 +63,11 @@ class BoardRow:
         return bool(self.scores) and is_given(self.scores[0].model)
 
     @property
+    def is_pretrained(self) -> bool:
+        """Return whether it came ready, and learnt nothing here: the time of that is no time of training."""
+        return bool(self.scores) and self.scores[0].model["traits"].get("trains") is False
+
+    @property
     def samples_are(self) -> str:
         """Return what its samples are, or "" for a published row."""
         return self.scores[0].model["traits"]["samples_are"] if self.scores else ""
@@ -72,8 +78,8 @@ class BoardRow:
         return self.recorded(_images_left_out)
 
     def mean_of(self, stage: str) -> float | None:
-        """Return the mean seconds that a stage took, over the trials that have it."""
-        if self.is_given:
+        """Return the mean seconds that a stage took, over the trials that have it; None where nothing was trained."""
+        if self.is_given or (self.is_pretrained and stage == "fit"):
             return None
         return _mean([s.trial.stages[stage].seconds for s in self.scores if stage in s.trial.stages])
 
@@ -231,8 +237,22 @@ def _with_rank(row: BoardRow, rank: statistics.RankRange | None) -> BoardRow:
 
 def _labelled(rows: Sequence[BoardRow]) -> list[BoardRow]:
     """Return the rows, those that share a label told apart behind it."""
-    shared = {label for label, count in Counter(row.model for row in rows).items() if count > 1}
-    return [replace(row, model=f"{row.model} {_edition(row)}") if row.model in shared else row for row in rows]
+    by_label: dict[str, list[BoardRow]] = {}
+    for row in rows:
+        by_label.setdefault(row.model, []).append(row)
+    return [_told_apart(row, by_label[row.model]) for row in rows]
+
+
+def _told_apart(row: BoardRow, several: Sequence[BoardRow]) -> BoardRow:
+    """Return a row, where several have its label, with what tells it apart: its edition, or what is in its files."""
+    if len(several) == 1:
+        return row
+    marks = [mark for mark in (_edition, _content) if len({mark(each) for each in several}) > 1] or [_edition]
+    return replace(row, model=" ".join([row.model, *(mark(row) for mark in marks)]))
+
+
+def _content(row: BoardRow) -> str:
+    return file_options.digits(row.scores[0].model)
 
 
 def _edition(row: BoardRow) -> str:

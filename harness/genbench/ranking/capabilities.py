@@ -61,13 +61,17 @@ def _capability(dataset: str, rows: Sequence[BoardRow], families: Sequence[Famil
         kind=rows[0].kind,
         family=next((family for family in families if family.has(model["label"])), None),
         trials=len(trials),
-        fit_seconds=_mean([t.stages["fit"].seconds for t in trials if "fit" in t.stages]),
+        fit_seconds=rows[0].mean_of("fit") if rows[0].is_pretrained else _mean(_fit_seconds(trials)),
         samples_per_second=_mean([rate for t in trials if (rate := _rate(t)) is not None]),
         ess=_mean([worth for s in scores if (worth := _ess(s)) is not None]),
         inference=None if abilities is None else "encode" in abilities,
         density=None if abilities is None else next((name for name in DENSITIES if name in abilities), ""),
         chain=_chain(model["traits"].get("family")),
     )
+
+
+def _fit_seconds(trials: Sequence[TrialRecord]) -> list[float]:
+    return [trial.stages["fit"].seconds for trial in trials if "fit" in trial.stages]
 
 
 def _rate(trial: TrialRecord) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
 from genbench.ranking.readable import Readable, safe
+from genbench.registry import file_options
 from genbench.store import locks, progress
 from genbench.store.folder import TrialFolder
 from genbench.store.layout import SHARD
@@ -58,8 +59,8 @@ class ScoreRow:
 
     @property
     def label(self) -> str:
-        """Return what the model is called: as it can be typed, and how its state was selected, if it was."""
-        label: str = self.model["label"]
+        """Return what the model is called: as it can be typed, files by their names, and how its state was selected."""
+        label = file_options.shown(self.model)
         return label if self.selection == LAST else f"{label} ({self.selection})"
 
     @property
@@ -163,7 +164,8 @@ def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
     Raises StoreError for what is not what genbench writes.
     """
     for stage, wanted in sorted(record.wanted.items()):
-        head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": wanted["metric"]}
+        metric = {**wanted["metric"], "label": file_options.shown(wanted["metric"])}
+        head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": metric}
         if stage in record.stages:
             try:
                 yield _scored(folder, record, stage, head)

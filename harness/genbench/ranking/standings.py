@@ -63,7 +63,7 @@ def _stands(folder: TrialFolder, record: TrialRecord, announced: Mapping[str, An
         return "failed", "; ".join(problems)
     if record.status == "done" and not all(told["skipped"] for told in lacking.values()):
         return "interrupted", "a score was not computed"
-    return record.status, record.reason
+    return record.status, record.reason or record.lacking
 
 
 def _is_ahead(record: TrialRecord, announced: Mapping[str, Any]) -> bool:

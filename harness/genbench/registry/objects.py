@@ -9,7 +9,8 @@ from typing import Any
 
 from genbench import api
 from genbench.errors import RequestError, printable
-from genbench.registry import names, options, targets
+from genbench.named_files import File
+from genbench.registry import file_options, names, options, targets
 from genbench.registry.plugins import KINDS, Kind, Registry
 
 
@@ -53,9 +54,10 @@ def _in_file(kind: Kind, cls: type) -> str:
 
 
 def _chosen(cls: type, given: api.Plugin) -> dict[str, Any]:
-    """Return the options of an instance that are not the defaults."""
+    """Return the options of an instance that are not the defaults, as they can be typed."""
     found = {name: getattr(given, name) for name in options.declared(cls)}
     complete = options.complete(cls, cls.__name__, {name: plain(value) for name, value in found.items()})
+    complete = file_options.typed(complete)
     defaults = options.complete(cls, cls.__name__, {})
     chosen = {name: value for name, value in complete.items() if value != defaults[name]}
     for name, value in chosen.items():
@@ -65,7 +67,9 @@ def _chosen(cls: type, given: api.Plugin) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as options have it: a list for a tuple, numpy's numbers as Python's, a path as text."""
+    """Return a value as options have it: a list for a tuple, numpy's numbers as Python's, paths and files as texts."""
+    if isinstance(value, File):
+        return value.path
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, tuple | list):

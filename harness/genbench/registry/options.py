@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
-from genbench.errors import PluginError, RequestError, did_you_mean, printable
-from genbench.registry import targets
+from genbench.errors import DataError, PluginError, RequestError, did_you_mean, printable
+from genbench.named_files import File
+from genbench.registry import file_options, targets
 from genbench.registry.names import format_value
 
 
@@ -28,6 +29,11 @@ class Option:
         """Return what values it takes, in words: "float > 0", "minimax or non-saturating"."""
         return in_words(self.hint)
 
+    @property
+    def is_file(self) -> bool:
+        """Return whether it names a file, whose content counts."""
+        return file_options.is_one(self.hint)
+
 
 def declared(cls: type) -> dict[str, Option]:
     """Return a plugin's options by name. Raises PluginError where it is no dataclass or a field has no default."""
@@ -43,7 +49,27 @@ def declared(cls: type) -> dict[str, Option]:
     except Exception as error:
         raise PluginError(f"{where}: options cannot be read: {type(error).__name__}: {printable(error)}") from error
     fields = [f for f in dataclasses.fields(cls) if f.init]
-    return {f.name: Option(f.name, hints[f.name], _default(f, where), f.metadata.get("identity", True)) for f in fields}
+    found = [Option(f.name, hints[f.name], _default(f, where), f.metadata.get("identity", True)) for f in fields]
+    for option in found:
+        _check_file(option, where)
+    return {option.name: option for option in found}
+
+
+def _check_file(option: Option, where: str) -> None:
+    """Raise PluginError for an option that names files in a way that their content could not be part of identities."""
+    if not file_options.has_some(option.hint):
+        return
+    if not option.is_file:
+        wrong = f"is of type {option.expected}; expected genbench.File or genbench.File | None"
+    elif option.default is not None:
+        wrong = (
+            f"has the default {printable(repr(option.default), 60)}; expected None: who uses the plugin names the file"
+        )
+    elif not option.identity:
+        wrong = "is a file and a setting; expected no setting, since results depend on what is in a file"
+    else:
+        return
+    raise PluginError(f"{where}: option {option.name} {wrong}")
 
 
 def _default(field: dataclasses.Field[Any], where: str) -> Any:
@@ -74,7 +100,9 @@ def in_words(hint: Any) -> str:
         return f"list of {in_words(arguments[0])}" if arguments else "list"
     if arguments:
         return " or ".join(in_words(argument) for argument in arguments)
-    return {str: "text", type(None): "nothing"}.get(hint, getattr(hint, "__name__", str(hint)))
+    return {str: "text", type(None): "nothing", File: "the path of a file"}.get(
+        hint, getattr(hint, "__name__", str(hint))
+    )
 
 
 def _bound_in_words(bound: object) -> str:
@@ -86,7 +114,8 @@ def _bound_in_words(bound: object) -> str:
 def complete(cls: type, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return all options as JSON values: those given, validated, and the defaults of the others.
 
-    Raises RequestError for an unknown name or a value out of type or range; true is no int, nan and inf are refused.
+    A file that an option names is hashed, and stands there with path and digest. Raises RequestError for an unknown
+    name or a value out of type or range; true is no int, nan and inf are refused.
     """
     options = declared(cls)
     see = f"See: genbench show {who}"
@@ -104,6 +133,8 @@ def _validated(option: Option, value: Any, who: str) -> Any:
     """Return a value in canonical form: 1 for a float becomes 1.0, a list for a tuple stays a list."""
     from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+    if option.is_file:
+        return _file(option, value, who)
     adapter: TypeAdapter[Any] = TypeAdapter(option.hint, config=ConfigDict(strict=True, allow_inf_nan=False))
     try:
         return _plain(adapter.validate_json(json.dumps(value), strict=True))
@@ -116,6 +147,17 @@ def _validated(option: Option, value: Any, who: str) -> Any:
             ) from error
         raise RequestError(
             f"{who}: option {option.name} is {shown}; expected {option.expected}. See: genbench show {who}"
+        ) from error
+
+
+def _file(option: Option, value: Any, who: str) -> Any:
+    """Return what stands for a file that an option names. Raises RequestError where there is none to be read."""
+    try:
+        return file_options.completed(value)
+    except DataError as error:
+        raise RequestError(
+            f"{who}: option {option.name} is {_shown(value)}: {error}; expected {option.expected}. "
+            f"See: genbench show {who}"
         ) from error
 
 
@@ -146,4 +188,6 @@ def construct(cls: type, options: Mapping[str, Any]) -> Any:
 def _as_declared(hint: Any, value: Any) -> Any:
     if get_origin(hint) is typing.Annotated:
         return _as_declared(get_args(hint)[0], value)
+    if file_options.is_one(hint) and value is not None:
+        return File(**value)
     return tuple(value) if get_origin(hint) is tuple and isinstance(value, list) else value

@@ -13,10 +13,11 @@ from typing import Any
 from genbench import api, files
 from genbench.abilities import abilities
 from genbench.errors import ChangedError, GenbenchError, PluginError, RequestError, printable, unknown
-from genbench.registry import code, names, options, targets
+from genbench.named_files import MOST, File
+from genbench.registry import code, file_options, names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 9
+FORMAT = 10
 
 OF_CODE = ("model", "metric", "extractor")
 """The kinds that stored results are computed by; what a dataset gives is known by its content."""
@@ -29,6 +30,7 @@ class Resolved:
     label is what can be typed to get it again; options are those that results depend on, settings the others; traits
     are what the harness must know without importing it; source is the digest of its module's or single file's text;
     code that of all modules behind it (`genbench.registry.code`), for what results are of: models, metrics, extractors.
+    A file that an option names has its content among the options, and its path among the settings.
     """
 
     kind: str
@@ -48,21 +50,37 @@ class Resolved:
     def identity(self) -> dict[str, Any]:
         """Return what results depend on: of a class in a single file, the file's content, wherever it lies."""
         known = {"plugin": self.distribution, "name": self.name, "version": self.version, "options": dict(self.options)}
-        if self.kind == "metric" and self.traits.get("digest"):
-            known["digest"] = self.traits["digest"]
         if not targets.is_file(self.target):
             return known
         return {**known, "name": targets.parts(self.target)[1], "source": self.source}
 
+    @property
+    def named_files(self) -> dict[str, File]:
+        """Return the files that options name."""
+        return file_options.of(self.options, self.settings)
+
+    @property
+    def shown(self) -> str:
+        """Return the label with the names of files in place of their paths."""
+        return file_options.shown(dataclasses.asdict(self))
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return all options, in the form that plugins are made with."""
+        named = {name: file_options.plain(file) for name, file in self.named_files.items()}
+        return {**self.options, **self.settings, **named}
+
     def check(self) -> None:
-        """Raise ChangedError where it is in a single file that is not what it was."""
+        """Raise ChangedError where it is in a single file, or an option names one, that is not what it was."""
         targets.check(self.target, self.source)
+        for file in self.named_files.values():
+            file.check()
 
     def instantiate(self) -> Any:
         """Import the class and return the plugin. Raises PluginError where that fails, ChangedError as `check` does."""
         try:
             cls = targets.load(self.target, self.source)
-            return options.construct(cls, {**self.options, **self.settings})
+            return options.construct(cls, self.values)
         except ChangedError:
             raise
         except (Exception, SystemExit) as error:
@@ -148,15 +166,21 @@ def _stamp(text: str) -> dict[str, Any] | None:
     """Return what there is to tell of the file that an option names; None where it names none."""
     with contextlib.suppress(OSError, ValueError):  # no path at all, as one that is too long
         path = Path(os.path.expanduser(text))
-        return files.stamp(path) if path.is_file() else None
+        if path.is_file():
+            is_small = path.stat().st_size <= MOST
+            return {
+                "path": str(path.absolute()),
+                **(files.stamp(path) if is_small else {"state": files.state(path.stat())}),
+            }
     return None
 
 
 def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any]) -> Resolved:
     cls = entry.load()
-    given = {**_positional(cls, request), **request.options, **overrides}
     preset = _preset(cls, request)
     known = options.declared(cls)
+    _check_preset(entry, request, [name for name in preset if name in known and known[name].is_file])
+    given = {**_positional(cls, request), **request.options, **overrides}
     base = options.complete(cls, request.name, preset)
     full = options.complete(cls, request.name, {**preset, **given})
     try:
@@ -166,19 +190,41 @@ def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any])
         raise
     except Exception as error:
         raise RequestError(f"{request.name} refuses these options: {describe(error)}") from error
+    counting, others = _taken_apart(known, full)
     return Resolved(
         kind=entry.kind,
         name=names.slug(request.name),
-        label=_label(cls, request, base, full),
+        label=_label(cls, request, base, file_options.typed(full, given)),
         target=entry.target,
         version=cls.version,
         distribution=entry.plugin.distribution,
         distribution_version=entry.plugin.version,
-        options={name: value for name, value in full.items() if known[name].identity},
-        settings={name: value for name, value in full.items() if not known[name].identity},
+        options=counting,
+        settings=others,
         traits=traits,
         source=entry.digest or targets.source_digest(entry.target),
     )
+
+
+def _check_preset(entry: Entry, request: names.Request, named: Sequence[str]) -> None:
+    if named:
+        raise PluginError(
+            f"preset {request.preset!r} of {entry.where} names a file for {named[0]}; expected none: who uses it does"
+        )
+
+
+def _taken_apart(known: Mapping[str, options.Option], full: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the options that results depend on, and the others; of a file, the content and the path."""
+    counting: dict[str, Any] = {}
+    others: dict[str, Any] = {}
+    for name, value in full.items():
+        if known[name].is_file:
+            content, path = file_options.apart(name, value)
+            counting |= content
+            others |= path
+        else:
+            (counting if known[name].identity else others)[name] = value
+    return counting, others
 
 
 def _positional(cls: type, request: names.Request) -> dict[str, Any]:
@@ -230,6 +276,7 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "role": plugin.role,
             "chains": plugin.chains,
             "abilities": abilities(plugin),
+            **({} if plugin.trains else {"trains": False}),
             "may_select": code.may_select(type(plugin)),
         }
     if kind == "metric":
@@ -244,7 +291,6 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "own_classes": plugin.own_classes,
             "uses_target": plugin.uses_target,
             "real_is_best": plugin.real_is_best,
-            **({"digest": plugin.digest} if plugin.digest else {}),
             "bounds": list(plugin.bounds) if plugin.bounds else None,
         }
     if kind == "engine":

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from genbench import files, leftovers
-from genbench.errors import DamagedError, StoreError, printable
+from genbench.errors import DamagedError, NotKept, StoreError, printable
 from genbench.store import locks
-from genbench.store.layout import RECORD
-from genbench.store.records import Stage, TrialRecord
+from genbench.store.layout import RECORD, Keep
+from genbench.store.records import BULK, Stage, TrialRecord
 from genbench.store.sealed import SealedFolder
 
 Writer = Callable[[Path], object]
@@ -75,7 +75,12 @@ class TrialFolder:
         return False
 
     def checked(self, record: TrialRecord, stage: str, name: str) -> Path:
-        """Return the path of a stage's file. Raises DamagedError where it is not what was committed."""
+        """Return the path of a stage's file.
+
+        Raises DamagedError where it is not what was committed, NotKept where it was let go.
+        """
+        if name in record.dropped:
+            raise NotKept(f"its {BULK[stage]} were not kept", stage)
         stamp = record.stages[stage].files.get(name)
         problem = self._problem(name, stamp, None) if stamp else f"{printable(self.path)} has no {printable(name)}"
         if problem:
@@ -91,7 +96,7 @@ class TrialFolder:
             raise DamagedError(str(error), stage) from error
 
     def damage(self, record: TrialRecord, every_byte: bool = False) -> dict[str, str]:
-        """Return the stages with a file that is not what was committed, each with what is wrong.
+        """Return the stages with a file that is not what was committed, each with what is wrong. Not what was let go.
 
         A file of the right size that is no newer than the record is taken as it was, since hashing gigabytes at each
         start would cost more than it finds: whatever is read is hashed then. every_byte hashes all, and so does a
@@ -156,7 +161,32 @@ class TrialFolder:
                 write(aside)
                 stamps[name] = files.stamp(aside)
         finished = dataclasses.replace(finished, files=stamps)
-        return self.write(dataclasses.replace(record, stages={**record.stages, stage: finished}))
+        there = tuple(name for name in record.dropped if name not in stamps)
+        record = dataclasses.replace(record, stages={**record.stages, stage: finished}, dropped=there)
+        return self.write(record.of_its_model() if stage == "fit" else record)
+
+    def drop(self, record: TrialRecord, keep: Keep) -> TrialRecord:
+        """Remove what is not to be kept, and return the record that says so. To be called under the lock.
+
+        The record is written first: a kill leaves files that do not count, and that the next process removes.
+        """
+        gone = tuple(sorted({*record.dropped, *record.bulk(keep)}))
+        if gone != tuple(record.dropped):
+            record = self.write(dataclasses.replace(record, dropped=gone))
+        self.sweep(record)
+        return record
+
+    def drop_under_lock(self, keep: Keep) -> None:
+        """Remove what is not to be kept of a finished trial, as it stands now. Raises Busy where another is at work."""
+        with self.lock():
+            record = self.record()
+            if record is not None and record.status == "done":
+                self.drop(record, keep)
+
+    def sweep(self, record: TrialRecord) -> None:
+        """Remove the files that a record says were let go. To be called under the lock."""
+        for name in record.dropped:
+            (self.path / name).unlink(missing_ok=True)
 
     def settle(self, status: str, reason: str, metric: str = "") -> None:
         """Keep in the record how a trial ended whose worker cannot say so any more. A finished trial stays done.
@@ -234,4 +264,10 @@ def _is_worth_a_sync(record: TrialRecord) -> bool:
 
 
 def _files_of(record: TrialRecord) -> list[tuple[str, str, Mapping[str, Any]]]:
-    return [(stage, name, stamp) for stage, kept in record.stages.items() for name, stamp in kept.files.items()]
+    """Return the files that are kept: stage, name and stamp of each."""
+    return [
+        (stage, name, stamp)
+        for stage, kept in record.stages.items()
+        for name, stamp in kept.files.items()
+        if name not in record.dropped
+    ]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from genbench.errors import StoreError, printable
+from genbench.store.layout import MODEL, SHARD, Keep
 
 SCHEMA = 2
 """Raised when records written before would be misread; such records are upgraded on reading, never rewritten."""
@@ -16,6 +17,10 @@ MOST = 10**18
 """No number that is counted in a record is so great."""
 
 STATUSES = ("done", "diverged", "failed", "timeout", "out-of-memory", "interrupted")
+
+
+BULK = {"samples": "samples", "fit": "weights"}
+"""Stages with files that may be let go, and what these are called."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +47,8 @@ class TrialRecord:
 
     identity is what the id is a hash of; model and dataset are as resolved; wanted are the protocols asked for, by
     stage name; stages those finished; environment what it ran on, recorded and not part of the identity; attempts how
-    often its training was begun or taken up again; fresh is the mark of the run that asked to train it anew, or "".
+    often its training was begun or taken up again; fresh is the mark of the run that asked to train it anew, or "";
+    dropped are files of its stages that were let go on purpose: their checksums stay, and with them what rests on them.
     """
 
     id: str
@@ -58,14 +64,47 @@ class TrialRecord:
     environment: Mapping[str, Any] = field(default_factory=dict)
     attempts: int = 1
     fresh: str = ""
+    dropped: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values, with the schema's number."""
-        return {"schema": SCHEMA, **dataclasses.asdict(self)}
+        """Return the record as JSON values, with the schema's number; that nothing was dropped is not said."""
+        told = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        dropped = list(told.pop("dropped"))
+        return {**told, "dropped": dropped} if dropped else told
 
     def without(self, stage: str) -> TrialRecord:
         """Return the record without a stage."""
-        return dataclasses.replace(self, stages={name: kept for name, kept in self.stages.items() if name != stage})
+        return self._with_stages({name: kept for name, kept in self.stages.items() if name != stage})
+
+    def of_its_model(self) -> TrialRecord:
+        """Return the record without the stages that were computed from another model than the one that is stored."""
+        model = self.stages["fit"].files.get(MODEL, {}).get("sha256")
+        return self._with_stages(
+            {name: kept for name, kept in self.stages.items() if kept.inputs.get("model", model) == model}
+        )
+
+    def _with_stages(self, stages: Mapping[str, Stage]) -> TrialRecord:
+        listed = {name for stage in stages.values() for name in stage.files}
+        return dataclasses.replace(self, stages=stages, dropped=tuple(n for n in self.dropped if n in listed))
+
+    def bulk(self, keep: Keep) -> list[str]:
+        """Return the names of the files that are let go: of "samples" the weights, of "none" the samples too."""
+        return [
+            name
+            for stage, let_go in (("fit", keep != "all"), ("samples", keep == "none"))
+            for name in (self.stages[stage].files if let_go and stage in self.stages else ())
+            if name.endswith(SHARD)
+        ]
+
+    def lacks(self, stage: str) -> bool:
+        """Return whether files of a stage were let go."""
+        return stage in self.stages and not self.stages[stage].files.keys().isdisjoint(self.dropped)
+
+    @property
+    def lacking(self) -> str:
+        """Return what was let go of it, in words, or ""."""
+        parts = [BULK[stage] for stage in BULK if self.lacks(stage)]
+        return f"without {' and '.join(parts)}, which were not kept" if parts else ""
 
     @classmethod
     def from_json(cls, record: dict[str, Any], where: str) -> TrialRecord:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 from genbench import files
 from genbench.errors import StoreError, printable
 from genbench.store.layout import LOG, MODEL, SHARD
-from genbench.store.records import MOST
+from genbench.store.records import BULK, MOST
 
 STAGE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """The names of stages: parts of paths, so that a dot or slash in one could lead out of the trial's folder."""
@@ -181,6 +181,7 @@ class Record(Whole):
     environment: dict[str, Plain]
     attempts: Count
     fresh: str
+    dropped: list[str] = []
 
 
 class Score(Shape):
@@ -201,6 +202,7 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
     _check(Record, record, where)
     for name, stage in record["stages"].items():
         _check_files(name, stage, where)
+    _check_dropped(record, where)
     if len({wanted["id"] for wanted in record["wanted"].values()}) < len(record["wanted"]):
         raise StoreError(f"{where} is not as genbench writes it: it has a protocol twice; each counts once")
     identity = record["identity"]
@@ -257,6 +259,17 @@ def _check_files(stage: str, kept: Mapping[str, Any], where: str) -> None:
         raise StoreError(f"{where} is not as genbench writes it: {stage} lists no {needed or 'file of samples'}")
     if stage == "samples" and not {"batch", "batches"} <= kept["details"].keys():
         raise StoreError(f"{where} is not as genbench writes it: it has no {stage}.details.batch and batches")
+
+
+def _check_dropped(record: Mapping[str, Any], where: str) -> None:
+    """Raise StoreError unless what was let go are listed files of weights and samples."""
+    listed = {name for stage in BULK for name in record["stages"].get(stage, {"files": ()})["files"]}
+    stray = next((name for name in record.get("dropped", ()) if name not in listed or not name.endswith(SHARD)), "")
+    if stray:
+        raise StoreError(
+            f"{where} is not as genbench writes it: dropped names {printable(repr(stray), 60)}; expected listed files "
+            "of weights or samples"
+        )
 
 
 def _files_of(stage: str) -> tuple[str, Callable[[str], object]]:

@@ -190,14 +190,14 @@ def _is_folder(path: Path) -> bool:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
 
 
-def _worth(copy: Copy) -> tuple[int, bool]:
-    """Return how many stages lie whole in a folder, as far as can be told unread, and whether its name is kept."""
+def _worth(copy: Copy) -> tuple[int, int, bool]:
+    """Return how much lies whole in a folder, as far as can be told unread, and whether its name is kept."""
     folder, record = copy
     named = folder.path.name.endswith(f"-{record.id}")
     try:
-        return len(record.stages) - len(folder.damage(record)), named
+        return len(record.stages) - len(folder.damage(record)), -len(record.dropped), named
     except StoreError:
-        return 0, named
+        return 0, 0, named
 
 
 def _contradiction(copies: Sequence[Copy]) -> Contradiction | None:

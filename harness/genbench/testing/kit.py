@@ -18,6 +18,7 @@ from genbench.testing import (
     metric_checks,
     model_checks,
     plugin_checks,
+    pretrained_checks,
     training_checks,
 )
 from genbench.testing.laboratory import Laboratory
@@ -42,6 +43,9 @@ OF_ABILITY: Mapping[str, Mapping[str, tuple[Function, ...]]] = {
     "dataset": {"log_prob": density_checks.CHECKS},
 }
 """Checks of what some plugins of a kind can do, and others cannot."""
+
+OF_TRAINING = (model_checks.check_shapes, training_checks.check_learns)
+"""Checks that ask for what a model of trains = False does not do."""
 
 FORM: Mapping[str, tuple[Function, ...]] = {"metric": metric_checks.FORM, "dataset": dataset_checks.FORM}
 """Checks of a kind that look at its form alone, as those of every plugin do."""
@@ -72,7 +76,10 @@ def checks_of(subject: Subject) -> list[Check]:
 
 
 def _of_kind(subject: Subject) -> Iterator[Function]:
-    yield from OF_KIND[subject.kind.name]
+    of_kind = OF_KIND[subject.kind.name]
+    if getattr(subject.cls, "trains", True) is False:
+        of_kind = (*(each for each in of_kind if each not in OF_TRAINING), *pretrained_checks.CHECKS)
+    yield from of_kind
     known = OF_ABILITY.get(subject.kind.name, {})
     for ability in abilities(subject.cls):
         yield from known.get(ability, ())
@@ -82,6 +89,7 @@ def all_checks() -> dict[str, list[Check]]:
     """Return every check there is, by what it is for: plugin, a kind, or an ability."""
     found = {"every plugin": [Check(f) for f in plugin_checks.CHECKS]}
     found |= {kind: [Check(f, True) for f in (*FORM.get(kind, ()), *fs)] for kind, fs in OF_KIND.items()}
+    found["model with trains = False"] = [Check(f, True) for f in pretrained_checks.CHECKS]
     for kind, of_ability in OF_ABILITY.items():
         found |= {f"{kind} with {name}": [Check(f, True) for f in fs] for name, fs in of_ability.items()}
     return {group: checks for group, checks in found.items() if checks}

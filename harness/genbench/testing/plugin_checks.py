@@ -14,7 +14,7 @@ import torch
 from genbench import api
 from genbench.errors import GenbenchError
 from genbench.files import canonical
-from genbench.registry import names, options, targets
+from genbench.registry import file_options, names, options, targets
 from genbench.registry.plugins import describe
 from genbench.testing import cuda_standin
 from genbench.testing.exercise import exercise
@@ -74,7 +74,7 @@ def check_options_survive(laboratory: Laboratory) -> None:
     subject = laboratory.subject
     for which, values in _option_sets(subject):
         values = json.loads(json.dumps(values))
-        given = {name: value for name, value in values.items() if value is not None}  # TOML has no null
+        given = {name: value for name, value in file_options.typed(values).items() if value is not None}  # as in TOML
         ways = {
             "the command line": names.parse(names.format_request(names.Request("plugin", options=given))).options,
             "TOML": tomllib.loads("\n".join(f"{name} = {json.dumps(value)}" for name, value in given.items())),
@@ -86,7 +86,8 @@ def check_options_survive(laboratory: Laboratory) -> None:
 
 def _stored(plugin: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return a plugin's options as they stand in its fields, as JSON values."""
-    stored: dict[str, Any] = json.loads(json.dumps({name: getattr(plugin, name) for name in values}))
+    found = {name: getattr(plugin, name) for name in values}
+    stored: dict[str, Any] = json.loads(json.dumps(found, default=file_options.plain))
     return stored
 
 

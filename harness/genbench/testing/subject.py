@@ -89,8 +89,7 @@ def _registered(registry: Registry, text: str, kind: str | None) -> Subject:
     chosen = kinds[0] if kinds else _likeliest(registry, name)
     entry = registry.find(chosen, name)
     resolved = Resolver(registry, cache_folder()).resolve(chosen, text)
-    given = {**resolved.options, **resolved.settings}
-    return Subject(resolved.label, KINDS[chosen], entry.load(), given, entry)
+    return Subject(resolved.label, KINDS[chosen], entry.load(), resolved.values, entry)
 
 
 def _likeliest(registry: Registry, name: str) -> str:

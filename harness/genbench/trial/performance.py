@@ -22,7 +22,7 @@ from genbench.data.prepare import Prepared
 from genbench.errors import ChangedError, Interrupted, StoreError, Unsupported, printable
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.store.folder import TrialFolder
-from genbench.store.records import TrialRecord
+from genbench.store.records import Stage, TrialRecord
 from genbench.trial import gpu, restoring, sampling, seeding, state, surroundings
 from genbench.trial.cautions import cautions
 from genbench.trial.checkpoints import Checkpoints, modules
@@ -141,6 +141,11 @@ class Performance:
         wanted = self.record.wanted
         return any(not is_scored(self.record, p) and not wanted[p.stage]["problem"] for p in self.protocols())
 
+    @property
+    def is_scored(self) -> bool:
+        """Return whether it ended well and has every score that was asked for."""
+        return self.record.status == "done" and all(is_scored(self.record, p) for p in self.protocols())
+
     def _leave_if_asked(self) -> None:
         if self._stop():
             raise Interrupted("stopped between two stages")
@@ -239,8 +244,10 @@ class Performance:
     def _draw_all(self, n: int) -> None:
         """Have n samples stored: draw and commit the batches that are missing, a portion at a time."""
         stage = self.record.stages.get("samples")
-        if stage and not restoring.has_samples(self.record):
+        if stage and not restoring.are_of_model(self.record):
             self.record, stage = self.record.without("samples"), None  # of a model that was trained again since
+        if stage and self.record.lacks("samples"):
+            self._draw_again(stage)
         have = stage.details["batches"] if stage else 0
         size = stage.details["batch"] if stage else self._shared.model.sample_batch
         need = sampling.batches_for(n, size)
@@ -249,6 +256,14 @@ class Performance:
             self._draw(start, min(start + portion, need), size)
         if need > have or not self._shards:
             self._shards = restoring.shards(self._folder, self.record)
+
+    def _draw_again(self, stage: Stage) -> None:
+        """Draw the samples that were let go, into the same files, so that scores of them stay valid."""
+        _ = self._shared.model  # which may have been let go too: then the samples stand in the record until it is there
+        self.record = self.record.without("samples")
+        for name in sorted(name for name in stage.files if name.endswith(sampling.SHARD)):
+            first, last = map(int, Path(name).stem.split("-"))
+            self._draw(first, last + 1, stage.details["batch"])
 
     def _draw(self, have: int, need: int, size: int) -> None:
         """Draw batches have..need-1 and commit them beside those there are; of chains with a log, a line a batch."""
@@ -287,8 +302,6 @@ class Performance:
         self._beat({"stage": protocol.metric.label})
         with settled():
             metric: Metric = protocol.metric.instantiate()
-            if metric.digest != protocol.metric.traits.get("digest", ""):
-                raise ChangedError(f"what {protocol.metric.label} reads changed while the run was going on; run again")
         extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
         evaluation = TrialEvaluation(self._shared, protocol.target, self._trial.seed, protocol.id, extractor)
         started = time.perf_counter()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genbench import files
-from genbench.registry import extraction
+from genbench.registry import extraction, file_options
 from genbench.registry.resolve import Resolved
 from genbench.store import layout
 from genbench.store.records import TrialRecord
@@ -73,7 +73,7 @@ class Protocol:
         words = [self.metric.traits["describe"]]
         if self.extractor:
             told = self.extractor["traits"]["describe"]
-            words.append(f"features of {self.extractor['label']}" + (f" ({told})" if told else ""))
+            words.append(f"features of {file_options.shown(self.extractor)}" + (f" ({told})" if told else ""))
         if self._against and (self.extractor or self._against != "test"):
             words.append(f"scored against the {self._against} split")
         if self.resized:

@@ -43,7 +43,12 @@ def filled(resolved: Resolved, space: Space, seed: int, path: Path, device: torc
 
 
 def has_samples(record: TrialRecord) -> bool:
-    """Return whether samples of this very model are stored, and not of one that was trained again since."""
+    """Return whether samples of this very model are stored, and were not let go."""
+    return are_of_model(record) and not record.lacks("samples")
+
+
+def are_of_model(record: TrialRecord) -> bool:
+    """Return whether samples were drawn of this very model, and not of one that was trained again since."""
     stage = record.stages.get("samples")
     return stage is not None and stage.inputs.get("model") == model_digest(record)
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from safetensors import safe_open
 from torch import Tensor
 
 from genbench.api import Model, Space
-from genbench.errors import Diverged, Interrupted, printable
+from genbench.errors import Diverged, Interrupted
 from genbench.store import layout
 from genbench.store.sealed import SealedFolder
-from genbench.trial import seeding
+from genbench.trial import packing, seeding
 from genbench.trial.tensors import save_tensors
 
 
@@ -101,8 +101,15 @@ SHARD = layout.SHARD
 
 
 def save_shard(path: Path, samples: Tensor) -> None:
-    """Write samples to a file."""
-    save_tensors({"samples": samples.contiguous()}, path)
+    """Write samples to a file, in no more room than their bits need."""
+    save_tensors(packing.packed(samples), path)
+
+
+def _rows(slices: Mapping[str, Any], first: int, last: int) -> dict[str, Tensor]:
+    """Return the arrays of a file: of what has a row for each sample some rows, and all of the rest."""
+    return {
+        name: rows[:] if name in (packing.VALUES, packing.SHAPE) else rows[first:last] for name, rows in slices.items()
+    }
 
 
 def load_shards(paths: Iterable[Path], start: int = 0, stop: int | None = None) -> Tensor:
@@ -114,12 +121,10 @@ def load_shards(paths: Iterable[Path], start: int = 0, stop: int | None = None) 
     before = 0
     for path in paths:
         with safe_open(path, "pt") as file:
-            if "samples" not in file.keys():  # noqa: SIM118 - safe_open has keys() and no iteration
-                raise ValueError(f"{printable(path)} holds no samples")
-            rows = file.get_slice("samples")
-            count = rows.get_shape()[0]
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - it has no iteration
+            count = packing.check({name: rows.get_shape() for name, rows in slices.items()}, path)
             first, last = max(start - before, 0), count if stop is None else min(stop - before, count)
             if first < last or not parts:
-                parts.append(rows[first : max(first, last)])
+                parts.append(packing.unpacked(_rows(slices, first, max(first, last)), path))
             before += count
     return torch.cat(parts)

@@ -12,6 +12,7 @@ from genbench import files
 from genbench.errors import RequestError, printable
 from genbench.registry import names
 from genbench.registry.resolve import Resolved
+from genbench.store.layout import Keep
 
 Target = Literal["test", "valid"]
 """The split that scores are computed against; valid is for tuning, so that test is not looked at."""
@@ -98,7 +99,7 @@ class TrialSpec:
     @property
     def folder_name(self) -> str:
         """Return the readable part of the folder's name."""
-        return f"{_slug(names.short(self.model.label))}-{_slug(self.dataset.name)}-s{self.seed}"
+        return f"{_slug(names.short(self.model.shown))}-{_slug(self.dataset.name)}-s{self.seed}"
 
     def __str__(self) -> str:
         return f"{self.model.label} on {self.dataset.label}, seed {self.seed}"
@@ -114,7 +115,7 @@ class Assignment:
 
     folder is the name of the trial's folder in the results, "" for the one that has the trial, or a new one; fresh the
     mark of the run that asks to train it anew, whatever is stored from other runs, "" to take what there is; with
-    fresh_scores, what is trained is scored anew.
+    fresh_scores, what is trained is scored anew; keep is what stays on the disk once it has its scores.
     """
 
     trial: TrialSpec
@@ -128,6 +129,7 @@ class Assignment:
     checkpoint_every: float = 10.0
     fresh: str = ""
     fresh_scores: bool = False
+    keep: Keep = "all"
 
     def to_json(self) -> str:
         """Return the assignment as canonical JSON."""

@@ -22,11 +22,13 @@ from genbench.errors import (
     Diverged,
     GenbenchError,
     Interrupted,
+    NotKept,
     OtherDevice,
     StoreError,
     printable,
 )
 from genbench.registry.plugins import BUILTIN, describe
+from genbench.registry.resolve import Resolved
 from genbench.store import progress
 from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
@@ -85,12 +87,11 @@ def perform(
     Of a GPU, crowded says that it ran out of memory with a part of it, gpu_lost that it cannot be used any more in this
     process. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted,
     and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
-    ChangedError where a single file is not what the trial was planned with.
+    ChangedError where a single file, or one that an option names, is not what the trial was planned with.
     """
     assignment = Assignment.from_json(text)
     trial = assignment.trial
-    for plugin in (trial.model, *assignment.metrics):
-        plugin.check()
+    _check_unchanged(assignment)
     sources.check(trial.model)
     device = surroundings.resolve_device(place.device or assignment.device)
     gpu.take_share(device, place.share)
@@ -107,7 +108,13 @@ def perform(
             except DamagedError as damage:
                 record = _without_damage(folder, performance.record, damage.stage, str(damage), notes)
                 continue
+            except NotKept as lack:
+                notes.append(f"{trial}: {lack}: trained again")
+                record = performance.record.without("fit")
+                continue
             performance.end(status, reason)
+            if performance.is_scored:
+                folder.drop(performance.record, assignment.keep)
             wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
             problems = [told["problem"] for told in wanted if told["problem"]]
             return {
@@ -117,6 +124,13 @@ def perform(
                 **({} if device.type == "cpu" else _of_gpu(performance)),
             }
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
+
+
+def _check_unchanged(assignment: Assignment) -> None:
+    """Raise ChangedError where a file of a model, metric or extractor is not what the trial was planned with."""
+    extractors = [metric.traits["extractor"] for metric in assignment.metrics if metric.traits.get("extractor")]
+    for plugin in (assignment.trial.model, *assignment.metrics, *(Resolved(**each) for each in extractors)):
+        plugin.check()
 
 
 def _of_gpu(performance: Performance) -> dict[str, bool]:
@@ -195,6 +209,8 @@ def _stored(folder: TrialFolder, notes: list[str]) -> TrialRecord | None:
     for stage, problem in (folder.damage(record) if record else {}).items():
         assert record is not None  # damage() was asked of it
         record = _without_damage(folder, record, stage, problem, notes)
+    if record:
+        folder.sweep(record)
     return record
 
 

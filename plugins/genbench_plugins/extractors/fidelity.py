@@ -1,14 +1,11 @@
-"""torch-fidelity's networks as extractors: Inception and VGG16 by their weights, CLIP and DINOv2 by trust in code.
+"""torch-fidelity's networks as extractors, Inception and VGG16, known by their weights.
 
 Only their forward pass is used: images go through the harness's own loop, and weights through ours.
 """
 
 from __future__ import annotations
 
-import contextlib
-import io
 import tempfile
-import warnings
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -19,7 +16,7 @@ from torch import Tensor, nn
 
 import genbench
 from genbench_plugins.extractors.official_weights import Official, opened
-from genbench_plugins.extractors.whole_files import digest, sha256
+from genbench_plugins.extractors.whole_files import sha256
 from genbench_plugins.scaling import to_unit
 
 BATCH = 50
@@ -30,6 +27,7 @@ class FidelityExtractor(genbench.FeatureExtractor):
     """A network of torch-fidelity's: network says which, source in which module and class, layers what is read off."""
 
     network: ClassVar[str]
+    shown: ClassVar[str] = ""  # in captions, if not torch-fidelity's own name
     source: ClassVar[tuple[str, str]]
     layers: ClassVar[tuple[str, ...]]
 
@@ -47,7 +45,8 @@ class FidelityExtractor(genbench.FeatureExtractor):
     def describe(self) -> str:
         """Return the network, and how images come to it."""
         grey = ", grey in all three channels" if self.space.shape[0] == 1 else ""
-        return f"torch-fidelity's {self.network} on uint8 images, 255 x rounded{grey}"
+        shown = self.shown or f"torch-fidelity's {self.network}"
+        return f"{shown} on uint8 images, 255 x rounded{grey}"
 
     def features(self, images: Tensor) -> Tensor:
         """Return the values of the first layer, (n, d)."""
@@ -55,11 +54,15 @@ class FidelityExtractor(genbench.FeatureExtractor):
 
     def _layers(self, images: Tensor) -> list[Tensor]:
         """Return the values of each layer, (n, d)."""
-        parts = [self.network_(self._as_uint8(part)) for part in torch.split(images, BATCH)]
+        parts = [self._pass(part) for part in torch.split(images, BATCH)]
         return [torch.cat(values) for values in zip(*parts, strict=True)]
 
+    def _pass(self, images: Tensor) -> list[Tensor]:
+        """Return the values of each layer of one batch."""
+        return list(self.network_(self._as_uint8(images)))
+
     def _as_uint8(self, images: Tensor) -> Tensor:
-        """Return images as torch-fidelity takes them, (n, 3, H, W) uint8."""
+        """Return images as they were in files, (n, 3, H, W) uint8."""
         levels = (255 * to_unit(images, self.space).view_as(images)).round().clamp(0, 255)
         return levels.to(torch.uint8).expand(-1, 3, -1, -1)
 
@@ -70,9 +73,6 @@ class FidelityExtractor(genbench.FeatureExtractor):
             self.network, list(self.layers), **more
         )
         return network.eval().requires_grad_(False)
-
-
-# By weights alone ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
@@ -173,75 +173,3 @@ class VGG16(WeightedExtractor):
         "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
         553_433_881,
     )
-
-
-# By code that others may change --------------------------------------------------------------------------------------
-
-
-@dataclass(eq=False)
-class RemoteExtractor(FidelityExtractor):
-    """A network whose code torch-fidelity downloads and runs: only for who says that they trust it."""
-
-    whose: ClassVar[str]
-
-    trust_remote: bool = genbench.setting(False)
-
-    def bind(self, space: genbench.Space, dataset: str) -> None:
-        """Take the space. Raises Unsupported where nobody said that the code is trusted."""
-        if not self.trust_remote:
-            raise genbench.Unsupported(
-                f"extractor {self.network} downloads code of {self.whose} and runs it here, with all rights that you "
-                "have. Say that you trust it by the option trust_remote=true (--trust-remote), or use another extractor"
-            )
-        super().bind(space, dataset)
-
-    @property
-    def digest(self) -> str:
-        """The network and whose code it is: the weights are known once it was loaded."""
-        return f"{self.network} of {self.whose}"
-
-    @property
-    def weights_digest(self) -> str:
-        """The digest of the weights that came."""
-        return self.weights_digest_
-
-    def prepare(self, data: genbench.TrainingData, originals: Path, cache: Path) -> None:
-        """Let torch-fidelity fetch and load the network, into torch's own cache. Raises DataError where it cannot."""
-        try:
-            with (
-                contextlib.redirect_stdout(io.StringIO()),
-                contextlib.redirect_stderr(io.StringIO()),
-                warnings.catch_warnings(),
-            ):
-                warnings.simplefilter("ignore")  # they tell of the download, and of optional packages
-                network = self._built(verbose=False)
-        except Exception as error:
-            why = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-            raise genbench.DataError(
-                f"extractor {self.network} could not be fetched from {self.whose} ({why}). Run with a network, or give "
-                f"its files a place in {torch.hub.get_dir()!r}"
-            ) from error
-        self.weights_digest_ = digest(network.state_dict())
-        self.network_ = network.to(data.train.images.device)
-
-
-@dataclass(eq=False)
-class CLIP(RemoteExtractor):
-    """The image encoder of CLIP ViT-B/32: 512 features. It is a TorchScript archive, which is code."""
-
-    version: ClassVar[int] = 1
-    network: ClassVar[str] = "clip-vit-b-32"
-    source: ClassVar[tuple[str, str]] = ("feature_extractor_clip", "FeatureExtractorCLIP")
-    layers: ClassVar[tuple[str, ...]] = ("clip",)
-    whose: ClassVar[str] = "openaipublic.azureedge.net"
-
-
-@dataclass(eq=False)
-class DINOv2(RemoteExtractor):
-    """The image encoder DINOv2 ViT-L/14: 1,024 features. Its code is what its repository holds when it is fetched."""
-
-    version: ClassVar[int] = 1
-    network: ClassVar[str] = "dinov2-vit-l-14"
-    source: ClassVar[tuple[str, str]] = ("feature_extractor_dinov2", "FeatureExtractorDinoV2")
-    layers: ClassVar[tuple[str, ...]] = ("dinov2",)
-    whose: ClassVar[str] = "github.com/facebookresearch/dinov2"

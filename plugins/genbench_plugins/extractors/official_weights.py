@@ -25,15 +25,19 @@ CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Official:
-    """A file of weights at its publisher's. size in bytes bounds what is taken from there."""
+    """A file of weights at its publisher's, kept in a folder of the data folder.
+
+    size in bytes bounds what is taken from there.
+    """
 
     url: str
     sha256: str
     size: int
+    folder: str = "torch-fidelity"
 
     def path(self, originals: Path) -> Path:
         """Return where it lies in the data folder."""
-        return originals / "torch-fidelity" / self.url.rpartition("/")[2]
+        return originals / self.folder / self.url.rpartition("/")[2]
 
     def fetched(self, originals: Path) -> Path:
         """Return where it lies, downloaded where it did not. Raises DataError where it cannot be had."""
@@ -68,14 +72,7 @@ def opened(path: Path, sha256: str) -> dict[str, Tensor]:
 
     Raises DataError where it is another file, or holds anything but finite tensors by name.
     """
-    try:
-        with genbench.opened(path) as file:
-            content = file.read()
-    except OSError as error:
-        raise DataError(f"weights {str(path)!r} cannot be read: {error.strerror or error}") from error
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
-        raise DataError(f"weights {str(path)!r} have SHA-256 {found}; expected {sha256}. Remove or replace the file")
+    content = content_of(path, sha256)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Detected pickle protocol")  # of what it then refuses
@@ -85,10 +82,24 @@ def opened(path: Path, sha256: str) -> dict[str, Tensor]:
         raise DataError(
             f"weights {str(path)!r} are no file of tensors as torch.save writes it, or hold code; expected tensors only"
         ) from error
-    return _checked(state, path)
+    return checked(state, path)
 
 
-def _checked(state: object, path: Path) -> dict[str, Tensor]:
+def content_of(path: Path, sha256: str) -> bytes:
+    """Return what is in a file of this SHA-256. Raises DataError where it is another, or cannot be read."""
+    try:
+        with genbench.opened(path) as file:
+            content: bytes = file.read()
+    except OSError as error:
+        raise DataError(f"weights {str(path)!r} cannot be read: {error.strerror or error}") from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise DataError(f"weights {str(path)!r} have SHA-256 {found}; expected {sha256}. Remove or replace the file")
+    return content
+
+
+def checked(state: object, path: Path) -> dict[str, Tensor]:
+    """Return a state dict of finite tensors by name. Raises DataError for anything else."""
     if not isinstance(state, dict):
         raise DataError(f"weights {str(path)!r} hold {type(state).__name__}; expected a state dict, tensors by name")
     for name, tensor in state.items():

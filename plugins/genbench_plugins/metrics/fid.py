@@ -54,7 +54,7 @@ class FID(FeatureMetric):
     against: Literal["target", "train", "train+valid", "all"] = "target"  # target is the split scored against: test
     at_infinity: bool = False
     blocks: Annotated[int, Ge(2)] = 10  # of samples, for the standard error
-    statistics: str = genbench.setting("")  # the path of a file; its digest is part of the protocol
+    statistics: genbench.File | None = None
 
     def __post_init__(self) -> None:
         """Refuse two things to compare with."""
@@ -62,13 +62,9 @@ class FID(FeatureMetric):
             raise ValueError(f"against={self.against} and statistics; expected one of both")
 
     @cached_property
-    def _published(self) -> published_statistics.Statistics:
+    def _published(self) -> Gaussian:
+        assert self.statistics is not None
         return published_statistics.read(self.statistics)
-
-    @property
-    def digest(self) -> str:
-        """The SHA-256 of published statistics, or ""."""
-        return self._published.digest if self.statistics else ""
 
     @property
     def uses_target(self) -> bool:  # type: ignore[override]
@@ -91,10 +87,10 @@ class FID(FeatureMetric):
 
     def _fitting(self, fake: Tensor) -> Gaussian:
         """Return the published Gaussian where it is one of such features. Raises DataError."""
-        found = self._published.fitted
+        found, name = self._published, self.statistics.name if self.statistics else ""
         if len(found.mean) != fake.shape[1]:
             raise genbench.DataError(
-                f"statistics {self.statistics!r} are of {len(found.mean)} features, and {self.extractor} has "
+                f"statistics {name!r} are of {len(found.mean)} features, and {self.extractor} has "
                 f"{fake.shape[1]}; expected those of the same extractor, as in fid[inception]"
             )
         return replace(found, mean=found.mean.to(fake.device), covariance=found.covariance.to(fake.device))
@@ -121,5 +117,6 @@ class FID(FeatureMetric):
             "all": "all images of all splits",
         }
         how = ", extrapolated to infinitely many" if self.at_infinity else ""
-        published = f"published statistics of SHA-256 {self.digest[:12]}"
-        return f"{self.samples:,} samples against {published if self.statistics else whom[self.against]}{how}"
+        if self.statistics:  # read, so that a file of something else is refused when a run is planned
+            whom["target"] = f"published statistics of {len(self._published.mean):,} features ({self.statistics})"
+        return f"{self.samples:,} samples against {whom[self.against]}{how}"

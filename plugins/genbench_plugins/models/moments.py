@@ -6,7 +6,10 @@ import torch
 from torch import Tensor
 
 EXACT = 4096
-"""The largest matrix whose eigenvectors are all computed: one of 3,072 takes 25 s of one core."""
+"""The largest matrix whose eigenvectors are all computed, unless a fifth of them are asked for.
+
+One of 3,072 takes 25 s of one core.
+"""
 SPARE = 20
 """Directions beside those asked for that an iteration carries along: it converges the faster."""
 ITERATIONS = 200
