@@ -100,8 +100,9 @@ def genbench(folder: Path, *arguments: str, mib: int = 1024) -> subprocess.Compl
         "GENBENCH_STANDIN": "1",
         "GENBENCH_STANDIN_MIB": str(mib),
     }
+    device = () if "--device" in arguments else ("--device", "cuda")
     return subprocess.run(
-        [sys.executable, "-m", "genbench", "run", "--device", "cuda", *arguments, "--reference", "none"],
+        [sys.executable, "-m", "genbench", "run", *device, *arguments, "--reference", "none"],
         cwd=folder,
         env=environment,
         capture_output=True,
