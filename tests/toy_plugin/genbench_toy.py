@@ -1,5 +1,6 @@
 """A small outside plugin for the tests: a model that works, models that misbehave each in a way of its own, metrics."""
 
+import json
 import os
 import random
 import signal
@@ -135,7 +136,7 @@ class Faulty(Toy):
 
 @dataclass(eq=False)
 class Rude(Toy):
-    """The toy model, which changes what is its process's, and lets the process end a little later where told."""
+    """The toy model, which changes what is its process's, and with bomb ends the process once its trial is done."""
 
     presets: ClassVar = {}
     bomb: bool = False
@@ -146,10 +147,17 @@ class Rude(Toy):
         torch.set_grad_enabled(False)
         os.environ["LEFT_BY"] = "rude"
         if self.bomb:
-            timer = threading.Timer(1.0, os._exit, [3])
-            timer.daemon = True
-            timer.start()
+            threading.Thread(target=_end_once_done, daemon=True).start()
         return x
+
+
+def _end_once_done() -> None:
+    while not any(
+        json.loads(path.read_text())["status"] == "done" for path in Path().glob("results/trials/rude*/*.json")
+    ):
+        time.sleep(0.05)
+    time.sleep(0.5)  # in the next trial, most likely: what it takes to say that this one is done
+    os._exit(3)
 
 
 @dataclass(eq=False)
