@@ -320,10 +320,7 @@ class Performance:
 
     def _commit_score(self, protocol: Protocol, score: Score, evaluation: TrialEvaluation, seconds: float) -> None:
         samples, against = evaluation.asked, evaluation.against if score.against is None else score.against
-        numbers = {"value": score.value, "stderr": score.stderr, **score.extras}
-        for name, number in numbers.items():
-            if number is not None and not math.isfinite(number):
-                raise ValueError(f"{protocol.metric.label} returned {name} {number}")
+        _check_finite(protocol.metric.label, score)
         name = f"metrics/{protocol.stage}"
         inputs = {"model": restoring.model_digest(self.record), "dataset": self._trial.dataset_digest}
         extras = dict(score.extras)
@@ -386,6 +383,12 @@ def _size(model: Model) -> dict[str, int | None]:
     if isinstance(model, sampling.Given):
         return {"parameters": None, "images": model.count}
     return {"parameters": count_parameters(model)}
+
+
+def _check_finite(metric: str, score: Score) -> None:
+    for name, number in {"value": score.value, "stderr": score.stderr, **score.extras}.items():
+        if number is not None and not math.isfinite(number):
+            raise ValueError(f"{metric} returned {name} {number}")
 
 
 def count_parameters(model: Model) -> int:

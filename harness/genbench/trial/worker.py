@@ -115,15 +115,15 @@ def perform(
             performance.end(status, reason)
             if performance.is_scored:
                 folder.drop(performance.record, assignment.keep)
-            wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
-            problems = [told["problem"] for told in wanted if told["problem"]]
-            return {
-                "status": status,
-                "reason": reason or "; ".join(problems),
-                "notes": notes,
-                **({} if device.type == "cpu" else _of_gpu(performance)),
-            }
+            told = {"status": status, "reason": reason or _problems(performance), "notes": notes}
+            return told if device.type == "cpu" else {**told, **_of_gpu(performance)}
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
+
+
+def _problems(performance: Performance) -> str:
+    """Return what came in the way of the protocols that were asked for, or ""."""
+    wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
+    return "; ".join(told["problem"] for told in wanted if told["problem"])
 
 
 def _check_unchanged(assignment: Assignment) -> None:

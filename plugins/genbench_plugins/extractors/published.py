@@ -6,6 +6,7 @@ torch-fidelity.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,13 +75,13 @@ class PublishedExtractor(WeightedExtractor):
             ) from error
         self.network_ = network.eval().requires_grad_(False).to(data.train.images.device)
 
+    @abstractmethod
     def _network(self) -> nn.Module:
         """Return the network, of any weights."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _named(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return the network's weights by its own names, of those in a published file."""
-        raise NotImplementedError
 
 
 def _tensors(path: Path, sha256: str) -> dict[str, Tensor]:
