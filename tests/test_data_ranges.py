@@ -1,5 +1,7 @@
 """Floats a rounding error outside their bounds are clipped; those further out are refused with what was meant."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -67,3 +69,36 @@ def test_other_bounds_have_their_own_width() -> None:
     assert within(images(-10.000005, 10.000005, np.float64), (-10.0, 10.0), refuse).min() == -10
     with pytest.raises(DataError, match="values go from -11 to 0.5; expected floats from -10 to 10: scale them"):
         within(images(-11, 0.5), (-10.0, 10.0), refuse)
+
+
+FORKED = """
+import gc, os, sys
+from pathlib import Path
+import numpy as np
+from genbench.data.arrays import rows
+
+images = np.load(sys.argv[1])["images"]
+found = rows(Path(sys.argv[1]))
+for _ in range(2):
+    assert np.array_equal(found.read([0, 30]), images[[0, 30]])
+    if not (child := os.fork()):
+        del found
+        gc.collect()
+        os._exit(0)
+    os.waitpid(child, 0)
+assert np.array_equal(found.read([7]), images[[7]])
+found.read([0])
+if not (child := os.fork()):
+    del found
+    gc.collect()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+def test_a_forked_process_that_closes_an_archive_disturbs_no_other(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=np.arange(50 * 64, dtype=np.uint8).reshape(50, 8, 8))
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(tmp_path / "a.npz")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -170,8 +170,8 @@ class _NumpyRows(Rows):
         return values.reshape(len(rows), *self.shape[1:])  # raises ValueError where some are missing
 
     def _bytes(self, file: IO[bytes], row: int) -> bytes:
-        file.seek(self._head.start + row * self._head.row_bytes)
-        return file.read(self._head.row_bytes)
+        # By its place: a position of the file would be shared with processes that were forked meanwhile.
+        return os.pread(file.fileno(), self._head.row_bytes, self._head.start + row * self._head.row_bytes)
 
     def _refuse(self, found: str, advice: str) -> NoReturn:
         refuse(self._path, found, advice)
@@ -244,6 +244,7 @@ class ZippedRows(_NumpyRows):
         name = f"{self._key}.npy"
         with files.opened(self._path) as file, zipfile.ZipFile(file) as archive, archive.open(name) as member:
             shutil.copyfileobj(member, unpacked, 1 << 20)
+        unpacked.flush()
         return unpacked
 
 
