@@ -198,7 +198,7 @@ REFUSED = {
     "weights": [3, " ", b"w.pth"],
     "budget": [5, 5.0],
     "select": [3],
-    "target": ["tset", 3],
+    "target": ["tset", 3, np.array(["test", "valid"])],
     "results": [None, "", 3, b"results"],
     "device": [None, 0],
     "threads": [0, 1025, 1.0, None],

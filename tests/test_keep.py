@@ -175,6 +175,15 @@ def test_what_was_finished_before_is_let_go_too(cli: Run) -> None:
     assert {record.lacking for record in records()} == {"without samples and weights, which were not kept"}
 
 
+def test_what_cannot_be_let_go_costs_no_table(cli: Run) -> None:
+    cli(*COMMAND)
+    (next(Path("results/trials").iterdir()) / "link").symlink_to("/")
+    code, out, err = cli("run", "--models", f"{QUICK},gaussian", *COMMAND[3:-1], "--keep", "none")
+    assert code == 0, err
+    assert "gaussian" in Path("results/leaderboard.csv").read_text()
+    assert re.search(r"not let go of: .*/link is a link", out + err)
+
+
 @pytest.mark.parametrize("keep", ["samples", "none"])
 def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run) -> None:
     later = ["parzen[samples=1000]", "--metric", "parzen[samples=12000]", "--metric", "fid[pixels,samples=700]"]
@@ -184,9 +193,7 @@ def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run)
     old = {record.id: record for record in records()}
     code, _, err = cli(*whole[:-1], "--keep", "all")
     assert code == 0
-    assert re.search(
-        r"seed \d, without .*, which were not kept \(and 3 more\): trained again where that is needed", err
-    )
+    assert re.search(r"seed \d, without .*, which were not kept \(and 3 more\): made again where that is needed", err)
     values = [[(r.trial.id, r.protocol_id, r.value) for r in bench.collect(Store(Path(p))).rows] for p in ("results", "whole")]  # fmt: skip
     assert sorted(values[0]) == sorted(values[1])
     for record in records():
@@ -203,7 +210,7 @@ def test_samples_that_are_kept_are_scored_without_training(cli: Run) -> None:
     cli(*COMMAND, "--keep", "samples")
     fits = {record.id: record.stages["fit"] for record in records()}
     code, out, _ = cli(*COMMAND[:4], "parzen[samples=500]", *COMMAND[5:], "--keep", "samples")
-    assert (code, "trained again" in out) == (0, False)
+    assert (code, "made again" in out) == (0, False)
     assert {record.id: record.stages["fit"] for record in records()} == fits
     assert kinds() == (0, 4)
     assert cli("figures", "gan", "--kind", "samples")[0] == 0

@@ -21,7 +21,7 @@ import genbench
 from genbench import bench, planning
 from genbench.cli import main
 from genbench.errors import ChangedError, DataError, PluginError, RequestError
-from genbench.named_files import MOST
+from genbench.named_files import MOST_BYTES
 from genbench.output.board import boards_as_text
 from genbench.registry import objects, options
 from genbench.registry.plugins import load_registry
@@ -216,7 +216,7 @@ def test_a_file_that_is_not_named_changes_no_id() -> None:
 
 def sparse(path: str) -> None:
     Path(path).touch()
-    os.truncate(path, MOST + 1)
+    os.truncate(path, MOST_BYTES + 1)
 
 
 @pytest.mark.parametrize(
@@ -271,6 +271,12 @@ def test_files_stand_alone_without_default_and_are_no_setting(hint: Any, default
     cls = made(__annotations__={"x": hint}, x=default, **methods)
     with pytest.raises(PluginError, match=message):
         options.declared(cls)
+
+
+def test_a_digest_that_nobody_made_sure_of_is_not_taken(work: Path) -> None:
+    given = {"fid": {"statistics": {"path": "w.safetensors", "sha256": "0" * 64}}}
+    with pytest.raises(RequestError, match="option statistics is .*: its content is not of SHA-256 000"):
+        genbench.run("gaussian", "fid[domain]", options=given, reference="none")
 
 
 def test_a_preset_names_no_file() -> None:

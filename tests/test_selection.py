@@ -183,6 +183,8 @@ def test_what_can_be_known_of_a_class_is_whether_its_code_says_select() -> None:
 
     assert [code.may_select(cls) for cls in (Peaked, ConditionalGAN, DBN)] == [True, True, False]
     assert code.may_select(type("Nowhere", (Model,), {"__module__": "no.such.module"})), "nothing is known of it"
+    borrowed = {"a": b"import torch\nfrom genbench_plugins.models.gan import GAN"}
+    assert [code._may_select(found) for found in (borrowed, {"a": b"import torch, os"})] == [True, False]
     base = type("Base", (DBN,), {"__module__": Peaked.__module__})
     assert code.may_select(base), "what it inherits is looked at too"
 

@@ -1,6 +1,5 @@
 """How trials stand while others work on them: planned, running, done, failed, damaged; and tables that are not theirs."""
 
-import json
 import os
 import subprocess
 import sys
@@ -11,14 +10,18 @@ from pathlib import Path
 import pytest
 
 import genbench
-from genbench import bench
+from genbench import bench, planning
 from genbench.cli import main
+from genbench.engines.schedule import Outcome, Silent
 from genbench.output.board import boards_as_text
 from genbench.ranking.standings import standings
 from genbench.store import locks, plans, progress
 from genbench.store.store import Store
 
 RUN = ["run", "--metric", "brightness", "--reference", "none", "--quiet", "--engine", "inline"]
+
+
+HUGE = '{"stage": "fit", "epoch": 1, "epochs": 2, "log": {"loss": 1' + "0" * 400 + "}}"
 
 
 @pytest.fixture
@@ -107,7 +110,7 @@ def test_doctor_notices_a_table_that_the_store_does_not_give(name: str, here: Pa
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", '{"stage": "fit"}', '{"stage": "fit", "epoch": 1, "epochs": 2, "log": 3}']
+    "content", ["", "[]", '{"stage": "fit"}', '{"stage": "fit", "epoch": 1, "epochs": 2, "log": 3}', HUGE]
 )
 def test_progress_that_anyone_may_have_written_is_only_words(content: str, tmp_path: Path) -> None:
     (tmp_path / progress.PROGRESS).write_text(content)
@@ -115,10 +118,56 @@ def test_progress_that_anyone_may_have_written_is_only_words(content: str, tmp_p
 
 
 def test_a_plan_that_anyone_may_have_written_is_read_with_care(tmp_path: Path) -> None:
-    with plans.announced(tmp_path, {"a": {"name": "x", "stages": []}}):
+    one, two = "0" * 12, "f" * 12
+    with plans.announced(tmp_path, {one: "x on y, seed 0", two: "x on y, seed 1"}) as over:
         (folder,) = (tmp_path / plans.PLANS).iterdir()
-        assert plans.planned(tmp_path) == {"a": {"name": "x", "stages": []}}
-        (folder / plans.PLAN).write_text(json.dumps({"trials": 3}))
+        assert plans.planned(tmp_path) == {one: "x on y, seed 0", two: "x on y, seed 1"}
+        over(one)
+        over(one)
+        assert plans.planned(tmp_path) == {two: "x on y, seed 1"}
+        (folder / two).write_bytes(b"\xff" * 2000)
+        (folder / "thesis.txt").write_text("mine")
+        (folder / one).symlink_to(folder / "thesis.txt")
         assert plans.planned(tmp_path) == {}
         assert locks.is_held(folder)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_killed_runs_left_of_their_plans_is_removed_by_a_later_one(tmp_path: Path) -> None:
+    left = [tmp_path / plans.PLANS / name for name in ("new", "old", "begun")]
+    for folder in left:
+        folder.mkdir(parents=True)
+    os.utime(left[1], (1, 1))
+    (left[2] / ("0" * 12)).write_text("x on y, seed 0")
+    assert plans.planned(tmp_path) == {}
+    with plans.announced(tmp_path, {}):
+        assert [folder.exists() for folder in left] == [True, False, False], "a new one may be about to be taken"
+
+
+@pytest.mark.parametrize("again", ["scored again", "failed", "damaged"])
+def test_what_a_live_run_is_to_do_again_reads_planned(again: str, here: Path) -> None:
+    report = run("faulty[fault=raises]" if again == "failed" else "toy", seeds=1)
+    ((folder, record),) = (copies[0] for copies in report.plan.store.read().trials.values())
+    if again == "damaged":
+        os.truncate(next((folder.path / "metrics").glob("*.json")), 5)
+
+    def state() -> str:
+        (standing,) = standings(Store(Path("results")))
+        return standing.state
+
+    with plans.announced(Path("results"), {record.id: "toy on digits, seed 0"}) as over:
+        assert state() == "planned"
+        over(record.id)
+        assert state() == {"scored again": "done"}.get(again, again)
+
+
+def test_a_run_takes_out_of_its_plan_what_is_over(here: Path) -> None:
+    ahead: list[int] = []
+
+    class Looking(Silent):
+        def ended(self, task: str, outcome: Outcome) -> None:
+            ahead.append(len(plans.planned(Path("results"))))
+
+    given = {"engine": "inline", "reference": "none", "seeds": 2}
+    bench.execute(planning.plan("toy,toy[epochs=7]", "brightness", **given), Looking())
+    assert ahead == [3, 2, 1, 0]

@@ -124,12 +124,13 @@ def _device(name: str, value: Any) -> str:
     )
 
 
-def _target(name: str, value: Any) -> str:
-    return str(value) if value in ("test", "valid") else _refuse(name, value, "'test' or 'valid'")
+def _one_of(*words: str) -> Take:
+    expected = " or ".join(filter(None, [", ".join(map(repr, words[:-1])), repr(words[-1])]))
 
+    def take(name: str, value: Any) -> str:
+        return value if isinstance(value, str) and value in words else _refuse(name, value, expected)
 
-def _keep(name: str, value: Any) -> str:
-    return str(value) if value in KEEPS else _refuse(name, value, "'all', 'samples' or 'none'")
+    return take
 
 
 # Plugins and their options -------------------------------------------------------------------------------------------
@@ -203,7 +204,7 @@ TAKE: Mapping[str, Take] = {
     "weights": _or_none(path),
     "budget": _or_none(_text("5000steps")),
     "select": _or_none(_text("best-valid")),
-    "target": _target,
+    "target": _one_of("test", "valid"),
     "results": path,
     "device": _device,
     "threads": _whole(1024),
@@ -214,7 +215,7 @@ TAKE: Mapping[str, Take] = {
     "checkpoint_every": _seconds,
     "fresh": _flag,
     "fresh_scores": _flag,
-    "keep": _keep,
+    "keep": _one_of(*KEEPS),
     "tensorboard": _flag,
 }
 """What takes each argument of `genbench.run` and `genbench.evaluate`."""

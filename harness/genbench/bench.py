@@ -18,7 +18,7 @@ from genbench.arguments import Datasets, Metrics, Models, Path
 from genbench.data.folders import cache_folder
 from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
-from genbench.errors import StoreError
+from genbench.errors import GenbenchError, StoreError, printable
 from genbench.files import write_text
 from genbench.planning import Plan, plan, texts
 from genbench.ranking import claims, frames
@@ -29,7 +29,6 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.store import plans
 from genbench.store.layout import Keep
-from genbench.store.locks import Busy
 from genbench.store.store import Store
 from genbench.trial.protocol import Protocol
 from genbench.trial.spec import Target, TrialSpec
@@ -47,7 +46,7 @@ class Report:
 
     Printed, it is the tables that the command prints; in a notebook too.
     total counts the rows of leaderboard.csv and the trials of the whole results folder; damaged says which of its
-    folders could not be read, copies which trials lie in several.
+    folders could not be read; remarks say which trials lie in several, and what could not be let go of.
     """
 
     plan: Plan
@@ -56,7 +55,7 @@ class Report:
     seconds: float
     total: tuple[int, int]
     damaged: Sequence[str]
-    copies: Sequence[str] = ()
+    remarks: Sequence[str] = ()
 
     def __repr__(self) -> str:
         """Return the tables as text."""
@@ -97,9 +96,9 @@ class Report:
 
     @property
     def notes(self) -> list[str]:
-        """Return what was noted on the way: damage that was repaired, trials that lie in several folders."""
+        """Return what was noted on the way: damage that was repaired, old results that were kept, and remarks."""
         repaired = (note for outcome in self.outcomes.values() for note in outcome.notes)
-        return [*repaired, *self._outdone, *self.copies]
+        return [*repaired, *self._outdone, *self.remarks]
 
     @property
     def _outdone(self) -> list[str]:
@@ -121,9 +120,11 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     if planned.conditions.fresh and tasks:
         store.keep_fresh_mark(planned.conditions.fresh)
     board = _tensorboard(planned, watcher or Silent()) if planned.tensorboard else None
+    watched = board or watcher or Silent()
     try:
-        with plans.announced(store.root, _announced(planned)) if tasks else contextlib.nullcontext():
-            outcomes = perform_all(engine, tasks, board or watcher or Silent(), _settler(planned), planned.timeout)
+        ahead = {trial.id: str(trial) for trial in planned.todo}
+        with plans.announced(store.root, ahead) if ahead else contextlib.nullcontext(_nothing) as over:
+            outcomes = perform_all(engine, tasks, _Announcing(watched, over), _settler(planned), planned.timeout)
         if board:
             board.finish()
     except BaseException:
@@ -135,7 +136,6 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
             board.close()
     if planned.conditions.fresh:
         store.keep_fresh_mark("")
-    _drop(planned)
     collected = _write_tables(Store(store.root))
     return Report(
         plan=planned,
@@ -144,34 +144,49 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         seconds=time.perf_counter() - started,
         total=(len(frames.leaderboard(boards(collected.rows))), len({row.trial.id for row in collected.rows})),
         damaged=[*collected.damaged, *(board.damaged if board else ())],
-        copies=collected.notes,
+        remarks=[*collected.notes, *_drop(planned)],
     )
 
 
-def _drop(planned: Plan) -> None:
-    """Let go of what is not to be kept of the trials that were finished before; of the others their workers do."""
+def _drop(planned: Plan) -> list[str]:
+    """Let go of what is not to be kept of the trials that were finished before; of the others their workers do.
+
+    Returns what came in the way.
+    """
     keep = planned.conditions.keep
     if keep == "all":
-        return
+        return []
+    notes = []
     stored = {trial.id for trial in planned.grid.trials()} - {trial.id for trial in planned.todo}
     for folder, record in (
         copy for id, copies in planned.store.read().trials.items() if id in stored for copy in copies
     ):
         if set(record.bulk(keep)) - set(record.dropped):
-            with contextlib.suppress(Busy):
+            try:
                 folder.drop_under_lock(keep)
+            except GenbenchError as error:
+                notes.append(f"not let go of: {printable(error)}")
+    return notes
 
 
-def _announced(planned: Plan) -> dict[str, dict[str, object]]:
-    """Return what others may know of a plan: of each trial its name, its scores' stages, a new training's mark."""
-    return {
-        trial.id: {
-            "name": str(trial),
-            "stages": [protocol.stage for protocol in planned.grid.protocols(trial.dataset_digest)],
-            "fresh": planned.conditions.fresh,
-        }
-        for trial in planned.todo
-    }
+def _nothing(trial: str) -> None:
+    """Do nothing: where nobody was told that a trial is ahead, nobody need be told that it is over."""
+
+
+class _Announcing:
+    """Passes on what a watcher is told, and takes each trial that is over out of what the run has yet to do."""
+
+    def __init__(self, watcher: Watcher, over: Callable[[str], None]) -> None:
+        self.started = watcher.started
+        self.beat = watcher.beat
+        self.stopping = watcher.stopping
+        self._watcher = watcher
+        self._over = over
+
+    def ended(self, task: str, outcome: Outcome) -> None:
+        """Tell that a trial is over."""
+        self._over(task)
+        self._watcher.ended(task, outcome)
 
 
 def _task(trial: TrialSpec, planned: Plan) -> Task:

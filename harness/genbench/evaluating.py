@@ -71,7 +71,7 @@ def plan(
     models = overrides.resolve("model", planning.references(reference))
     asked = _Metrics(resolver, overrides, planning.metric_texts(metrics, None, resolver), options or {}, samples)
     places = overrides.resolve("dataset", planning.texts("datasets", datasets, None, planning.DATASETS))
-    overrides.check_used(is_size_taken=size is not None)
+    overrides.check_used(is_size_taken=True)
     compared = claims.load(planning.texts("against", against, None, ()), resolver)
     where = where.on_existing_device()
     found = given.find(sources, samples_are, resolver.registry, size or 0)

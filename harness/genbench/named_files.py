@@ -10,7 +10,7 @@ from pathlib import Path
 from genbench import files
 from genbench.errors import ChangedError, DataError, printable
 
-MOST = 1 << 36
+MOST_BYTES = 1 << 36
 """Bytes that such a file may have: what is larger is no file of weights, but a sparse one, or a mistake."""
 
 
@@ -43,7 +43,7 @@ class File:
         """The file's name, without the folders above it."""
         return os.path.basename(self.path)
 
-    def read(self, most: int = MOST) -> bytes:
+    def read(self, most: int = MOST_BYTES) -> bytes:
         """Return the content, of at most so many bytes.
 
         Raises DataError for more, ChangedError where it is not what it was when the run was planned.
@@ -87,8 +87,8 @@ def _hashed(path: Path) -> str:
     """Return the SHA-256 of a plain file of at most so many bytes. Raises OSError for anything else."""
     with files.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
-        if size > MOST:
-            raise OSError(f"it has {size:,} bytes; expected at most {MOST:,}")
+        if size > MOST_BYTES:
+            raise OSError(f"it has {size:,} bytes; expected at most {MOST_BYTES:,}")
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -20,7 +20,7 @@ from genbench.engines.plan import Conditions, Dataset, Grid, missing
 from genbench.errors import GenbenchError, RequestError
 from genbench.files import digest
 from genbench.ranking import claims
-from genbench.registry import extraction, names
+from genbench.registry import code, extraction, names
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
@@ -112,7 +112,6 @@ def plan(
     numbered = _seeds(seeds, base.seeds)
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
     rule = parse_selection(select if select is not None else base.select or LAST)
-    _check_selectable(rule, all_models)
     compared = claims.load(texts("against", against, base.against, ()), resolver)
     where = where.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
@@ -122,13 +121,14 @@ def plan(
     return made_ready(resolver, grid, data, compared, where)
 
 
-def _check_selectable(rule: str, models: Sequence[Resolved]) -> None:
+def _check_selectable(todo: Sequence[TrialSpec]) -> None:
     """Raise RequestError where the best state is asked for of a model that offers none to be judged."""
-    never = [m.label for m in models if m.traits["role"] != "reference" and not m.traits["may_select"]]
-    if rule != LAST and never:
+    models = {trial.model.label: trial for trial in todo if trial.select != LAST}
+    never = [label for label, trial in models.items() if not code.may_select(type(trial.model.instantiate()))]
+    if never:
         raise RequestError(
-            f"--select {rule}: no state of {', '.join(never)} can be judged while it trains, since its fit nowhere "
-            f"says run.batches(..., select=True); use --select {LAST}, or leave it out"
+            f"--select {models[never[0]].select}: no state of {', '.join(never)} can be judged while it trains, since "
+            f"its fit nowhere says run.batches(..., select=True); use --select {LAST}, or leave it out"
         )
 
 
@@ -139,6 +139,7 @@ def made_ready(
     store = Store(Path(where.results))
     mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
     todo = missing(grid, store, mark, where.fresh_scores)
+    _check_selectable(todo)
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
         with originals() as folder:
             extraction.fetch(asked.metrics, found.space, found.digest, folder)
@@ -168,8 +169,8 @@ def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
         return []
     more = f" (and {len(lacking) - 1} more)" if len(lacking) > 1 else ""
     return [
-        f"{lacking[0]}{more}: trained again where that is needed; its scores stay if that comes to the same weights, "
-        "and are done again if not"
+        f"{lacking[0]}{more}: made again where that is needed; its scores stay if that comes to the same "
+        "weights and samples, and are done again if not"
     ]
 
 

@@ -18,10 +18,9 @@ from genbench.store.store import Store
 
 @dataclass(frozen=True)
 class Slimmed:
-    """What was copied: how many trials, how many of them lack what the results have, and the bytes left out."""
+    """What was copied: how many trials, and the bytes left out."""
 
     trials: int
-    lacking: int
     bytes_left_out: int
 
 
@@ -48,7 +47,7 @@ def slim(results: Path, copy: Path) -> Slimmed:
             files.sync_folder(copy.absolute().parent)
     except OSError as error:
         raise StoreError(f"cannot write {printable(copy)}: {error.strerror or error}") from error
-    return Slimmed(len(contents.trials), sum(bool(record.bulk("none")) for _, record in found), left_out)
+    return Slimmed(len(contents.trials), left_out)
 
 
 def _check_place(results: Path, copy: Path) -> None:

@@ -10,18 +10,18 @@ from genbench.errors import shown
 from genbench.store.pool import Pool
 from genbench.store.records import TrialRecord
 
-PARTS = ("model", "dataset", "wanted", "environment", "status", "reason")
+SHOWN = ("model", "dataset", "wanted", "environment", "status", "reason")
 
 
-class Readable(Pool):
+class Readable:
     """Makes records safe to show, with parts that are alike kept once."""
 
     def __init__(self) -> None:
-        super().__init__(safe)
+        self._pool = Pool(safe)
 
     def record(self, record: TrialRecord) -> TrialRecord:
         """Return a record whose texts are safe to show."""
-        return dataclasses.replace(record, **{part: self.one(getattr(record, part)) for part in PARTS})
+        return dataclasses.replace(record, **{part: self._pool.one(getattr(record, part)) for part in SHOWN})
 
 
 def readable(record: TrialRecord) -> TrialRecord:

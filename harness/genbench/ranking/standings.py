@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from genbench.errors import GenbenchError, printable
 from genbench.ranking.readable import readable
@@ -35,11 +33,11 @@ def standings(store: Store) -> list[Standing]:
     ]
     for trial, copies in contents.trials.items():
         folder, record = copies[0][0], readable(copies[0][1])
-        state, words = _stands(folder, record, announced.get(trial))
+        state, words = _stands(folder, record, trial in announced)
         name = f"{record.model['label']} on {record.dataset['label']}, seed {record.seed}"
         found.append(Standing(state, trial, name, words))
     known = {standing.trial for standing in found}
-    found += [Standing("planned", trial, told["name"]) for trial, told in announced.items() if trial not in known]
+    found += [Standing("planned", trial, printable(name)) for trial, name in announced.items() if trial not in known]
     return sorted(found, key=lambda standing: (_place(standing.state), standing.name, standing.trial))
 
 
@@ -47,10 +45,10 @@ def _place(state: str) -> int:
     return ORDER.index(state) if state in ORDER else len(ORDER)
 
 
-def _stands(folder: TrialFolder, record: TrialRecord, announced: Mapping[str, Any] | None) -> tuple[str, str]:
+def _stands(folder: TrialFolder, record: TrialRecord, is_ahead: bool) -> tuple[str, str]:
     if locks.is_held(folder.path):
         return "running", progress.in_words(folder.path)
-    if announced and _is_ahead(record, announced):
+    if is_ahead:
         return "planned", ""
     try:
         damage = folder.damage(record)
@@ -64,12 +62,3 @@ def _stands(folder: TrialFolder, record: TrialRecord, announced: Mapping[str, An
     if record.status == "done" and not all(told["skipped"] for told in lacking.values()):
         return "interrupted", "a score was not computed"
     return record.status, record.reason or record.lacking
-
-
-def _is_ahead(record: TrialRecord, announced: Mapping[str, Any]) -> bool:
-    """Return whether a live run has yet to do something of a trial."""
-    if announced.get("fresh", "") not in ("", record.fresh):
-        return True
-    wanted = {stage for stage, told in record.wanted.items() if told["problem"] or told["skipped"]}
-    is_over = record.status not in ("done", "interrupted")
-    return not is_over and not {str(stage) for stage in announced["stages"]} <= {*record.stages, *wanted}

@@ -18,7 +18,7 @@ from typing import Any
 from genbench import files
 from genbench.registry import targets
 
-MOST = 300
+MOST_MODULES = 300
 """Modules that are looked at, the nearest first: results that anyone wrote may name a class in a huge package."""
 
 
@@ -67,7 +67,7 @@ def modules(target: str) -> dict[str, bytes]:
     waiting = [module, *_above(module)] if places.package else [module]
     for name in waiting:  # grows: the nearest come first
         where, is_package = places.find(name) if places.package or name != module else (path, False)
-        if where is None or name in found or len(found) == MOST:
+        if where is None or name in found or len(found) == MOST_MODULES:
             continue
         with contextlib.suppress(OSError, ValueError):
             found[name] = files.read_bytes(where)
@@ -134,18 +134,29 @@ def _base(node: ast.ImportFrom, module: str, is_package: bool) -> str:
     return ".".join(filter(None, [*around, node.module or ""]))
 
 
-ELSEWHERE = ("builtins", "typing", "abc", "torch", "genbench")
-"""The packages whose classes give a model no training loop of its own."""
+LIBRARIES = ("annotated_types", "genbench", "numpy", "scipy", "torch", "torchvision")
+ELSEWHERE = {*LIBRARIES, *sys.stdlib_module_names}
+"""What holds no training loop that a model's fit could call."""
 
 
 def may_select(cls: type) -> bool:
     """Return whether a model's fit may give `run.batches(..., select=True)`: the code behind it says `select` anywhere.
 
-    Of a class whose code cannot be read nothing is known, and it may.
+    Where that code cannot be read, or imports what may hold the loop, nothing is known, and it may.
     """
     bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ELSEWHERE]
     found = [modules(targets.of_class(base)) for base in bases]
-    return not all(found) or any(re.search(rb"\bselect\b", text) for each in found for text in each.values())
+    return not all(found) or any(_may_select(each) for each in found)
+
+
+def _may_select(found: Mapping[str, bytes]) -> bool:
+    known = {*ELSEWHERE, *(name.partition(".")[0] for name in found)}
+    imported = {
+        name.partition(".")[0]
+        for module, text in found.items()
+        for name in _imports(text, module, any(other.startswith(f"{module}.") for other in found))
+    }
+    return bool(imported - known) or any(re.search(rb"\bselect\b", text) for text in found.values())
 
 
 def is_older(resolved: Mapping[str, Any]) -> bool:

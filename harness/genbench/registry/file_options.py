@@ -38,11 +38,17 @@ def has_some(hint: Any) -> bool:
 
 
 def completed(value: Any) -> dict[str, str] | None:
-    """Return the value of an option in plain data: of a path, the file as it is now. Raises DataError for no path."""
+    """Return the value of an option in plain data: of a path, the file as it is now.
+
+    What is complete already is held to the file. Raises DataError for no path, and for content that is another.
+    """
     if value is None:
         return None
     if isinstance(value, Mapping) and set(value) == {"path", "sha256"}:
-        return {name: str(value[name]) for name in ("path", "sha256")}
+        found = completed(value["path"])
+        if found is None or found["sha256"] != value["sha256"]:
+            raise DataError(f"its content is not of SHA-256 {printable(value['sha256'], 80)}")
+        return found
     if not isinstance(value, str) or not value.strip():
         raise DataError("that is no path")
     return plain(File.at(value))

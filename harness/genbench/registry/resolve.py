@@ -13,11 +13,11 @@ from typing import Any
 from genbench import api, files
 from genbench.abilities import abilities
 from genbench.errors import ChangedError, GenbenchError, PluginError, RequestError, printable, unknown
-from genbench.named_files import MOST, File
+from genbench.named_files import MOST_BYTES, File
 from genbench.registry import code, file_options, names, options, targets
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 10
+FORMAT = 11
 
 OF_CODE = ("model", "metric", "extractor")
 """The kinds that stored results are computed by; what a dataset gives is known by its content."""
@@ -167,7 +167,7 @@ def _stamp(text: str) -> dict[str, Any] | None:
     with contextlib.suppress(OSError, ValueError):  # no path at all, as one that is too long
         path = Path(os.path.expanduser(text))
         if path.is_file():
-            is_small = path.stat().st_size <= MOST
+            is_small = path.stat().st_size <= MOST_BYTES
             return {
                 "path": str(path.absolute()),
                 **(files.stamp(path) if is_small else {"state": files.state(path.stat())}),
@@ -277,7 +277,6 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "chains": plugin.chains,
             "abilities": abilities(plugin),
             **({} if plugin.trains else {"trains": False}),
-            "may_select": code.may_select(type(plugin)),
         }
     if kind == "metric":
         return {

@@ -186,7 +186,11 @@ class TrialFolder:
     def sweep(self, record: TrialRecord) -> None:
         """Remove the files that a record says were let go. To be called under the lock."""
         for name in record.dropped:
-            (self.path / name).unlink(missing_ok=True)
+            path = self.path / name
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise StoreError(f"cannot remove {printable(path)}: {error.strerror or error}") from error
 
     def settle(self, status: str, reason: str, metric: str = "") -> None:
         """Keep in the record how a trial ended whose worker cannot say so any more. A finished trial stays done.

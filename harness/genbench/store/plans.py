@@ -1,60 +1,79 @@
-"""What runs that are under way mean to do, told in the results folder as long as their processes live."""
+"""What runs that are under way have yet to do, told in the results folder as long as their processes live."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from genbench import files
 from genbench.errors import GenbenchError
 from genbench.store import locks
 
-PLANS, PLAN = ".plans", "plan.json"
+PLANS = ".plans"
+TRIAL = re.compile(r"[0-9a-f]{12}")
+"""A trial that is ahead: a file by its id, which holds its name."""
+
+LONGEST = 1000
+BEGINNING = 60.0
+"""Seconds within which a folder that nobody holds may be that of a run which is about to take it."""
 
 
 @contextlib.contextmanager
-def announced(root: Path, trials: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
-    """Tell, as long as this lasts, what a run is to do: by trial's id its name, stages and mark of a fresh training."""
+def announced(root: Path, trials: Mapping[str, str]) -> Iterator[Callable[[str], None]]:
+    """Tell, as long as this lasts, what a run is to do: trials by id, with their names.
+
+    Yields what is to be called with the id of each trial that is over.
+    """
     folder = root / PLANS / secrets.token_hex(8)
     _forget_dead(folder.parent)
     try:
         with contextlib.ExitStack() as held:
             with contextlib.suppress(GenbenchError, OSError):  # a courtesy: a run that cannot tell can still work
                 held.enter_context(locks.held(folder))
-                files.write_record(folder / PLAN, {"trials": dict(trials)})
-            yield
+                for trial, name in trials.items():
+                    (folder / trial).write_text(name, encoding="utf-8", errors="replace")
+            yield lambda trial: _is_over(folder / trial)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with contextlib.suppress(OSError):
             folder.parent.rmdir()
 
 
+def _is_over(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
 def _forget_dead(plans: Path) -> None:
-    """Remove the plans of processes that ended without; one that has no plan yet may be beginning."""
+    """Remove what runs announced whose processes ended without removing it."""
     for folder in plans.glob("*"):
-        if (folder / PLAN).exists() and not folder.is_symlink() and not locks.is_held(folder):
+        if not folder.is_symlink() and not locks.is_held(folder) and not _may_be_beginning(folder):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def planned(root: Path) -> dict[str, dict[str, Any]]:
-    """Return what live runs have announced, by trial's id."""
-    found: dict[str, dict[str, Any]] = {}
+def _may_be_beginning(folder: Path) -> bool:
+    """Return whether a folder that nobody holds has no trial yet, and is new."""
+    try:
+        return not _trials(folder) and time.time() - folder.stat().st_mtime < BEGINNING
+    except OSError:
+        return True
+
+
+def _trials(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*") if TRIAL.fullmatch(path.name))
+
+
+def planned(root: Path) -> dict[str, str]:
+    """Return the trials that live runs have yet to finish, by id, with their names: anyone may have written these."""
+    found: dict[str, str] = {}
     for folder in sorted((root / PLANS).glob("*")):
         if not folder.is_symlink() and locks.is_held(folder):
-            with contextlib.suppress(GenbenchError):
-                found.update(_checked(files.read_record(folder / PLAN)))
+            for path in _trials(folder):
+                with contextlib.suppress(GenbenchError, OSError):
+                    found[path.name] = files.read_plain(path, LONGEST).decode("utf-8", "replace")
     return found
-
-
-def _checked(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the trials of a plan that are told as genbench tells them: anyone may have written it."""
-    trials = record.get("trials")
-    return {
-        trial: told
-        for trial, told in (trials.items() if isinstance(trials, dict) else ())
-        if isinstance(told, dict) and isinstance(told.get("name"), str) and isinstance(told.get("stages"), list)
-    }

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from genbench import files
 from genbench.store.records import TrialRecord
 
-T = TypeVar("T")
-
-PARTS = ("model", "dataset", "budget", "wanted", "environment")
+SHARED = ("model", "dataset", "budget", "wanted", "environment")
 """Parts of a record that trials of other seeds have too."""
 
 
@@ -32,5 +30,5 @@ class Pool:
     def record(self, record: TrialRecord) -> TrialRecord:
         """Return a record with the parts that other trials have too taken from the pool."""
         identity = {name: self.one(value) for name, value in record.identity.items()}
-        parts = {part: self.one(getattr(record, part)) for part in PARTS}
+        parts = {part: self.one(getattr(record, part)) for part in SHARED}
         return dataclasses.replace(record, identity=identity, **parts)

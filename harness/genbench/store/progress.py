@@ -58,6 +58,6 @@ def in_words(folder: Path) -> str:
         if told["stage"] == "fit":
             scalars = " ".join(f"{name} {value:.4g}" for name, value in told["log"].items())
             where = f"epoch {told['epoch']}/{told['epochs']} {scalars}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return printable(who)
     return printable(f"{where}; {who}")

@@ -16,8 +16,6 @@ SCHEMA = 2
 MOST = 10**18
 """No number that is counted in a record is so great."""
 
-STATUSES = ("done", "diverged", "failed", "timeout", "out-of-memory", "interrupted")
-
 
 BULK = {"samples": "samples", "fit": "weights"}
 """Stages with files that may be let go, and what these are called."""

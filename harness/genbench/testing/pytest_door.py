@@ -42,7 +42,7 @@ def _cases(target: Target, expected: Mapping[str, str], dataset: str, device: st
 
     label = label_of(target)
     try:
-        session = Session(find(target, kind), dataset, device)
+        session = Session(find(target, kind), dataset, device, expected)
     except Exception as error:
         yield pytest.param(_raiser(str(error)), id=f"{label}-loads")
         return

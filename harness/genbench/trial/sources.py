@@ -185,15 +185,18 @@ def check_seeds_differ(name: str, opened: Sequence[Images]) -> None:
 
 def fewest(sources: Sequence[Source], space: Space) -> tuple[int, str]:
     """Return the least number of images that a seed of a source has, and where. Raises DataError as `opened` does."""
-    counted = [(found.count, f"{source.name} ({found.path})") for source in sources for found in source.opened(space)]
-    return min(counted)
+    return min(_counted(sources, space))
+
+
+def _counted(sources: Sequence[Source], space: Space) -> list[tuple[int, str]]:
+    """Return how many images each seed of each source has, and where."""
+    return [(found.count, f"{source.name} ({found.path})") for source in sources for found in source.opened(space)]
 
 
 def equal(sources: Sequence[Source], space: Space) -> int:
     """Return the number of images that each seed of each source has. Raises RequestError where they differ."""
-    least, where = fewest(sources, space)
-    counted = [(found.count, f"{source.name} ({found.path})") for source in sources for found in source.opened(space)]
-    most, other = max(counted)
+    counted = _counted(sources, space)
+    (least, where), (most, other) = min(counted), max(counted)
     if most != least:
         raise RequestError(
             f"--samples all: {printable(other)} has {most:,} images and {printable(where)} {least:,}; expected as many "

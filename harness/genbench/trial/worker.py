@@ -109,7 +109,7 @@ def perform(
                 record = _without_damage(folder, performance.record, damage.stage, str(damage), notes)
                 continue
             except NotKept as lack:
-                notes.append(f"{trial}: {lack}: trained again")
+                notes.append(f"{trial}: {lack}: made again")
                 record = performance.record.without("fit")
                 continue
             performance.end(status, reason)
