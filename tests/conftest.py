@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import shlex
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -31,6 +32,20 @@ def real_data() -> Path:
     if not folder:
         pytest.skip("GENBENCH_TEST_DATA is not set: it names a folder with the real MNIST/raw and cifar10")
     return Path(folder).resolve()
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str, str]]:
+    """Return a function that runs a command line: (exit code, stdout, stderr)."""
+
+    from genbench.cli import main
+
+    def run(line: str) -> tuple[int, str, str]:
+        code = main(shlex.split(line))
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
 
 
 @pytest.fixture

@@ -867,7 +867,11 @@ def test_resized_images_share_no_column_with_others_and_the_protocol_names_the_f
     rows = read_csv(Path("results/leaderboard.csv"))
     assert rows["protocol_id"].nunique() == 2
     assert words not in " ".join(cli("right=right.npz --size 8")[1].split()), "nothing was resized"
-    rows = read_csv(Path("results/leaderboard.csv"))
+    Path("pictures").mkdir()
+    for number, image in enumerate(noise(40)):
+        Image.fromarray(image.reshape(8, 8)).save(f"pictures/{number}.png")
+    assert words not in " ".join(cli("pictures=pictures --size 8")[1].split()), "nor here"
+    rows = read_csv(Path("results/leaderboard.csv")).query("model != 'pictures'")
     assert rows["protocol_id"].nunique() == 2
     assert "1 in the store" in cli("big=big.npz --size 8")[2]
 
@@ -875,9 +879,18 @@ def test_resized_images_share_no_column_with_others_and_the_protocol_names_the_f
 @pytest.mark.parametrize(
     ("shape", "line", "expected"),
     [
-        ((16, 20), "", "expected (n, 8, 8) or (n, 1, 8, 8) or (n, 8, 8, 1), as the dataset has"),
+        (
+            (16, 20),
+            "",
+            "expected (n, 8, 8) or (n, 1, 8, 8) or (n, 8, 8, 1), as the dataset has, or a size to which all are resized: --size 8",
+        ),
+        ((8, 8, 3), "", "(n, 8, 8, 1), as the dataset has\n"),
         ((16, 20), " --size 16", "'big.npz': size 16 is asked for; expected the dataset's, 8x8"),
-        ((16, 16, 3), " --size 8", "'big.npz': it has shape (300, 16, 16, 3)"),
+        (
+            (16, 16, 3),
+            " --size 8",
+            "it has shape (300, 16, 16, 3); expected (n, H, W) or (n, 1, H, W) or (n, H, W, 1), as",
+        ),
     ],
 )
 def test_sizes_that_are_not_the_datasets_are_refused(cli, shape: tuple[int, ...], line: str, expected: str) -> None:

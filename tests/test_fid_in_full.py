@@ -185,6 +185,10 @@ GOOD = {"mu": np.zeros(16), "sigma": np.eye(16)}
         ({**GOOD, "sigma": np.eye(15)}, "have mu of shape (16,) and sigma of (15, 15); expected (d,) and (d, d)"),
         ({**GOOD, "sigma": np.full((16, 16), np.nan)}, "hold NaN or infinity; expected finite numbers"),
         ({**GOOD, "sigma": np.triu(np.ones((16, 16)))}, "have a sigma that is no covariance; expected a symmetric one"),
+        (
+            {**GOOD, "sigma": np.ones((16, 16)) - 0.05 * np.eye(16)},
+            "expected a symmetric one, its eigenvalues not below 0",
+        ),
         ({**GOOD, "sigma": -np.eye(16)}, "have a sigma that is no covariance; expected a symmetric one"),
         ({**GOOD, "mu": np.zeros(16, int)}, "are int64 and float64; expected floating point numbers"),
         ({**GOOD, "mu": np.array([{}], object)}, "cannot be read (Object arrays cannot be loaded"),

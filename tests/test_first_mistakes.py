@@ -18,6 +18,15 @@ GIVEN = (
     ("run --models toy --metrics fid parzen", r"expected --metrics fid,parzen$"),
     ("run --models toy --set toy.lr=0.1 toy.epochs=4", r"expected --set toy.lr=0.1 --set toy.epochs=4$"),
     ("run --models toy --set toy.lr 0.1", r"expected --set toy.lr=0.1$"),
+    ("run --models toy --set toy.lr = 0.1", r"expected --set toy.lr=0.1$"),
+    ("run --models toy vae quick", r"--models toy vae quick: parted by blanks; expected --models toy,vae$"),
+    # Words behind an option that are no values of it
+    ("leaderboard --metrics fid there", r"no results in there"),
+    ("evaluate --metrics fid a.npz", r"has no name; expected NAME=PATH"),
+    ("evaluate --datasets digits a.npz", r"has no name; expected NAME=PATH"),
+    ("run --models toy mnist", r"'mnist' is no suite; expected --datasets mnist$"),
+    ("run --seeds=3 mnist", r"'mnist' is no suite; expected --datasets mnist$"),
+    ("run --metrics fid mine.py", r"expected a class in the file: --models mine.py:MyModel$"),
     ("run --models toy --seed 1,2", r"'1,2' is not .*; for several seeds: --seeds 0,1\. See"),
     ("evaluate ours=a.npz --metric fid parzen", r"expected --metric fid,parzen$"),
     ("leaderboard --metric fid parzen", r"expected --metric fid,parzen$"),
@@ -25,6 +34,8 @@ GIVEN = (
     # Names where a suite stands, and in capitals
     ("run toy", r"'toy' is no suite; expected --models toy$"),
     ("run gan vae", r"'gan vae' is no suite; expected --models gan,vae$"),
+    ("run gan,rbm", r"'gan,rbm' is no suite; expected --models gan,rbm$"),
+    ("run gan mnist parzen", r"expected --models gan --metrics parzen --datasets mnist$"),
     ("run gan@paper ./mine.py:Blur", r"expected --models gan@paper,./mine.py:Blur$"),
     ("run parzen", r"'parzen' is no suite; expected --metrics parzen$"),
     ("run ./mine.py", r"expected a class in the file: --models ./mine.py:MyModel$"),
@@ -44,13 +55,18 @@ GIVEN = (
     ("run --models toy --epochs 5", r"No such option '--epochs', which toy has; expected --set toy.epochs=5\. See"),
     ("run --models toy,gan@paper --lr=0.1", r"expected --set toy.lr=0.1 --set gan.lr=0.1\."),
     ("run --models toy,gan --batch-size 10", r"which gan has; expected --set gan.batch=10\."),
+    ("run --models=toy --epochs 5", r"which toy has; expected --set toy.epochs=5\."),
+    ("run --models own.py:Own --batch-size 4", r"expected --set own.py:Own.batch_size=4\."),
+    ("run --models own.py:Own --learning-rate 0.2", r"expected --set own.py:Own.learning_rate=0.2\."),
     ("run quick --epochs 5", r"expected --set NAME.epochs=5, with the name of what has it, as autoencoder has\."),
     ("run --models toy --gpu 0", r"expected --device cuda:0\."),
     ("run --models toy --cuda", r"expected --device cuda\."),
     ("run --models toy --output there", r"expected --results there\."),
     ("run --models toy --num-workers 4", r"expected --jobs 4\."),
     ("run --models toy --steps 900", r"expected --budget 900steps\."),
-    ("run --models toy --data-dir pictures", r"expected --datasets folder:pictures, npz:PATH or a name\."),
+    ("run --models toy --data-dir pictures", r"expected --datasets pictures\."),
+    ("run --models toy --data mnist", r"expected --datasets mnist\."),
+    ("run --models toy --iters 5k", r"expected --budget Nsteps\."),
     ("calibrate --metric fid", r"it is given by itself: genbench calibrate fid\."),
     ("show --model gan", r"it is given by itself: genbench show gan\."),
     ("data prepare --dataset digits", r"it is given by itself: genbench data prepare digits\."),
@@ -58,6 +74,7 @@ GIVEN = (
     ("leaderboard --results there", r"it is given by itself: genbench leaderboard there\."),
     ("figures --model gan", r"it is given by itself: genbench figures gan\."),
     ("run --models toy --format csv", r"No such option '--format'; it is one of genbench leaderboard\."),
+    ("doctor --fix", r"^genbench: No such option '--fix'\. See: genbench doctor --help$"),
     # Commands
     ("train toy", r"unknown command 'train'. Did you mean run\? See: genbench --help$"),
     ("eval ours=a.npz", r"Did you mean evaluate\?"),
@@ -71,6 +88,22 @@ GIVEN = (
 )  # fmt: skip
 
 
+OWN = """
+from dataclasses import dataclass
+from typing import ClassVar
+import genbench
+
+@dataclass(eq=False)
+class Own(genbench.Model):
+    version: ClassVar[int] = 1
+    batch_size: int = 8
+    learning_rate: float = 0.1
+    def build(self, space, device): ...
+    def fit(self, data, run): ...
+    def sample(self, n, generator): ...
+"""
+
+
 @pytest.mark.parametrize(("line", "answer"), GIVEN, ids=[line for line, _ in GIVEN])
 def test_is_answered_with_what_to_type(
     line: str,
@@ -82,6 +115,7 @@ def test_is_answered_with_what_to_type(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "pictures").mkdir()
+    (tmp_path / "own.py").write_text(OWN)
     assert main(line.split()) == 2
     check_line(capsys.readouterr().err, answer)
 
@@ -142,6 +176,7 @@ TWICE = (
     ("run --models toy --samples 100 --samples=200", r"--samples is given 2 times; expected once\. See: genbench run --help"),
     ("run --models toy --budget 9steps --budget 8steps", r"--budget is given 2 times"),
     ("evaluate a=a.npz --results a --results b", r"--results is given 2 times"),
+    ("run --models toy --quiet --quiet --seeds 1 --seeds 2", r"--seeds is given 2 times"),
     ("leaderboard --format csv --format json", r"--format is given 2 times"),
     ("figures gan -o a --output b", r"--output is given 2 times"),
     ("calibrate fid -d digits -d mnist", r"--dataset is given 2 times"),

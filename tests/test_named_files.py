@@ -5,9 +5,7 @@ import importlib
 import json
 import os
 import re
-import shlex
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from safetensors.torch import save
 
 import genbench
 from genbench import bench, planning
-from genbench.cli import main
 from genbench.errors import ChangedError, DataError, PluginError, RequestError
 from genbench.named_files import MOST_BYTES
 from genbench.output.board import boards_as_text
@@ -102,18 +99,6 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     Path("others.py").write_text(OTHERS)
     Path("w.safetensors").write_bytes(weights())
     return folder
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str, str]]:
-    """Return a function that runs a command line: (exit code, stdout, stderr)."""
-
-    def run(line: str) -> tuple[int, str, str]:
-        code = main(shlex.split(line))
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 def of(path: str) -> str:

@@ -160,7 +160,8 @@ class _Metrics:
         Raises RequestError where more images are asked for by name than there are.
         """
         if self._samples == "all":
-            return [self._all(metric, given.equal(sources, space)) for metric, _ in self._asked], []
+            count = given.equal(sources, space)
+            return [self._all(metric, count) for metric, _ in self._asked], []
         least, where = given.fewest(sources, space)
         metrics, notes = [], []
         for metric, is_named in self._asked:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from genbench.cli import first_mistakes
+from genbench.cli import first_mistakes, stray_words
 from genbench.cli.complaints import DEBUG, complain, is_of_the_system, of_the_system, one_line
 from genbench.cli.limits import lacking
 from genbench.cli.streams import drop_unwritable, prepare_streams
@@ -86,7 +86,7 @@ class LazyGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, and keep them as they were typed."""
-        first_mistakes.keep(ctx, args)
+        stray_words.keep(ctx, args)
         return super().parse_args(ctx, args)
 
     def resolve_command(

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from genbench import evaluating
-from genbench.cli import first_mistakes, running
+from genbench.cli import running, stray_words
 from genbench.errors import RequestError, printable
 
 
@@ -70,7 +70,7 @@ def _by_name(what: str, texts: tuple[str, ...]) -> dict[str, str]:
     for text in texts:
         name, equals, rest = text.partition("=")
         if not equals:
-            first_mistakes.check_words([text])
+            stray_words.check_words([text])
             raise RequestError(f"{printable(text)!r} has no name; expected NAME=PATH, as in ours=images.npz")
         if name in found:
             raise RequestError(

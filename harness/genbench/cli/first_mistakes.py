@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import click
 
-from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
+from genbench.cli import stray_words
+from genbench.errors import GenbenchError, did_you_mean, printable
 
 if TYPE_CHECKING:
     from genbench.registry.plugins import Entry, Registry
@@ -47,6 +47,13 @@ RENAMED = {
 }
 """What other tools call options of ours, without the dashes."""
 
+VALUES: Mapping[str, Callable[[str, str], str]] = {
+    "--format": lambda name, value: name,
+    "--device": lambda name, value: "cpu" if name == "cpu" else f"cuda:{value}" if value.isdecimal() else "cuda",
+    "--budget": lambda name, value: f"{value if value.isdecimal() else 'N'}steps",
+}
+"""What options of ours take instead, by what was typed: the other's name and value."""
+
 OPTIONS = {
     "batch-size": "batch",
     "learning-rate": "lr",
@@ -57,10 +64,7 @@ OPTIONS = {
     "z-dim": "latent",
     "optimizer": "optimiser",
 }
-"""What other tools call options of plugins."""
-
-KINDS = ("model", "metric", "dataset")
-"""The kinds of plugins whose options can be set from the command line."""
+"""What other tools call what options of plugins are mostly called here."""
 
 
 def unknown_command(name: str, known: Iterable[str]) -> str:
@@ -85,82 +89,8 @@ def check_once(command: click.Command, context: click.Context, arguments: Sequen
             raise click.UsageError(f"{param.opts[0]} is given {times} times; expected once{more}.", inner)
 
 
-# Words that stand alone ----------------------------------------------------------------------------------------------
-
-
-def keep(context: click.Context, arguments: Sequence[str]) -> None:
-    """Keep a command line as it was typed, for what is asked of it later."""
-    context.meta[__name__] = list(arguments)
-
-
-def typed(context: click.Context) -> list[str]:
-    """Return the command line as it was typed."""
-    kept: list[str] = context.meta.get(__name__, [])
-    return kept
-
-
-def check_words(words: Sequence[str]) -> None:
-    """Raise RequestError where words of the command line stand behind an option that takes several by commas.
-
-    To be asked where the words are none of what the command takes by themselves.
-    """
-    context = click.get_current_context()
-    advice = by_blanks(context.command, typed(context))
-    if words and advice:
-        raise RequestError(advice)
-
-
-def by_blanks(command: click.Command, arguments: Sequence[str]) -> str:
-    """Return the advice for values that were given to one option by blanks, or ""."""
-    several = {name: option for option in _options(command) if _takes_several(option) for name in option.opts}
-    for place, argument in enumerate(arguments):
-        name, equals, first = argument.partition("=")
-        if name not in several:
-            continue
-        behind = takewhile(lambda word: not word.startswith("-"), arguments[place + 1 :])
-        values = [value.strip(",") for value in (*([first] if equals else []), *behind)]
-        if len(values) > 1:
-            given = printable(" ".join([name, *values]))
-            return f"{given}: parted by blanks; expected {_together(several[name], name, values)}"
-    return ""
-
-
-def _together(option: click.Option, name: str, values: Sequence[str]) -> str:
-    """Return values that were parted by blanks as they are typed."""
-    if option.name != "settings":
-        return printable(f"{name} {','.join(values)}")
-    settings = values if any("=" in value for value in values) else ["=".join(values[:2])]  # --set gan.lr 0.1
-    return printable(" ".join(f"{name} {setting}" for setting in settings))
-
-
 def _options(command: click.Command) -> list[click.Option]:
     return [param for param in command.params if isinstance(param, click.Option)]
-
-
-def _takes_several(option: click.Option) -> bool:
-    return option.multiple or option.name in ("seeds", "steps")
-
-
-def no_suite(words: Sequence[str]) -> RequestError | None:
-    """Return what to say of words that stand where a suite can, or None where they may be meant as one."""
-    from genbench.registry.plugins import KINDS as ALL
-    from genbench.registry.plugins import load_registry
-
-    shown = printable(" ".join(words))
-    if any(word.endswith(".py") for word in words):
-        return RequestError(f"{shown!r} is no suite; expected a class in the file: --models {shown}:MyModel")
-    for kind in KINDS:
-        registered = {entry.name for entry in load_registry().entries(kind)}
-        if all(_plain(word) in registered or (kind == "model" and ".py:" in word) for word in words):
-            option = f"--{ALL[kind].plural}"
-            return RequestError(f"{shown!r} is no suite; expected {option} {printable(','.join(words))}")
-    return RequestError(f"{shown!r}: expected one suite at most, and all else by options") if len(words) > 1 else None
-
-
-def _plain(word: str) -> str:
-    from genbench.registry import names
-
-    return names.plain(word)
 
 
 # Options that there are not ------------------------------------------------------------------------------------------
@@ -170,12 +100,12 @@ def answer(error: click.UsageError) -> click.UsageError:
     """Return the answer to a command line that click refuses: the error itself where there is none better."""
     if error.ctx is None:
         return error
-    arguments = typed(error.ctx)
+    arguments = stray_words.typed(error.ctx)
     if isinstance(error, click.NoSuchOption):
         return _unknown_option(error, error.ctx, arguments)
     advice = ""
     if "extra argument" in error.message:
-        advice = by_blanks(error.ctx.command, arguments)
+        advice = stray_words.by_blanks(error.ctx.command, arguments)
     elif isinstance(error, click.BadParameter) and error.param is not None and error.param.name == "seed":
         advice = f"{error.format_message().removesuffix('.')}; for several seeds: --seeds 0,1"
     elif isinstance(error.ctx.command, click.Group) and "No such command" in (said := error.format_message()):
@@ -225,42 +155,44 @@ def _renamed(command: click.Command, name: str, value: str) -> str:
     ours = RENAMED.get(name, "")
     if not any(ours in option.opts for option in _options(command)):
         return ""
-    if name in FORMATS:
-        value = name
-    elif ours == "--device":
-        value = "cpu" if name == "cpu" else f"cuda:{value}" if value.isdecimal() else "cuda"
-    elif ours == "--budget":
-        value = f"{value}steps" if value.isdecimal() else "5000steps"
-    elif ours == "--datasets":
-        value = f"folder:{value or 'PATH'}, npz:PATH or a name"
+    value = VALUES[ours](name, value) if ours in VALUES else value
     return f"; expected {ours}{' ' if value else ''}{value}"
 
 
 def _of_plugins(command: click.Command, name: str, value: str, arguments: Sequence[str]) -> str:
-    """Answer an option of a plugin: of those that were typed, else of whichever has it."""
+    """Answer an option of a plugin, as typed or as it is called here: of those that were typed, else of any."""
     if not any("--set" in option.opts for option in _options(command)):
         return ""
     from genbench.registry.plugins import load_registry
 
-    option = OPTIONS.get(name, name).replace("-", "_")
     registry = load_registry()
-    setting = f"{option}={value or 'VALUE'}"
-    if having := [e.name for word in arguments for e in _entries(registry, word) if _has(e, option)]:
-        each = " ".join(f"--set {plugin}.{setting}" for plugin in having)
-        return f", which {' and '.join(having)} {'has' if len(having) == 1 else 'have'}; expected {each}"
-    known = (entry for kind in KINDS for entry in registry.entries(kind))
-    if first := next((entry.name for entry in known if _has(entry, option)), ""):
-        return f"; expected --set NAME.{setting}, with the name of what has it, as {first} has"
+    typed = [entry for word in arguments for entry in _entries(registry, word)]
+    known = [entry for kind in stray_words.KINDS for entry in registry.entries(kind)]
+    spellings = [each.replace("-", "_") for each in dict.fromkeys((name, OPTIONS.get(name, name)))]
+    for entries in (typed, known):
+        for option in spellings:
+            if having := [entry.name for entry in entries if _has(entry, option)]:
+                return _set(having, option, value or "VALUE", is_typed=entries is typed)
     return ""
 
 
+def _set(having: Sequence[str], option: str, value: str, is_typed: bool) -> str:
+    """Answer an option that these plugins have."""
+    if not is_typed:
+        return f"; expected --set NAME.{option}={value}, with the name of what has it, as {having[0]} has"
+    each = " ".join(f"--set {plugin}.{option}={value}" for plugin in having)
+    return f", which {' and '.join(having)} {'has' if len(having) == 1 else 'have'}; expected {each}"
+
+
 def _entries(registry: Registry, text: str) -> list[Entry]:
-    """Return the plugins that a text names, of kinds whose options can be set."""
+    """Return the plugins that a word of the command line names, of kinds whose options can be set."""
     from genbench.registry import names
 
     with contextlib.suppress(GenbenchError):
-        requests = [names.parse(part).name for part in names.split(text)]
-        return [entry for name in dict.fromkeys(requests) for entry in registry.named(name) if entry.kind in KINDS]
+        given = text.partition("=")[2] if text.startswith("--") else text
+        requests = [names.parse(part).name for part in names.split(given)]
+        found = [entry for name in dict.fromkeys(requests) for entry in registry.named(name)]
+        return [entry for entry in found if entry.kind in stray_words.KINDS]
     return []
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from genbench import bench
-from genbench.cli import first_mistakes
+from genbench.cli import stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.files import write_text
@@ -64,7 +64,7 @@ def command(
     against: tuple[str, ...],
 ) -> int:
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
-    first_mistakes.check_words([str(folder) for folder in results if not folder.exists()])
+    stray_words.check_words([str(folder) for folder in results if not folder.exists()])
     form = form or (_format_of(output) if output else "table")
     if output is not None:
         _check_output(output)

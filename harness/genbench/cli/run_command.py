@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from genbench import planning, suites
-from genbench.cli import first_mistakes, running
+from genbench.cli import running, stray_words
 from genbench.errors import RequestError, did_you_mean
 
 
@@ -75,7 +75,7 @@ def _suite(words: tuple[str, ...]) -> str | None:
     if not words:
         return None
     if len(words) > 1 or not (suites.is_one(words[0]) or did_you_mean(words[0], suites.available())):
-        first_mistakes.check_words(words)
-        if (error := first_mistakes.no_suite(words)) is not None:
+        stray_words.check_words(words)
+        if (error := stray_words.no_suite(words)) is not None:
             raise error
     return words[0]

@@ -13,6 +13,7 @@ from genbench.data import arrays, image_files, pictures
 from genbench.data.pictures import refuse
 from genbench.data.ranges import UNIT, floats, within
 from genbench.data.resizing import resized
+from genbench.data.splitting import permutation
 from genbench.errors import printable
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Images(ABC):
     def __init__(self, path: Path, space: Space, size: int) -> None:
         self.path = path
         self.bounds = space.bounds
-        self._shape = space.shape
+        self._space = space
         self._size = size
         if size and space.shape[1:] != (size, size):
             height, width = space.shape[1:]
@@ -65,18 +66,15 @@ class Images(ABC):
         """Return the files that hold images start..stop-1."""
 
     @cached_property
-    def order(self) -> NDArray[np.int64]:
+    def order(self) -> list[int]:
         """Return the places in the file or folder of the first image, the second and so on."""
-        import numpy as np
-
-        # the streams of RandomState are frozen: every numpy gives the same permutation
-        return np.random.RandomState(ORDER).permutation(self.count)
+        return permutation(self.count, ORDER)
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Return images start..stop-1 or to the last one, (n, C, H, W) within the bounds. Raises DataError."""
         import numpy as np
 
-        rows = self.order[start:stop].tolist()
+        rows = self.order[start:stop]
         raw = self._raw(rows)
         if raw.dtype == np.uint8:
             scaled: NDArray[np.float32] = np.ascontiguousarray(self._sized(raw), np.float32) / np.float32(
@@ -91,7 +89,7 @@ class Images(ABC):
         return np.ascontiguousarray(self._sized(held), np.float32)
 
     def _sized(self, images: NDArray[Any]) -> NDArray[Any]:
-        return images if images.shape[2:] == self._shape[1:] else resized(images, self._size, self.bounds)
+        return images if images.shape[2:] == self._space.shape[1:] else resized(images, self._size, self.bounds)
 
     def check(self, n: int) -> None:
         """Read the batches that hold the first n images, and keep none. Raises DataError where one cannot be scored."""
@@ -138,7 +136,10 @@ class ArrayImages(Images):
             return None
         if shape == (height, width, channels):
             return CHANNELS_LAST
-        refuse(self.path, f"it has shape {self._rows.shape}", f"expected {_shapes(space)}, as the dataset has")
+        is_of_size = bool(self._size) or (space.shape[1:] in (shape[:2], shape[1:]))
+        cure = "" if is_of_size else _or_resized(space)
+        expected = f"{_shapes(space, is_any_size=bool(self._size))}, as the dataset has{cure}"
+        refuse(self.path, f"it has shape {self._rows.shape}", f"expected {expected}")
 
     def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
         images = self._rows.read(rows)
@@ -183,11 +184,10 @@ class FolderImages(Images):
 
     def _picture(self, file: Path) -> NDArray[np.uint8]:
         """Return a picture, (C, H, W); what is stored in colour may be grey all the same."""
-        channels, height, width = self._shape
+        channels, height, width = self._space.shape
         w, h, is_grey = pictures.head(file)
         if (w, h) != (width, height) and not self._size:
-            cure = f", or a size to which all are resized: --size {width}" if width == height else ""
-            refuse(file, f"it is {w}x{h}", f"expected {width}x{height}, as the dataset has{cure}")
+            refuse(file, f"it is {w}x{h}", f"expected {width}x{height}, as the dataset has{_or_resized(self._space)}")
         if channels == 3 and is_grey:
             refuse(file, "it is grey", "expected colour, as the dataset has: convert it to RGB")
         pixels = pictures.pixels(file, 1 if is_grey else 3, self._size)
@@ -196,7 +196,14 @@ class FolderImages(Images):
         return pixels[:channels]
 
 
-def _shapes(space: Space) -> str:
+def _shapes(space: Space, is_any_size: bool = False) -> str:
     channels, height, width = space.shape
-    grey = f"(n, {height}, {width}) or " if channels == 1 else ""
-    return f"{grey}(n, {channels}, {height}, {width}) or (n, {height}, {width}, {channels})"
+    side = "H, W" if is_any_size else f"{height}, {width}"
+    grey = f"(n, {side}) or " if channels == 1 else ""
+    return f"{grey}(n, {channels}, {side}) or (n, {side}, {channels})"
+
+
+def _or_resized(space: Space) -> str:
+    """Return the hint at what brings images of another size to the dataset's, where that is square."""
+    _, height, width = space.shape
+    return f", or a size to which all are resized: --size {width}" if width == height else ""

@@ -106,9 +106,12 @@ class NpzDataset(Dataset):
         names = [name.removesuffix(".npy") for name in archive.namelist()]
         known = [ALIASES.get(name, name) for name in names]
         for name, meant in zip(names, known, strict=True):
-            if name not in (*KEYS, *ALIASES) or known.count(meant) > 1:
-                hint = did_you_mean(name, KEYS)
-                self._refuse(f"unexpected array {name!r}", f"expected once each, of: {', '.join(KEYS)}.{hint}")
+            if name not in (*KEYS, *ALIASES):
+                expected = f"expected of: {', '.join((*KEYS, *ALIASES))}"
+                self._refuse(f"unexpected array {name!r}", f"{expected}.{did_you_mean(name, (*KEYS, *ALIASES))}")
+            if known.count(meant) > 1:
+                both = " and ".join(each for each, same in zip(names, known, strict=True) if same == meant)
+                self._refuse(f"{both} are both there", "leave out all but one of them: they mean the same")
         if "x_all" in known and set(known) <= {"x_all", "y_all"}:
             return names
         for split in ("train", "test", "valid"):

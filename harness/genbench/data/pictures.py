@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from genbench import files
+from genbench.data.resizing import square
 from genbench.errors import DataError, printable
 
 if TYPE_CHECKING:
@@ -50,18 +51,13 @@ def head(file: Path) -> tuple[int, int, bool]:
 def pixels(file: Path, channels: int, size: int = 0) -> NDArray[np.uint8]:
     """Return an image, (C, H, W), upright, its central square resized to `size` where that is not 0."""
     import numpy as np
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
     with _opened(file) as image:
         image.load()
         upright = ImageOps.exif_transpose(image) if _turnable(image) else image
         plain = _opaque(file, upright).convert("L" if channels == 1 else "RGB")
-        if size:
-            # cropped on the way, so that a long strip is never blown up whole
-            side, (width, height) = min(plain.size), plain.size
-            left, top = (width - side) / 2, (height - side) / 2
-            plain = plain.resize((size, size), Image.Resampling.BICUBIC, (left, top, left + side, top + side))
-        array: NDArray[np.uint8] = np.array(plain, np.uint8)
+        array: NDArray[np.uint8] = np.array(square(plain, size) if size else plain, np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from PIL.Image import Image
 
 
 def in_words(size: int) -> str:
@@ -16,7 +17,7 @@ def in_words(size: int) -> str:
 def resized(images: NDArray[Any], size: int, bounds: tuple[float, float]) -> NDArray[Any]:
     """Return the central squares of images (n, C, H, W), resized to `size`, of uint8 or float32 within the bounds.
 
-    Each channel by Pillow's bicubic filter, antialiased, as clean-fid does; uint8 is rounded, as pictures are.
+    Each channel by Pillow's bicubic filter, antialiased, of float32 unrounded; uint8 is rounded, as pictures are.
     """
     import numpy as np
 
@@ -28,10 +29,15 @@ def resized(images: NDArray[Any], size: int, bounds: tuple[float, float]) -> NDA
 
 def _plane(plane: NDArray[Any], size: int) -> NDArray[Any]:
     import numpy as np
-    from PIL import Image
+    from PIL.Image import fromarray
 
-    height, width = plane.shape
-    side = min(height, width)
+    return np.array(square(fromarray(plane), size))
+
+
+def square(image: Image, size: int) -> Image:
+    """Return the central square of a picture, resized; cropped on the way, so that no long strip is blown up whole."""
+    from PIL.Image import Resampling
+
+    side, (width, height) = min(image.size), image.size
     left, top = (width - side) / 2, (height - side) / 2
-    box = (left, top, left + side, top + side)
-    return np.array(Image.fromarray(plane).resize((size, size), Image.Resampling.BICUBIC, box))
+    return image.resize((size, size), Resampling.BICUBIC, (left, top, left + side, top + side))

@@ -49,6 +49,13 @@ class Copies:
         share = self.looked_at / (self.looked_at + self.fresh_looked_at)
         return bool(binom.sf(self.originals - 1, self.originals + self.fresh_originals, share) < BY_CHANCE)
 
+    def in_words(self, of: str, fresh: str) -> str:
+        """Return the counts as a sentence, of is what the originals are called, fresh what fresh images are."""
+        found = (
+            f"{self.count:,} of {self.looked_at:,} samples are copies, exact or near, of {self.originals:,} {of} images"
+        )
+        return f"{found}; of {self.fresh_looked_at:,} {fresh} images {self.fresh:,} are"
+
 
 def copies(parts: Iterable[Tensor], originals: Tensor, fresh: Tensor, memory_mib: float = 128) -> Copies:
     """Return the copies of originals (m, C, H, W) among images that come part by part, beside those among fresh images.

@@ -26,10 +26,7 @@ def _found(shared: Shared, target: SplitName, n: int) -> Iterator[str]:
     if found := doubt(scale(shared.sampled(n), bounds), data, bounds):
         yield found
     if len(shared.split(target).images) > 1 and (among := _copies(shared, target, n)).are_many:
-        yield (
-            f"{among.count:,} of {among.looked_at:,} samples are copies, exact or near, of {among.originals:,} "
-            f"{target} images; of {among.fresh_looked_at:,} training images {among.fresh:,} are: no score of new images"
-        )
+        yield f"{among.in_words(target, 'training')}: no score of new images"
 
 
 def _copies(shared: Shared, target: SplitName, n: int) -> Copies:

@@ -62,11 +62,7 @@ class Memorisation(FeatureMetric):
         train, target = evaluation.train.images, evaluation.target.images
         of_train, of_target = copies([samples], train, target), copies([samples], target, train)
         counts = {"train_copies": float(of_train.count), "target_copies": float(of_target.count)}
-        if not of_train.are_many:
-            return counts, ()
-        found = f"{of_train.count:,} of {len(samples):,} samples are copies, exact or near, of {of_train.originals:,}"
-        usual = f"of {of_train.fresh_looked_at:,} target images {of_train.fresh:,} are"
-        return counts, (f"{found} training images; {usual}",)
+        return counts, (of_train.in_words("training", "target"),) if of_train.are_many else ()
 
     def describe(self) -> str:
         """Return the protocol in words."""

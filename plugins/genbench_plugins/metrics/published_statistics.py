@@ -56,8 +56,9 @@ def _check(name: str, mean: NDArray[Any], covariance: NDArray[Any]) -> None:
         _refuse(name, f"have mu of shape {mean.shape} and sigma of {covariance.shape}", "(d,) and (d, d)")
     if not (np.isfinite(mean).all() and np.isfinite(covariance).all()):
         _refuse(name, "hold NaN or infinity", "finite numbers")
-    if np.abs(covariance - covariance.T).max() > 1e-5 * np.abs(covariance).max() or covariance.diagonal().min() < 0:
-        _refuse(name, "have a sigma that is no covariance", "a symmetric one, its diagonal not below 0")
+    rounding = 1e-5 * np.abs(covariance).max()
+    if np.abs(covariance - covariance.T).max() > rounding or np.linalg.eigvalsh(covariance)[0] < -rounding:
+        _refuse(name, "have a sigma that is no covariance", "a symmetric one, its eigenvalues not below 0")
 
 
 def _refuse(name: str, found: str, expected: str) -> NoReturn:
