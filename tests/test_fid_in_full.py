@@ -187,7 +187,7 @@ GOOD = {"mu": np.zeros(16), "sigma": np.eye(16)}
         ({**GOOD, "sigma": np.triu(np.ones((16, 16)))}, "have a sigma that is no covariance; expected a symmetric one"),
         (
             {**GOOD, "sigma": np.ones((16, 16)) - 0.05 * np.eye(16)},
-            "expected a symmetric one, its eigenvalues not below 0",
+            "have a sigma that is no covariance; expected a symmetric one, its eigenvalues not below 0",
         ),
         ({**GOOD, "sigma": -np.eye(16)}, "have a sigma that is no covariance; expected a symmetric one"),
         ({**GOOD, "mu": np.zeros(16, int)}, "are int64 and float64; expected floating point numbers"),
