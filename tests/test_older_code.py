@@ -112,11 +112,11 @@ def test_imports_of_a_lone_file_from_beside_it(text: str, seen: bool, tmp_path: 
 
 
 def test_a_package_of_thousands_of_modules_costs_no_more_than_its_nearest(layered: Path) -> None:
-    names = [f"m{n}" for n in range(code.MOST + 50)]
+    names = [f"m{n}" for n in range(code.MOST_MODULES + 50)]
     for name in names:
         (layered / f"{name}.py").write_text("")
     (layered / "near.py").write_text("".join(f"from layered import {name}\n" for name in names))
-    assert len(code.modules("layered.plugin:Toy")) == code.MOST
+    assert len(code.modules("layered.plugin:Toy")) == code.MOST_MODULES
 
 
 def test_records_from_before_are_held_to_the_digest_that_they_have(layered: Path) -> None:
