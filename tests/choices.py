@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, get_args, get_origin
 
-from genbench.registry.names import format_value
 from genbench.registry.options import Option, declared
 from genbench.registry.plugins import Entry, load_registry
+from genbench.registry.spec import format_value
 
 SMALL: Mapping[str, object] = {"batch": 500, "burn_in": 1, "thin": 1, "subsets": 5, "runs": 2}
 """What keeps models and metrics short, as far as they have these options."""

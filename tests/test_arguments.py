@@ -19,11 +19,11 @@ from test_board import scores
 from test_evaluate import noise, save
 
 import genbench
-from genbench import arguments, bench, evaluating, planning
 from genbench.data.npz import NpzDataset
 from genbench.errors import RequestError
 from genbench.output.boards_html import to_html
 from genbench.ranking.board import boards
+from genbench.runs import arguments, execution, external, planning
 from genbench_plugins.datasets.digits import Digits
 from genbench_plugins.models.gan import GAN
 from genbench_plugins.models.pca import PCA
@@ -81,7 +81,7 @@ def mine(work: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 # Signatures
 
 
-@pytest.mark.parametrize(("call", "plan"), [(bench.run, planning.plan), (evaluating.evaluate, evaluating.plan)])
+@pytest.mark.parametrize(("call", "plan"), [(execution.run, planning.plan), (external.evaluate, external.plan)])
 def test_the_calls_show_every_argument_with_its_type(call: Callable[..., Any], plan: Callable[..., Any]) -> None:
     shown, taken = inspect.signature(call).parameters, inspect.signature(plan).parameters
     assert list(shown) == list(taken)
@@ -93,12 +93,12 @@ def test_the_calls_show_every_argument_with_its_type(call: Callable[..., Any], p
 
 
 def test_every_argument_is_explained() -> None:
-    for name in inspect.signature(bench.run).parameters:
-        assert re.search(rf"\b{name}\b", bench.run.__doc__ or ""), name
+    for name in inspect.signature(execution.run).parameters:
+        assert re.search(rf"\b{name}\b", execution.run.__doc__ or ""), name
     for name in ("sources", "samples_are", "samples", "genbench.run"):
-        assert name in (evaluating.evaluate.__doc__ or ""), name
-    assert "Raises StoreError" in (bench.load_results.__doc__ or "")
-    assert set(typing.get_type_hints(bench.load_results)) == {"path", "return"}
+        assert name in (external.evaluate.__doc__ or ""), name
+    assert "Raises StoreError" in (execution.load_results.__doc__ or "")
+    assert set(typing.get_type_hints(execution.load_results)) == {"path", "return"}
 
 
 # Plugins

@@ -16,7 +16,7 @@ from test_bad_input import Trap, check_line, tree
 
 from genbench import files
 from genbench.cli import main
-from genbench.registry.targets import source_digest
+from genbench.registry.loading import source_digest
 
 ESCAPE = "\x1b[31m"
 RUN = "run --models toy,toy@long --metric brightness,parzen[samples=100] --reference none --seeds 2 --quiet"

@@ -13,10 +13,10 @@ import torch
 
 from genbench import leftovers
 from genbench.api import Space, Split
-from genbench.calibration.damages import DAMAGES, Material, blur, copies, dropped_classes, fewer, moved_copies, noise
-from genbench.calibration.response import calibrate
 from genbench.cli import main
 from genbench.errors import RequestError
+from genbench.response.damages import DAMAGES, Material, blur, copies, dropped_classes, fewer, moved_copies, noise
+from genbench.response.response import calibrate
 
 
 def generator() -> torch.Generator:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genbench import bench
 from genbench.cli import main
-from genbench.data.prepare import prepare
+from genbench.data.cache import prepare
+from genbench.runs import execution
 from genbench_plugins.datasets.digits import Digits
 
 TANH = """
@@ -132,5 +132,5 @@ def test_memorisation_tells_copies_of_training_images_from_those_of_test_images(
 
 
 def _rows():
-    (board,) = bench.stored_boards(["results"])[0]
+    (board,) = execution.stored_boards(["results"])[0]
     return board.rows

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from genbench.api import Splits
+from genbench.data.cache import prepare
 from genbench.data.folder import FolderDataset
-from genbench.data.prepare import prepare
 from genbench.data.splitting import permutation
 from genbench.errors import DataError
 

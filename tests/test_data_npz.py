@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from genbench.api import Split, Splits
+from genbench.data.cache import prepare
 from genbench.data.npz import NpzDataset
-from genbench.data.prepare import prepare
 from genbench.errors import DataError
 
 

@@ -17,8 +17,8 @@ import torch
 
 from genbench import leftovers
 from genbench.api import Dataset, Space, Split, Splits
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder, data_folder
-from genbench.data.prepare import Prepared, prepare
 from genbench.errors import DataError
 
 KEY: dict[str, Any] = {"name": "made", "distribution": "tests", "version": 1, "options": {}}

@@ -26,8 +26,8 @@ import torch
 import torchvision
 
 import genbench
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import data_folder
-from genbench.data.prepare import Prepared, prepare
 from genbench.errors import DataError
 from genbench_plugins.datasets import mnist as mnist_module
 from genbench_plugins.datasets.cifar10 import CIFAR10

@@ -11,7 +11,7 @@ import torch
 from scipy import stats
 
 import genbench
-from genbench.data import content
+from genbench.data import validation
 from genbench.errors import DataError
 from genbench_plugins.datasets.synthetic import Gaussian1D, Mixture1D
 
@@ -42,8 +42,8 @@ def test_defaults() -> None:
     [(Gaussian1D(), "10de0698"), (Mixture1D(), "b8060d96")],
 )
 def test_the_numbers_are_the_same_everywhere(dataset: genbench.Dataset, start: str) -> None:
-    found = content.checked("it", dataset.load(NOWHERE))
-    assert content.digest(found.arrays, found.classes, found.bounds).startswith(start)
+    found = validation.checked("it", dataset.load(NOWHERE))
+    assert validation.digest(found.arrays, found.classes, found.bounds).startswith(start)
 
 
 def mixed(x: np.ndarray) -> np.ndarray:

@@ -15,13 +15,13 @@ import psutil
 import pytest
 from trials import contents_of
 
-from genbench import bench, planning
 from genbench.engines.process import ProcessEngine, why_lost
 from genbench.engines.schedule import Outcome
 from genbench.errors import RequestError, StoreError
+from genbench.runs import execution, planning
 from genbench.store.store import Store
 
-Run = Callable[..., bench.Report]
+Run = Callable[..., execution.Report]
 
 
 @pytest.fixture
@@ -30,13 +30,13 @@ def run(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GENBENCH_ENGINE", "process")
 
-    def go(models: str, **rest: Any) -> bench.Report:
-        return bench.run(models, **{"metrics": "brightness", "reference": "none", "seeds": 1, **rest})
+    def go(models: str, **rest: Any) -> execution.Report:
+        return execution.run(models, **{"metrics": "brightness", "reference": "none", "seeds": 1, **rest})
 
     return go
 
 
-def outcomes(report: bench.Report) -> dict[str, Outcome]:
+def outcomes(report: execution.Report) -> dict[str, Outcome]:
     """Return how each model's first trial ended, by the model's label."""
     names = {trial.id: trial.model.label for trial in report.plan.grid.trials()}
     return {names[trial]: outcome for trial, outcome in report.outcomes.items()}
@@ -44,7 +44,11 @@ def outcomes(report: bench.Report) -> dict[str, Outcome]:
 
 def workers() -> list[psutil.Process]:
     """Return the worker processes of this process."""
-    return [child for child in psutil.Process().children(recursive=True) if "genbench.engines.child" in child.cmdline()]
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "genbench.engines.worker_main" in child.cmdline()
+    ]
 
 
 def test_the_records_are_the_same_bits_whatever_the_engine_and_the_number_of_jobs(run: Run) -> None:
@@ -206,7 +210,7 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_trains(given: dict[
 def test_trials_take_workers_also_where_there_is_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENBENCH_ENGINE")
     planned = [planning.plan("toy", seeds=seeds, reference="none") for seeds in (1, 2)]
-    assert [plan.engine.name for plan in planned] == ["process", "process"]
+    assert [planning.engine.name for plan in planned] == ["process", "process"]
     assert planned[0].engine.settings["jobs"] == 1
     assert planned[1].engine.settings["jobs"] == min(2, len(os.sched_getaffinity(0)))
 

@@ -22,15 +22,15 @@ from torch import Tensor
 import genbench
 from genbench.api import Space
 from genbench.cli import main
-from genbench.data import arrays, folder, image_files, images
+from genbench.data import arrays, file_state, folder, images
+from genbench.data.cache import prepare
+from genbench.data.file_state import state
 from genbench.data.given import GivenImages
-from genbench.data.image_files import state
 from genbench.data.images import opened
-from genbench.data.prepare import prepare
 from genbench.data.resizing import resized
 from genbench.errors import ChangedError, DataError, RequestError, Unsupported
 from genbench.output.tables_csv import read_csv
-from genbench.trial import performance, sampling
+from genbench.trial import runner, sampling
 from genbench.trial.sources import check_seeds_differ
 from genbench_plugins.datasets.digits import Digits
 
@@ -350,7 +350,7 @@ def test_features_are_taken_batch_by_batch_of_more_images_than_are_held(cli, mon
         return load(paths, start, stop)
 
     monkeypatch.setattr(sampling, "load_shards", spy)
-    monkeypatch.setattr(performance, "PORTION", 1000 * 64)
+    monkeypatch.setattr(runner, "PORTION", 1000 * 64)
     assert cli("ours=a.npz --metric fid[random],is[domain] --samples 2300 --reference none")[0] == 0
     assert spans == [500, 500, 500, 500, 300] * 4, "for two extractors, for the scale of images and for copies"
     assert len(list(Path("results/trials").glob("ours*/samples/*.safetensors"))) == 3
@@ -438,8 +438,8 @@ def model_of(path: str) -> GivenImages:
 def test_a_folder_is_listed_no_more_often_for_more_batches(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures("p", noise(40))
     looked, listings = [], []
-    stamp, entries = image_files._stamp, folder.entries
-    monkeypatch.setattr(image_files, "_stamp", lambda file: looked.append(file) or stamp(file))
+    stamp, entries = file_state._stamp, folder.entries
+    monkeypatch.setattr(file_state, "_stamp", lambda file: looked.append(file) or stamp(file))
     monkeypatch.setattr(folder, "entries", lambda path: listings.append(path) or entries(path))
     counts = []
     for batch in (40, 1):
@@ -752,16 +752,16 @@ def test_colour_is_asked_for_of_pictures_too(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["changes", "goes"])
 def test_a_file_that_changes_while_it_is_scored(how: str, cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench import bench
+    from genbench.runs import execution
 
     save("a.npz", noise(500))
-    execute = bench.execute
+    execute = execution.execute
 
-    def late(*args: Any) -> bench.Report:
+    def late(*args: Any) -> execution.Report:
         save("a.npz", noise(500, seed=2)) if how == "changes" else Path("a.npz").unlink()
         return execute(*args)
 
-    monkeypatch.setattr(bench, "execute", late)
+    monkeypatch.setattr(execution, "execute", late)
     code, out, err = cli("ours=a.npz")
     assert (code, out) == (2, "")
     told = "changed while the run was going on" if how == "changes" else "It was there when the run was planned"
@@ -815,7 +815,7 @@ def test_pictures_in_folders_are_those_of_one_folder_and_a_change_within_is_one(
     Path("nested/2/deep/299.png").write_bytes(Path("flat/000.png").read_bytes())
     assert state(Path("nested")) != before
     with pytest.raises(ChangedError, match=r"'nested' changed while the run was going on"):
-        image_files.Unchanged(Path("nested"), before)
+        file_state.Unchanged(Path("nested"), before)
 
 
 # Resized

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from genbench.api import FeatureExtractor
+from genbench.data.cache import prepare
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import prepare
 from genbench.errors import Unsupported
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor
 
 from genbench import FeatureExtractor, Space, Split, TrainingData, files, setting
-from genbench.api import Of
-from genbench.testing.images import made
+from genbench.api import ImageSet
+from genbench.testing.made_images import made
 from genbench.trial.evaluation import Shared, TrialEvaluation
-from genbench.trial.extraction import Features, What, identity, make_ready
+from genbench.trial.features import Features, What, identity, make_ready
 
 CPU = torch.device("cpu")
 IMAGES = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -141,7 +141,7 @@ def test_what_one_pass_gives_of_a_split_is_kept_of_both(order: tuple[What, What]
 
 @pytest.mark.parametrize("order", [("features", "logits"), ("logits", "features")])
 @pytest.mark.parametrize("of", ["samples", "target"])
-def test_what_one_pass_gives_is_shared_by_metrics(of: Of, order: tuple[What, What]) -> None:
+def test_what_one_pass_gives_is_shared_by_metrics(of: ImageSet, order: tuple[What, What]) -> None:
     split = Split(IMAGES, None)
     data = SimpleNamespace(space=Space((1, 4, 4)), split=lambda *_: split)
     shared = Shared(data, CPU, lambda n: IMAGES[:n], lambda: pytest.fail("no model is needed"))
@@ -227,7 +227,7 @@ SLOW = """
     from pathlib import Path
     import torch
     from genbench import FeatureExtractor
-    from genbench.trial.extraction import Features
+    from genbench.trial.features import Features
 
     @dataclass(eq=False)
     class Slow(FeatureExtractor):

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from genbench import DataError, Space, Split, TrainingData, Unsupported
-from genbench.data.prepare import Prepared, prepare
+from genbench.data.cache import Prepared, prepare
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
-from genbench.testing.images import made, training_data
+from genbench.testing.made_images import made, training_data
 from genbench.trial.torch_state import known_state
 from genbench_plugins.extractors import classifier, domain, shipped
 from genbench_plugins.extractors.domain import Domain

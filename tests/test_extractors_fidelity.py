@@ -18,12 +18,12 @@ from torch import Tensor, nn
 
 from genbench import DataError, FeatureExtractor, Space, TrainingData, Unsupported
 from genbench.cli import main
-from genbench.registry import names
-from genbench.registry.extraction import bound
+from genbench.registry import spec
+from genbench.registry.extractors import bound
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
-from genbench.testing.images import made
-from genbench.trial.extraction import extracted, identity, make_ready
+from genbench.testing.made_images import made
+from genbench.trial.features import extracted, identity, make_ready
 from genbench_plugins.extractors.fidelity import VGG16, Inception
 from genbench_plugins.extractors.official_weights import Official, opened
 
@@ -149,12 +149,12 @@ def test_digest_costs_no_import_of_torch_fidelity() -> None:
     "typed", ["fid[inception[weights=./my weights.pth]]", 'fid[extractor="inception[weights=./my weights.pth]"]']
 )
 def test_a_path_of_weights_can_be_typed_within_a_metric(typed: str) -> None:
-    request = names.parse(typed)
+    request = spec.parse(typed)
     inner = request.options.get("extractor", request.positional)
     assert isinstance(inner, str)
     extractor = Resolver(load_registry(), None).resolve("extractor", inner)
     assert extractor.settings == {"weights": "./my weights.pth"}
-    again = names.parse(names.format_request(request))
+    again = spec.parse(spec.format_request(request))
     assert again == request
 
 

@@ -15,8 +15,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from genbench import DataError, Space, TrainingData, Unsupported
-from genbench.testing.images import made
-from genbench.trial.extraction import extracted, identity, make_ready
+from genbench.testing.made_images import made
+from genbench.trial.features import extracted, identity, make_ready
 from genbench_plugins.extractors.published import CLIP, DINOv2, PublishedExtractor
 from genbench_plugins.extractors.vision_transformer import Sizes, VisionTransformer, renamed
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from genbench import Space, TrainingData
-from genbench.testing.images import made
+from genbench.testing.made_images import made
 from genbench_plugins.extractors.random_convolutions import RandomConvolutions
 
 

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.linalg import sqrtm
 
-from genbench import bench
 from genbench.cli import main
 from genbench.output.tables_csv import read_csv
+from genbench.runs import execution
 
 Values = NDArray[np.float64]
 
@@ -162,13 +162,13 @@ def test_statistics_of_other_features_are_refused_in_words(fake: Values, cli) ->
 def test_statistics_that_change_meanwhile_end_the_run(fake: Values, cli, monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.random.default_rng(3).uniform(0, 1, (500, 16))
     published(x)
-    execute = bench.execute
+    execute = execution.execute
 
-    def late(*args: Any) -> bench.Report:
+    def late(*args: Any) -> execution.Report:
         published(x + 1)
         return execute(*args)
 
-    monkeypatch.setattr(bench, "execute", late)
+    monkeypatch.setattr(execution, "execute", late)
     code, out, err = cli(against("real.npz"))
     assert (code, out) == (2, "")
     assert "real.npz changed while the run was going on; start the run again" in err

@@ -14,19 +14,19 @@ import pytest
 from trials import contents_of
 
 import genbench
-from genbench import bench, planning
 from genbench.cli import main
 from genbench.errors import ChangedError, PluginError, RequestError
 from genbench.output.captions import caption
 from genbench.output.tables_csv import read_csv
-from genbench.registry import targets
-from genbench.registry.names import NAME
+from genbench.registry import loading
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.registry.spec import NAME
+from genbench.runs import execution, planning
 from genbench.store.schema import STAGE
 from genbench.store.store import Store
+from genbench.trial.identity import Budget, TrialSpec
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import Budget, TrialSpec
 
 SOURCE = '''
 """A model, a metric and a dataset of one's own."""
@@ -130,7 +130,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder / "mine.py"
 
 
-def run(models: str = MODEL, metrics: str = METRIC, **rest: Any) -> bench.Report:
+def run(models: str = MODEL, metrics: str = METRIC, **rest: Any) -> execution.Report:
     return genbench.run(models=models, metrics=metrics, **{"reference": "none", "seeds": 2, **rest})
 
 
@@ -265,7 +265,7 @@ def test_versions_of_a_file_are_told_apart(mine: Path, cli) -> None:
         mine.write_text(source)
         digests.append(hashlib.sha256(source.encode()).hexdigest()[:8])
         run(MODEL, "parzen[samples=100]")
-    (board,), _ = bench.stored_boards(["results"])
+    (board,), _ = execution.stored_boards(["results"])
     assert {row.model for row in board.rows} == {f"{MODEL} {digest}" for digest in digests}
     lines = [line for line in caption(board) if "changed" in line]
     assert lines == [f"! {MODEL} {digests[0]}: trained before its file was changed; a run trains it as it is now"]
@@ -301,17 +301,17 @@ def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, An
     planned = planning.plan(**asked, reference="none", seeds=2)
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
-        bench.execute(planned)
+        execution.execute(planned)
     assert list(Path("results").rglob("trial.json")) == []
     mine.write_text(SOURCE)
-    assert {outcome.status for outcome in bench.execute(planned).outcomes.values()} == {"done"}
+    assert {outcome.status for outcome in execution.execute(planned).outcomes.values()} == {"done"}
 
 
 def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
     planned = planning.plan(MODEL, METRIC, reference="none", seeds=1, engine="process")
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
-        bench.execute(planned)
+        execution.execute(planned)
     assert list(Path("results").rglob("trial.json")) == []
 
 
@@ -319,7 +319,7 @@ def test_a_file_that_went_away_is_refused(mine: Path) -> None:
     planned = planning.plan(MODEL, METRIC, reference="none", seeds=1)
     mine.unlink()
     with pytest.raises(ChangedError, match="there is no file .*mine.py; .* It was there when the run was planned"):
-        bench.execute(planned)
+        execution.execute(planned)
 
 
 def test_a_trial_whose_file_is_edited_while_it_trains_is_no_failure(mine: Path) -> None:
@@ -341,14 +341,14 @@ def test_a_trial_whose_file_is_edited_while_it_trains_is_no_failure(mine: Path) 
 
 def test_what_is_executed_is_what_was_hashed(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = load_registry().find("model", MODEL)
-    read = targets.read
+    read = loading.read
 
     def read_then_edited(path: Path) -> bytes:
         content = read(path)
         path.write_text(EDITED)
         return content
 
-    monkeypatch.setattr(targets, "read", read_then_edited)
+    monkeypatch.setattr(loading, "read", read_then_edited)
     assert sys.modules[entry.load().__module__].SHIFT == 0.0
 
 
@@ -377,7 +377,7 @@ def test_a_file_that_fails_to_import_is_imported_anew(mine: Path, monkeypatch: p
     )
     with pytest.raises(PluginError, match="./mine.py:MyModel cannot be imported: AssertionError: not yet"):
         resolve()
-    assert not any(targets.source_digest(f"{mine}:MyModel") in name for name in sys.modules)
+    assert not any(loading.source_digest(f"{mine}:MyModel") in name for name in sys.modules)
     monkeypatch.setenv("READY", "1")
     assert resolve().label == MODEL
 
@@ -588,7 +588,7 @@ def test_a_working_folder_whose_name_is_no_text_is_refused(tmp_path: Path, monke
     "target", ["/dev/zero:x", "/dev/zero.py:x", "/:x", "/.py:x", "/\0.py:x", "/tmp:x", "../mine.py:x"]
 )
 def test_a_stored_target_that_is_no_file_has_no_source(target: str) -> None:
-    assert targets.source_digest(target) == ""
+    assert loading.source_digest(target) == ""
 
 
 def test_a_stored_file_is_hashed_and_not_executed(mine: Path) -> None:
@@ -601,7 +601,7 @@ def test_a_stored_file_is_hashed_and_not_executed(mine: Path) -> None:
     record = files.read_record(path)
     record["model"]["target"] = f"{evil}:MyModel"
     path.write_text(json.dumps({**record, "sha256": files.digest(record)}))
-    (board,), damaged = bench.stored_boards(["results"])
+    (board,), damaged = execution.stored_boards(["results"])
     assert damaged == []
     assert any("changed" in line for line in caption(board))
     assert not Path("sprung").exists()

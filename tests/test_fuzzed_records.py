@@ -14,16 +14,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import genbench
-from genbench import files, planning
+from genbench import files
 from genbench.cli import main
-from genbench.engines.plan import missing, task
 from genbench.errors import GenbenchError
 from genbench.output.tables_csv import to_csv
 from genbench.ranking import frames
 from genbench.ranking.board import boards
 from genbench.ranking.scores import collect
-from genbench.store.folder import TrialFolder
+from genbench.runs import planning
+from genbench.runs.grid import missing, task
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 from genbench.trial import worker
 
 GIVEN: dict[str, Any] = {"models": "toy", "metrics": "brightness,parzen[samples=100]", "reference": "none", "seeds": 1}

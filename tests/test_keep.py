@@ -12,11 +12,12 @@ import pytest
 from trials import contents_of
 
 import genbench
-from genbench import bench, files, planning
+from genbench import files
 from genbench.cli import main
-from genbench.engines.plan import task
 from genbench.errors import NotKept, RequestError, StoreError
-from genbench.slimming import slim
+from genbench.runs import execution, planning
+from genbench.runs.grid import task
+from genbench.runs.slimming import slim
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 from genbench.trial.worker import perform
@@ -194,7 +195,7 @@ def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run)
     code, _, err = cli(*whole[:-1], "--keep", "all")
     assert code == 0
     assert re.search(r"seed \d, without .*, which were not kept \(and 3 more\): made again where that is needed", err)
-    values = [[(r.trial.id, r.protocol_id, r.value) for r in bench.collect(Store(Path(p))).rows] for p in ("results", "whole")]  # fmt: skip
+    values = [[(r.trial.id, r.protocol_id, r.value) for r in execution.collect(Store(Path(p))).rows] for p in ("results", "whole")]  # fmt: skip
     assert sorted(values[0]) == sorted(values[1])
     for record in records():
         assert record.dropped == ()
@@ -203,7 +204,7 @@ def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run)
         assert record.stages[first] == old[record.id].stages[first], "a score that is valid is not done again"
         drawn = old[record.id].stages["samples"]
         assert drawn.files.items() <= record.stages["samples"].files.items()
-    assert bench.tables(Store(Path("results")))["leaderboard.csv"] == csv("results")["leaderboard.csv"]
+    assert execution.tables(Store(Path("results")))["leaderboard.csv"] == csv("results")["leaderboard.csv"]
 
 
 def test_samples_that_are_kept_are_scored_without_training(cli: Run) -> None:
@@ -306,7 +307,7 @@ def _dropping_killed_at(number: int, trial: Path) -> bool:
     """Let weights and samples go in a forked process that kills itself before its n-th change of a file."""
     import sys
 
-    from genbench.store.folder import TrialFolder
+    from genbench.store.trial_folder import TrialFolder
 
     child = os.fork()
     if child == 0:

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from trials import contents_of
 
-from genbench import planning
-from genbench.engines.plan import task
+from genbench.runs import planning
+from genbench.runs.grid import task
 from genbench.store.store import Store
 from genbench.trial.worker import perform
 

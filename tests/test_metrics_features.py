@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 import genbench
-from genbench import Split, planning
+from genbench import Split
 from genbench.cli import main
 from genbench.errors import GenbenchError
-from genbench.registry.extraction import suited, with_extractor
+from genbench.registry.extractors import suited, with_extractor
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.runs import planning
 from genbench.testing import subject
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.scoring import Scoring
+from genbench.trial.identity import Target
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import Target
 from genbench_plugins.metrics.features import some
 from genbench_plugins.metrics.ms_ssim import disjoint_pairs
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from genbench_plugins.models.chains import from_chains
+from genbench_plugins.models.markov_chains import from_chains
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 8])

@@ -13,7 +13,7 @@ from sklearn.decomposition import PCA as SklearnPCA
 import genbench
 from genbench.api import Space
 from genbench_plugins.models import kmeans, moments
-from genbench_plugins.models.drawing import without_replacement
+from genbench_plugins.models.even_draws import without_replacement
 from genbench_plugins.models.gaussian import Gaussian
 from genbench_plugins.models.kmeans import KMeans
 from genbench_plugins.models.pca import PCA

@@ -16,17 +16,17 @@ from guide import BLOCK, GUIDE
 from safetensors.torch import save
 
 import genbench
-from genbench import bench, planning
 from genbench.errors import ChangedError, DataError, PluginError, RequestError
 from genbench.named_files import MOST_BYTES
 from genbench.output.board import boards_as_text
 from genbench.registry import objects, options
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.runs import execution, planning
 from genbench.store.store import Store
 from genbench.testing import check
+from genbench.trial.identity import TrialSpec
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import TrialSpec
 
 PRETRAINED = next(block["text"] for block in BLOCK.finditer(GUIDE.read_text()) if block["title"] == "pretrained.py")
 
@@ -109,7 +109,7 @@ def resolve(text: str, kind: str = "model", cache: Path | None = None) -> Resolv
     return Resolver(load_registry(), cache).resolve(kind, text)
 
 
-def run(models: Any, **rest: Any) -> bench.Report:
+def run(models: Any, **rest: Any) -> execution.Report:
     return genbench.run(models=models, **{"metrics": METRIC, "reference": "none", "seeds": 2, **rest})
 
 
@@ -303,17 +303,17 @@ def test_a_file_is_read_and_its_digest_compared() -> None:
 def test_a_file_that_changes_once_a_run_is_planned_ends_it(
     by_path: bool, engine: str, change, monkeypatch, cli
 ) -> None:
-    execute = bench.execute
+    execute = execution.execute
     if by_path:  # and not by what compares digests
         Path("pretrained.py").write_text(
             PRETRAINED.replace("self.weights.read()", "open(self.weights.path, 'rb').read()")
         )
 
-    def late(*args: Any) -> bench.Report:
+    def late(*args: Any) -> execution.Report:
         change()
         return execute(*args)
 
-    monkeypatch.setattr(bench, "execute", late)
+    monkeypatch.setattr(execution, "execute", late)
     code, out, err = cli(f"run --models {of('w.safetensors')} --reference none --seeds 1 --engine {engine}")
     assert (code, out) == (2, "")
     assert re.search(r"w\.safetensors(\. It could be read| changed while).*start the run again", err.splitlines()[-1])
@@ -324,13 +324,13 @@ def test_an_extractor_whose_file_changes_ends_the_run_too(monkeypatch: pytest.Mo
     """Also one that does not compare digests itself."""
     Path("factor").write_text("2.0")
     Path("others.py").write_text(OTHERS.replace("self.factor.read()", "open(self.factor.path).read()"))
-    execute = bench.execute
+    execute = execution.execute
 
-    def late(*args: Any) -> bench.Report:
+    def late(*args: Any) -> execution.Report:
         Path("factor").write_text("3.0")
         return execute(*args)
 
-    monkeypatch.setattr(bench, "execute", late)
+    monkeypatch.setattr(execution, "execute", late)
     metric = "--metric 'fid[\"./others.py:Scaled[factor=factor]\"]'"
     code, out, err = cli(f"run --models {of('w.safetensors')} --reference none --seeds 1 {metric}")
     assert (code, out) == (2, "")

@@ -3,7 +3,7 @@
 import pytest
 
 from genbench.errors import RequestError
-from genbench.registry.names import Request, format_request, format_value, parse, plain, short, split, value
+from genbench.registry.spec import Request, format_request, format_value, parse, plain, short, split, value
 
 
 @pytest.mark.parametrize(

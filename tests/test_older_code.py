@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 import genbench
-from genbench import bench, files
+from genbench import files
 from genbench.cli import main
 from genbench.output.captions import caption
 from genbench.registry import code
+from genbench.runs import execution
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 
@@ -46,13 +47,15 @@ def layered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return package
 
 
-def run(models: str = "toy", metrics: str = "brightness", **rest: Any) -> bench.Report:
+def run(models: str = "toy", metrics: str = "brightness", **rest: Any) -> execution.Report:
     return genbench.run(models=models, metrics=metrics, **{"reference": "none", "seeds": 1, **rest})
 
 
 def cautions() -> list[str]:
     """Return what is told of older code under the stored tables, read as another process would."""
-    return [line for board in bench.stored_boards(["results"])[0] for line in caption(board) if "older code" in line]
+    return [
+        line for board in execution.stored_boards(["results"])[0] for line in caption(board) if "older code" in line
+    ]
 
 
 def edit(path: Path) -> None:
@@ -176,7 +179,7 @@ def test_scores_of_different_code_in_one_column_are_told_where_the_metric_is_not
     run("toy@long")
     assert len([line for line in cautions() if line.startswith("! toy: scored")]) == 1
     monkeypatch.setattr("genbench.registry.code.targets.locate", lambda target: None)
-    (board,), _ = bench.stored_boards(["results"])
+    (board,), _ = execution.stored_boards(["results"])
     assert any("scored by different code of metric brightness" in line for line in caption(board))
 
 
@@ -193,13 +196,13 @@ def test_a_metric_whose_new_code_fails_leaves_no_old_score(layered: Path, monkey
 
 
 def test_kept_features_are_of_the_extractors_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.trial import extraction
+    from genbench.trial import features
     from genbench_plugins.extractors.random_convolutions import RandomConvolutions
 
     extractor = RandomConvolutions()
     extractor.bind(genbench.Space((1, 8, 8)), "d")
-    first = extraction.identity(extractor)
-    monkeypatch.setattr("genbench.trial.extraction.code.digest", lambda target: "edited")
-    extraction._code.cache_clear()
-    assert extraction.identity(extractor) != first
-    extraction._code.cache_clear()
+    first = features.identity(extractor)
+    monkeypatch.setattr("genbench.trial.features.code.digest", lambda target: "edited")
+    features._code.cache_clear()
+    assert features.identity(extractor) != first
+    features._code.cache_clear()

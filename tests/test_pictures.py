@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.cli import main
-from genbench.data import folder, image_files, pictures
+from genbench.data import file_state, folder, image_files
 from genbench.errors import DataError
 
 H, W = 3, 5
@@ -143,10 +143,10 @@ def test_pictures_come_out_on_their_own_scale(
     file = tmp_path / f"picture.{suffix}"
     file.write_bytes(content)
     as_rgb = np.broadcast_to(expected.reshape(H, W, -1), (H, W, 3)).transpose(2, 0, 1)
-    assert np.abs(pictures.pixels(file, 3) - as_rgb.astype(np.float64)).max() <= 1, "but for rounding"
+    assert np.abs(image_files.pixels(file, 3) - as_rgb.astype(np.float64)).max() <= 1, "but for rounding"
     if expected.ndim == 2 and suffix != "gif":
-        assert pictures.head(file) == (W, H, True)
-        assert np.array_equal(pictures.pixels(file, 1)[0], expected)
+        assert image_files.head(file) == (W, H, True)
+        assert np.array_equal(image_files.pixels(file, 1)[0], expected)
 
 
 BITS_16 = "it has 16 bits a channel, not 8; convert it first: on which scale, only you can say$"
@@ -202,7 +202,7 @@ def test_pictures_that_8_bits_cannot_hold_are_refused_by_name(
     file = tmp_path / f"picture.{suffix}"
     file.write_bytes(content)
     with pytest.raises(DataError, match=rf"/picture.{suffix}': {match}"):
-        pictures.pixels(file, 3)
+        image_files.pixels(file, 3)
 
 
 def test_deep_colour_is_refused_as_a_dataset_and_where_it_is_scored(
@@ -235,9 +235,9 @@ def test_pictures_that_their_names_hide_are_told_in_datasets_and_where_they_are_
         Image.fromarray(GREY).save(tmp_path / f"{number}.png")
     for other, text in (("labels.txt", "BM and GIF89"), ("empty", ""), ("LICENSE", "MIT")):
         (tmp_path / other).write_text(text)
-    assert len(folder.entries(tmp_path)[0]) == len(image_files.listed(tmp_path)) == 5
+    assert len(folder.entries(tmp_path)[0]) == len(file_state.listed(tmp_path)) == 5
     (tmp_path / name).write_bytes(by_pillow(Image.fromarray(GREY), kind))
     words = f"/{name}': a picture whose name does not tell so; let it end in .{suffix}, or move it away"
-    for read in (folder.entries, image_files.listed):
+    for read in (folder.entries, file_state.listed):
         with pytest.raises(DataError, match=words):
             read(tmp_path)

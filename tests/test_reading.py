@@ -19,18 +19,19 @@ import torch
 from PIL import Image
 
 import genbench
-from genbench import bench, files, waiting
+from genbench import files, waiting
 from genbench.api import Dataset, Split, Splits
 from genbench.cli import main
+from genbench.data.cache import Prepared, _known_parts, prepare
 from genbench.data.folder import FolderDataset
 from genbench.data.folders import cache_folder
 from genbench.data.npz import NpzDataset
-from genbench.data.prepare import Prepared, _known_parts, prepare
 from genbench.errors import ChangedError, DataError, Interrupted, StoreError
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.runs import execution
 from genbench.store.store import Store
-from genbench.trial.extraction import Features
+from genbench.trial.features import Features
 
 RUN = "run --models gaussian --metric parzen[samples=100] --reference none --seeds 1 --quiet"
 
@@ -66,7 +67,7 @@ def digits() -> Prepared:
 
 
 def scores(results: str) -> dict[str, float]:
-    return {row.model["label"]: row.value for row in bench.collect(Store(Path(results))).rows}
+    return {row.model["label"]: row.value for row in execution.collect(Store(Path(results))).rows}
 
 
 # Prepared data --------------------------------------------------------------------------------------------------------
@@ -78,15 +79,15 @@ def test_one_bit_of_prepared_data_is_noted_and_mended(name: str, engine: str) ->
     if engine == "process" and name != "test-images":
         pytest.skip("one array is enough to see that workers look")
     asked: dict[str, Any] = {"models": "gaussian", "metrics": "parzen[samples=100]", "reference": "none", "seeds": 1}
-    bench.run(**asked, results="whole")
+    execution.run(**asked, results="whole")
     flip(digits().folder / f"{name}.npy", -3, 6)
     _known_parts.clear()
-    report = bench.run(**asked, results="flipped", engine=engine)
+    report = execution.run(**asked, results="flipped", engine=engine)
     assert scores("flipped") == scores("whole")
     (note,) = report.notes
     assert re.search(r"'digits': prepared in .*, but its content has digest \w{16}.*; it was prepared again", note)
     digits().verify()
-    assert bench.run(**asked, results="after").notes == []
+    assert execution.run(**asked, results="after").notes == []
 
 
 def test_what_changes_after_it_was_looked_at_is_not_used() -> None:
@@ -259,12 +260,12 @@ FID = {"models": "gaussian", "metrics": "fid[random,samples=200]", "reference": 
 
 @pytest.mark.parametrize("damage", [lambda paths: [flip(path) for path in paths], exchanged], ids=["bit", "exchanged"])
 def test_features_that_are_not_what_was_kept_are_taken_anew(damage: Callable[[list[Path]], object]) -> None:
-    bench.run(**FID, results="whole")
-    bench.run(**{**FID, "metrics": "fid[random,samples=200]"}, target="valid", results="valid")
+    execution.run(**FID, results="whole")
+    execution.run(**{**FID, "metrics": "fid[random,samples=200]"}, target="valid", results="valid")
     kept = sorted((cache_folder() / "features").glob("*.safetensors"))
     assert len(kept) == 3
     damage(kept)
-    bench.run(**FID, results="again")
+    execution.run(**FID, results="again")
     assert scores("again") == scores("whole")
 
 

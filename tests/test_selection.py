@@ -13,11 +13,11 @@ from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma
 from genbench.registry import code
 from genbench.store.sealed import SealedFolder
 from genbench.testing.fingerprint import changed, of_state
-from genbench.testing.images import training_data
+from genbench.testing.made_images import training_data
 from genbench.trial import seeding
 from genbench.trial.checkpoints import Checkpoints
+from genbench.trial.identity import parse_selection
 from genbench.trial.selection import BestValid
-from genbench.trial.spec import parse_selection
 from genbench.trial.training import TrainingRun
 
 CPU = torch.device("cpu")

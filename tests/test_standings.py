@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 import genbench
-from genbench import bench, planning
 from genbench.cli import main
 from genbench.engines.schedule import Outcome, Silent
 from genbench.output.board import boards_as_text
 from genbench.ranking.standings import standings
-from genbench.store import locks, plans, progress
+from genbench.runs import execution, planning
+from genbench.store import locks, plans, progress_file
 from genbench.store.store import Store
 
 RUN = ["run", "--metric", "brightness", "--reference", "none", "--quiet", "--engine", "inline"]
@@ -30,7 +30,7 @@ def here(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(models: str = "toy", **rest) -> bench.Report:
+def run(models: str = "toy", **rest) -> execution.Report:
     return genbench.run(models=models, metrics="brightness", engine="inline", **{"reference": "none", **rest})
 
 
@@ -43,7 +43,7 @@ def test_a_trial_under_way_in_another_process_reads_running_with_its_epoch(here:
     command = [sys.executable, "-m", "genbench", *RUN, "--models", "toy[epochs=100000000],toy", "--seeds", "2"]
     other = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        while not any("epoch" in path.read_text() for path in here.rglob(progress.PROGRESS) if path.exists()):
+        while not any("epoch" in path.read_text() for path in here.rglob(progress_file.PROGRESS) if path.exists()):
             assert other.poll() is None
             time.sleep(0.05)
         assert main(["status"]) == 0
@@ -52,7 +52,7 @@ def test_a_trial_under_way_in_another_process_reads_running_with_its_epoch(here:
         assert "toy[epochs=100000000] on digits, seed 0: epoch " in told[1]
         assert "/100000000 " in told[1]
         assert f"process {other.pid} on " in told[1]
-        (board,), _ = bench.stored_boards(["results"])
+        (board,), _ = execution.stored_boards(["results"])
         assert board.rows[0].statuses == {"running": 1}
         assert "running: epoch" in " ".join(boards_as_text([board], 200).split())
         assert "interrupted" not in boards_as_text([board])
@@ -90,7 +90,7 @@ def test_a_damaged_score_leaves_a_seed_less_and_the_reason(here: Path, capsys) -
     out = " ".join(capsys.readouterr().out.split())
     assert " 2/3 " in out
     assert f"s0 damaged: {score} is damaged".replace(" ", "") in out.replace(" ", "")
-    (row,) = bench.stored_boards(["results"])[0][0].rows
+    (row,) = execution.stored_boards(["results"])[0][0].rows
     assert (row.seeds_done, row.seeds_planned, row.statuses) == (2, 3, {"damaged": 1})
     assert genbench.load_results().leaderboard["damaged"].tolist() == [1]
     assert run(seeds=3).boards[0].rows[0].seeds_done == 3
@@ -115,8 +115,8 @@ def test_doctor_notices_a_table_that_the_store_does_not_give(name: str, here: Pa
     "content", ["", "[]", '{"stage": "fit"}', '{"stage": "fit", "epoch": 1, "epochs": 2, "log": 3}', HUGE]
 )
 def test_progress_that_anyone_may_have_written_is_only_words(content: str, tmp_path: Path) -> None:
-    (tmp_path / progress.PROGRESS).write_text(content)
-    assert progress.in_words(tmp_path) == "another process"
+    (tmp_path / progress_file.PROGRESS).write_text(content)
+    assert progress_file.in_words(tmp_path) == "another process"
 
 
 def test_a_plan_that_anyone_may_have_written_is_read_with_care(tmp_path: Path) -> None:
@@ -171,5 +171,5 @@ def test_a_run_takes_out_of_its_plan_what_is_over(here: Path) -> None:
             ahead.append(len(plans.planned(Path("results"))))
 
     given = {"engine": "inline", "reference": "none", "seeds": 2}
-    bench.execute(planning.plan("toy,toy[epochs=7]", "brightness", **given), Looking())
+    execution.execute(planning.plan("toy,toy[epochs=7]", "brightness", **given), Looking())
     assert ahead == [3, 2, 1, 0]

@@ -12,11 +12,11 @@ from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError
 from genbench.ranking.readable import Readable, readable
 from genbench.store import locks
-from genbench.store.folder import TrialFolder
 from genbench.store.locks import Busy
 from genbench.store.records import SCHEMA, TrialRecord
 from genbench.store.sealed import SealedFolder
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 
 MODEL, SAMPLES, SCORE = "model.safetensors", "samples/00000-00000.safetensors", "metrics/brightness-1.json"
 FILES = {"fit": MODEL, "samples": SAMPLES, "brightness-1": SCORE}
@@ -176,7 +176,7 @@ def test_the_lock_is_held_by_one_at_a_time_and_everyone_sees_by_whom(tmp_path: P
 
 def test_a_lock_left_by_a_killed_process_blocks_nobody(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from genbench.store.folder import TrialFolder\n"
+        "import os, signal, sys; from pathlib import Path; from genbench.store.trial_folder import TrialFolder\n"
         f"with TrialFolder(Path({os.fspath(tmp_path)!r})).lock(): os.kill(os.getpid(), signal.SIGKILL)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -9

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from genbench import suites
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError
 from genbench.ranking import claims
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.runs import suites
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def load_claims() -> list[claims.Claim]:
 
 
 def test_only_the_papers_own_mnist_row_has_our_protocol(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.data.prepare import prepare
+    from genbench.data.cache import prepare
     from genbench.trial.protocol import Protocol
 
     monkeypatch.setenv("GENBENCH_DATA", str(real_data))

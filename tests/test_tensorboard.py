@@ -19,11 +19,11 @@ from tensorboard.plugins.hparams.metadata import SESSION_START_INFO_TAG
 from trials import contents_of
 
 import genbench
-from genbench import planning
 from genbench.cli import main
-from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Silent
 from genbench.output.tensorboard import TensorBoard, grid
+from genbench.runs import planning
+from genbench.runs.grid import task
 from genbench.store.store import Store
 from genbench.trial.worker import perform
 

@@ -15,8 +15,8 @@ from test_board import scores
 
 import genbench
 from genbench.cli import main
+from genbench.data.cache import prepare
 from genbench.data.folders import data_folder
-from genbench.data.prepare import prepare
 from genbench.errors import DataError
 from genbench.output.captions import caption
 from genbench.ranking import claims, frames

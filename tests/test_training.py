@@ -9,7 +9,7 @@ import torch
 
 from genbench.api import Split
 from genbench.errors import Diverged
-from genbench.trial.spec import Budget
+from genbench.trial.identity import Budget
 from genbench.trial.training import TrainingRun
 
 CPU = torch.device("cpu")

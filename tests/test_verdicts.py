@@ -21,7 +21,7 @@ from genbench.ranking.board import boards
 from genbench.ranking.claims import Claim
 from genbench.ranking.columns import VERDICTS
 from genbench.ranking.verdicts import Verdict, judge, verdicts
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 
@@ -147,7 +147,7 @@ def test_why_a_claim_was_not_run(changed: dict[str, Any], why: str) -> None:
     ],
 )
 def test_which_labels_are_of_what_was_asked_for(label: str, asked: str, expected: bool) -> None:
-    assert names.is_of(label, asked) == expected
+    assert spec.is_of(label, asked) == expected
 
 
 def test_each_model_that_a_claim_is_about_has_a_verdict() -> None:

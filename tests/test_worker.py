@@ -10,17 +10,17 @@ from typing import Any
 import pytest
 import torch
 
+from genbench.data.cache import prepare
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import prepare
-from genbench.engines.plan import Dataset, Grid, missing
 from genbench.errors import StoreError
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
-from genbench.store.folder import TrialFolder
+from genbench.runs.grid import Dataset, Grid, missing
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 from genbench.trial import sampling
-from genbench.trial.spec import Assignment, Budget, TrialSpec
+from genbench.trial.identity import Assignment, Budget, TrialSpec
 from genbench.trial.worker import answer, perform
 
 Assign = Callable[..., Assignment]

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from genbench import TrainingData
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import Prepared, prepare
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.trial.torch_state import known_state

@@ -24,12 +24,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 
-from genbench import bench, planning
 from genbench.api import Split, TrainingData
-from genbench.engines.plan import task
 from genbench.engines.schedule import Silent
+from genbench.runs import execution, planning
+from genbench.runs.grid import task
 from genbench.trial import seeding
-from genbench.trial.spec import Assignment
+from genbench.trial.identity import Assignment
 from genbench.trial.torch_state import known_state
 from genbench.trial.worker import perform, prepared
 
@@ -118,7 +118,7 @@ def jobs(folder: Path, trials: int) -> None:
     for number in (1, 2):
         clock, request = Clock(), {"seeds": trials, "jobs": number, "results": folder / str(number)}
         planned = planning.plan("vae[epochs=8]", reference="none", engine="process", **request)  # type: ignore[arg-type]
-        whole[number] = seconds(lambda planned=planned, clock=clock: bench.execute(planned, clock))  # type: ignore[misc]
+        whole[number] = seconds(lambda planned=planned, clock=clock: execution.execute(planned, clock))  # type: ignore[misc]
         warm[number] = clock.over - clock.began
         print(
             f"{trials} trials of vae[epochs=8], workers: {number}; {warm[number]:.1f} s, in all {whole[number]:.1f} s"
@@ -142,7 +142,7 @@ def store(folder: Path, trials: int) -> None:
     """Print the driver's memory over many trials, and how long the command takes to plan and print them all."""
     memory = Memory()
     request = {"reference": "none", "metrics": "parzen[samples=1000]", "seeds": trials, "results": folder / "results"}
-    took = seconds(lambda: bench.execute(planning.plan("gaussian", engine="process", **request), memory))  # type: ignore[arg-type]
+    took = seconds(lambda: execution.execute(planning.plan("gaussian", engine="process", **request), memory))  # type: ignore[arg-type]
     tenth = len(memory.mib) // 10
     print(f"{trials} trials of gaussian through two workers: {took:.0f} s")
     print(f"the driver's memory: {memory.mib[tenth]:.0f} MiB after a tenth of them, {memory.mib[-1]:.0f} MiB after all")

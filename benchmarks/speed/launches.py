@@ -22,7 +22,7 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.testing import cuda_standin
 from genbench.trial import seeding
-from genbench.trial.spec import Budget
+from genbench.trial.identity import Budget
 from genbench.trial.torch_state import known_state
 from genbench.trial.training import TrainingRun
 

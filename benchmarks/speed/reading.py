@@ -13,9 +13,9 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from genbench.data.content import SPLITS
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import Prepared, prepare
+from genbench.data.validation import SPLITS
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 

@@ -15,9 +15,9 @@ from genbench.api import (
     Evaluation,
     Event,
     FeatureExtractor,
+    ImageSet,
     Metric,
     Model,
-    Of,
     Register,
     Run,
     Score,
@@ -37,14 +37,14 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
-    from genbench.bench import Report, load_results, load_verdicts, run
-    from genbench.evaluating import evaluate
+    from genbench.runs.execution import Report, load_results, load_verdicts, run
+    from genbench.runs.external import evaluate
 
 __version__ = "0.1.0"
 
 _LAZY = {
-    **dict.fromkeys(("Report", "load_results", "load_verdicts", "run"), "genbench.bench"),
-    "evaluate": "genbench.evaluating",
+    **dict.fromkeys(("Report", "load_results", "load_verdicts", "run"), "genbench.runs.execution"),
+    "evaluate": "genbench.runs.external",
 }
 
 __all__ = [
@@ -58,10 +58,10 @@ __all__ = [
     "FeatureExtractor",
     "File",
     "GenbenchError",
+    "ImageSet",
     "Metric",
     "Model",
     "NotFitted",
-    "Of",
     "Register",
     "Report",
     "Run",

@@ -24,7 +24,7 @@ API_VERSION = 1
 Array = TypeVar("Array")
 Shared = TypeVar("Shared")
 
-Of = Literal["target", "train", "valid", "test", "samples"]
+ImageSet = Literal["target", "train", "valid", "test", "samples"]
 """What features are of: a split, target being the one scored against, or the trial's samples."""
 
 SamplesAre = Literal["draws", "means", "clipped", "reconstructions", "real images"]
@@ -200,10 +200,10 @@ class Evaluation(Protocol):
     def samples(self, n: int) -> Tensor:
         """Return the first n samples of the trial, (n, C, H, W) float32."""
 
-    def features(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
+    def features(self, extractor: FeatureExtractor, of: ImageSet, n: int = 0) -> Tensor:
         """Return the extractor's features, (n, d) float32, of a split or of the first n samples."""
 
-    def logits(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
+    def logits(self, extractor: FeatureExtractor, of: ImageSet, n: int = 0) -> Tensor:
         """Return the extractor's logits, (n, classes) float32, of a split or of the first n samples.
 
         Raises Unsupported where it classifies nothing.

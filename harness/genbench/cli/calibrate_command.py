@@ -11,10 +11,10 @@ from genbench.cli.complaints import DEBUG, WRONG_USE, complain, one_line
 from genbench.cli.paths import path
 from genbench.errors import GenbenchError, RequestError, printable
 from genbench.output.console import stderr_console, stdout_console
-from genbench.registry import names
+from genbench.registry import spec
 
 if TYPE_CHECKING:
-    from genbench.calibration.response import Calibration
+    from genbench.response.response import Calibration
 
 
 @click.command("calibrate")
@@ -34,13 +34,13 @@ def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, out
     Prints a table for each METRIC, and writes it as CSV beside a picture. A damage that leaves a metric where it was is
     one that it cannot see. A METRIC that cannot score these images is told of and left out; the exit code is then 2.
     """
-    chosen = [part for text in metrics for part in names.split(text)]
+    chosen = [part for text in metrics for part in spec.split(text)]
     if not chosen:
         raise RequestError(
             "no metric given; expected names, as in: genbench calibrate parzen. See: genbench list metrics"
         )
-    from genbench.calibration.response import calibrate
-    from genbench.trial.surroundings import resolve_device
+    from genbench.response.response import calibrate
+    from genbench.trial.environment import resolve_device
 
     where = str(resolve_device(device))
     told: set[str] = set()
@@ -65,9 +65,9 @@ def _tell(message: str, told: set[str]) -> None:
 
 def _write(found: Calibration, stem: Path) -> None:
     """Print a calibration as a table, and write it as CSV and as a picture."""
-    from genbench.calibration import picture, table
     from genbench.figures import canvas
     from genbench.files import write_text
+    from genbench.response import picture, table
 
     stdout_console().print(table.table(found))
     write_text(stem.with_suffix(".csv"), table.to_csv(found))

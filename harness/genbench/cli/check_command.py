@@ -70,7 +70,7 @@ def _check(console: Console, target: str, expected: dict[str, str], dataset: str
     """Check one target, telling of each check when it is done; return the exit code."""
     from genbench.testing.kit import perform_all
     from genbench.testing.outcomes import Result
-    from genbench.trial.surroundings import resolve_device
+    from genbench.trial.environment import resolve_device
 
     console.print(printable(f"{target}:"), soft_wrap=True)
     results: list[Result] = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder, data_folder
-from genbench.data.prepare import Prepared, prepare
 from genbench.errors import printable
 from genbench.output.console import stdout_console
 from genbench.output.numbers import image_words

@@ -11,17 +11,18 @@ from pathlib import Path
 
 import click
 
-from genbench import bench, files
+from genbench import files
 from genbench.cli.paths import path
 from genbench.data.folders import cache_folder, data_folder
 from genbench.errors import GenbenchError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
-from genbench.registry import installed
+from genbench.registry import entry_points
+from genbench.runs import execution
 from genbench.store import locks
-from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 
 PACKAGES = (
     "genbench",
@@ -56,7 +57,7 @@ def command(results: Path, verify: bool) -> int:
     folders = {"data folder": data_folder(), "cache folder": cache_folder(), "results folder": results}
     problems = {name: _problem(path) for name, path in folders.items()}
     shipped = all(any(files.shipped(kind).glob("*.toml")) for kind in ("suites", "claims"))
-    points = [point.name for point in installed.points()]
+    points = [point.name for point in entry_points.points()]
     rows = [
         ("Python", f"{platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"),
         *((package, _version(package)) for package in PACKAGES),
@@ -113,7 +114,7 @@ def _stale(results: Path) -> list[str]:
     return [
         f"{printable(results / name)} is not what the stored trials give: it was edited, trials came or went since, or "
         "another genbench wrote it; any genbench run on the folder writes it again"
-        for name, text in bench.tables(Store(results)).items()
+        for name, text in execution.tables(Store(results)).items()
         if (results / name).is_file() and _text(results / name) != text
     ]
 

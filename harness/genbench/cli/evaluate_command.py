@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from genbench import evaluating
 from genbench.cli import running, stray_words
 from genbench.errors import RequestError, printable
+from genbench.runs import external
 
 
 def _samples(context: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
@@ -54,7 +54,7 @@ def command(
     Without --samples, as many are scored as the smallest of all holds,
     if metrics usually ask for more.
     """
-    plan = evaluating.plan(
+    plan = external.plan(
         _by_name("", sources),
         samples_are=_said(samples_are),
         options=running.parse_settings(settings),

@@ -10,7 +10,7 @@ from genbench.cli.paths import path
 from genbench.errors import printable
 from genbench.figures.kinds import KINDS, parse_steps
 from genbench.output.console import stderr_console, stdout_console
-from genbench.registry import names
+from genbench.registry import spec
 
 
 @click.command("figures")
@@ -53,4 +53,4 @@ def command(
 
 
 def _taken_apart(texts: tuple[str, ...]) -> list[str]:
-    return [part for text in texts for part in names.split(text)]
+    return [part for text in texts for part in spec.split(text)]

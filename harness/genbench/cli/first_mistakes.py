@@ -186,11 +186,11 @@ def _set(having: Sequence[str], option: str, value: str, is_typed: bool) -> str:
 
 def _entries(registry: Registry, text: str) -> list[Entry]:
     """Return the plugins that a word of the command line names, of kinds whose options can be set."""
-    from genbench.registry import names
+    from genbench.registry import spec
 
     with contextlib.suppress(GenbenchError):
         given = text.partition("=")[2] if text.startswith("--") else text
-        requests = [names.parse(part).name for part in names.split(given)]
+        requests = [spec.parse(part).name for part in spec.split(given)]
         found = [entry for name in dict.fromkeys(requests) for entry in registry.named(name)]
         return [entry for entry in found if entry.kind in stray_words.KINDS]
     return []

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genbench import bench
 from genbench.cli import stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
@@ -20,7 +19,8 @@ from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
 from genbench.ranking.verdicts import verdicts
-from genbench.registry import names
+from genbench.registry import spec
+from genbench.runs import execution
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +70,8 @@ def command(
         _check_output(output)
     if what == "verdicts" and not against:
         raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
-    sources = [part for text in against for part in names.split(text)]
-    found, stored = bench.read_stored(results or (Path("results"),), published := bench.published(sources))
+    sources = [part for text in against for part in spec.split(text)]
+    found, stored = execution.read_stored(results or (Path("results"),), published := execution.published(sources))
     for line in (*(f"not read: {problem}" for problem in stored.damaged), *stored.notes):
         stderr_console().print(line, soft_wrap=True)
     boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
@@ -122,14 +122,14 @@ def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
 
 def _wanted(label: str, asked: tuple[str, ...]) -> bool:
     """Return whether a label, or its name alone, is among those asked for; all are where nothing is."""
-    wanted = [part for text in asked for part in names.split(text)]
-    return not wanted or label in wanted or names.plain(label) in wanted
+    wanted = [part for text in asked for part in spec.split(text)]
+    return not wanted or label in wanted or spec.plain(label) in wanted
 
 
 def _named(label: str, asked: tuple[str, ...]) -> bool:
     """Return whether something of a label's name is among those asked for, with whatever options; or nothing is."""
-    wanted = {names.plain(part) for text in asked for part in names.split(text)}
-    return not wanted or names.plain(label) in wanted
+    wanted = {spec.plain(part) for text in asked for part in spec.split(text)}
+    return not wanted or spec.plain(label) in wanted
 
 
 @dataclass(frozen=True)

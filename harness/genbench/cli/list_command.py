@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from genbench import suites, toml
+from genbench import toml
 from genbench.errors import unknown
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry.plugins import BUILTIN, KINDS, Registry, load_registry
+from genbench.runs import suites
 
 WHAT = [kind.plural for kind in KINDS.values()] + ["suites"]
 

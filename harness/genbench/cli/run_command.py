@@ -6,9 +6,9 @@ from typing import Any
 
 import click
 
-from genbench import planning, suites
 from genbench.cli import running, stray_words
 from genbench.errors import RequestError, did_you_mean
+from genbench.runs import planning, suites
 
 
 @click.command("run")

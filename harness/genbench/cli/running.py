@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from genbench import bench
 from genbench.cli.paths import path
-from genbench.engines.plan import describe
 from genbench.errors import RequestError, printable
 from genbench.output import numbers
 from genbench.output.console import stderr_console, stdout_console
-from genbench.planning import Plan
-from genbench.registry import names
+from genbench.registry import spec
+from genbench.runs import execution
+from genbench.runs.grid import describe
+from genbench.runs.planning import Plan
 from genbench.store.layout import KEEPS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -126,15 +126,15 @@ def parse_settings(settings: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     for setting in settings:
         target, equals, raw = setting.partition("=")
         plugin, dot, option = target.strip().rpartition(".")
-        known = names.NAME.fullmatch(plugin) or names.is_file(plugin)
-        if not (equals and dot and known and names.OPTION.fullmatch(option)):
+        known = spec.NAME.fullmatch(plugin) or spec.is_file(plugin)
+        if not (equals and dot and known and spec.OPTION.fullmatch(option)):
             raise RequestError(f"--set {printable(setting)!r}: expected NAME.OPTION=VALUE, as in gan.lr=0.05")
         if option in parsed.setdefault(plugin, {}):
             raise RequestError(
                 f"--set {printable(plugin)}.{option} is given twice; expected once. For several values, several "
                 f"models: --models {printable(plugin)}[{option}=...],{printable(plugin)}[{option}=...]"
             )
-        parsed[plugin][option] = names.value(raw)
+        parsed[plugin][option] = spec.value(raw)
     return parsed
 
 
@@ -185,7 +185,7 @@ def _run(plan: Plan, quiet: bool) -> int:
     with watching(
         stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
     ) as watcher:
-        report = bench.execute(plan, watcher)
+        report = execution.execute(plan, watcher)
     console = stdout_console()
     print_boards(report.boards, console)
     print_blocks(blocks(report.verdicts), console)
@@ -194,7 +194,7 @@ def _run(plan: Plan, quiet: bool) -> int:
     return 1 if report.failed else 0
 
 
-def _closing(report: bench.Report) -> list[str]:
+def _closing(report: execution.Report) -> list[str]:
     rows, trials = report.total
     root = report.plan.store.root
     done = sum(outcome.status == "done" for outcome in report.outcomes.values())

@@ -7,14 +7,15 @@ from typing import Any
 
 import click
 
-from genbench import files, suites
+from genbench import files
 from genbench.abilities import abilities
 from genbench.errors import RequestError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
-from genbench.registry import names, options
+from genbench.registry import options, spec
 from genbench.registry.plugins import KINDS, Entry, Registry, load_registry
 from genbench.registry.resolve import Resolver
+from genbench.runs import suites
 
 
 @click.command("show")
@@ -24,12 +25,12 @@ def command(name: str) -> None:
 
     NAME is a plugin's, a suite's, or that of a class in a file, ./mine.py:MyModel.
     """
-    request = names.parse(name)
+    request = spec.parse(name)
     plain = request.name
     registry = load_registry()
     found = registry.named(plain)
     known = suites.available()
-    if plain in known and request != names.Request(plain):
+    if plain in known and request != spec.Request(plain):
         raise RequestError(f"{printable(name)!r}: {plain} is a suite; expected its name alone")
     if plain in known:
         click.echo(files.read_text(known[plain]), nl=False)
@@ -40,9 +41,9 @@ def command(name: str) -> None:
         _show(_checked(registry, entry, request, name))
 
 
-def _checked(registry: Registry, entry: Entry, request: names.Request, text: str) -> Entry:
+def _checked(registry: Registry, entry: Entry, request: spec.Request, text: str) -> Entry:
     """Return the entry to show. Raises RequestError where preset or options that were given with its name are wrong."""
-    if request != names.Request(entry.name):
+    if request != spec.Request(entry.name):
         Resolver(registry).resolve(entry.kind, text)
     return registry.find(entry.kind, entry.name)
 
@@ -85,6 +86,6 @@ def _facts(kind: str, cls: type[Any]) -> list[str]:
 
 def _shown(value: object) -> str:
     try:
-        return names.format_value(list(value) if isinstance(value, tuple) else value)  # type: ignore[arg-type]
+        return spec.format_value(list(value) if isinstance(value, tuple) else value)  # type: ignore[arg-type]
     except TypeError as error:
         raise RequestError(f"default {printable(value)} cannot be shown: {printable(error)}") from error

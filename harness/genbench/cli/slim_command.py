@@ -19,7 +19,7 @@ def command(results: Path, output: Path) -> int:
 
     What the copy lacks its records say: a score asked for later, or a picture, needs the model trained again.
     """
-    from genbench.slimming import slim
+    from genbench.runs.slimming import slim
 
     done = slim(results, output)
     trials = f"{done.trials:,} {'trial' if done.trials == 1 else 'trials'}"

@@ -118,11 +118,11 @@ def no_suite(words: Sequence[str]) -> RequestError | None:
 
 def _as_options(words: Sequence[str]) -> str:
     """Return the options that plugins are named by, each with its names: --models gan,vae --datasets mnist; or ""."""
-    from genbench.registry import names
+    from genbench.registry import spec
     from genbench.registry.plugins import KINDS as ALL
 
     try:
-        parts = [part for word in words for part in names.split(word)]
+        parts = [part for word in words for part in spec.split(word)]
     except GenbenchError:
         return ""
     kinds = [next(iter(_kinds(part)), "") for part in parts]
@@ -134,9 +134,9 @@ def _as_options(words: Sequence[str]) -> str:
 
 def _kinds(word: str) -> list[str]:
     """Return the kinds of plugins that a word names, of those that are asked for by options."""
-    from genbench.registry import names
+    from genbench.registry import spec
     from genbench.registry.plugins import load_registry
 
-    registry, name = load_registry(), names.plain(word)
+    registry, name = load_registry(), spec.plain(word)
     registered = {kind: {entry.name for entry in registry.entries(kind)} for kind in KINDS}
     return [kind for kind in KINDS if name in registered[kind] or (kind == "model" and ".py:" in word)]

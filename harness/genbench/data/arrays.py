@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from genbench import files
-from genbench.data.pictures import refuse
+from genbench.data.image_files import refuse
 from genbench.errors import did_you_mean
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from annotated_types import Ge, Le
 
 from genbench.api import Dataset, Split, Splits, setting
-from genbench.data.pictures import SUFFIXES, head, pixels, refuse, suffix_by_content
+from genbench.data.image_files import SUFFIXES, head, pixels, refuse, suffix_by_content
 from genbench.data.splitting import permutation
 from genbench.files import digest, state
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from genbench.api import Model, Run, Space, TrainingData, setting
-from genbench.data import image_files, images
+from genbench.data import file_state, images
 from genbench.errors import Unsupported
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class GivenImages(Model):
         import torch
 
         if self._images is None:
-            self._unchanged = image_files.Unchanged(Path(self.path), self.state)
+            self._unchanged = file_state.Unchanged(Path(self.path), self.state)
             self._images = self._opened()
         if start >= self._images.count:
             raise Unsupported(f"{self._images.count} images were given, and more are asked for; give more images")

@@ -1,131 +1,143 @@
-"""Files of images made elsewhere: listed, known by their content, and looked at again for changes."""
+"""Image files read with care: broken, giant, animated or transparent ones are refused by name."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from genbench import files
-from genbench.data import folder, pictures
-from genbench.data.pictures import refuse
-from genbench.errors import ChangedError, DataError, printable
+from genbench.data.resizing import square
+from genbench.errors import DataError, printable
 
-EXPECTED = "expected .npz, .npy, .safetensors, or a folder of images"
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".pgm", ".ppm")
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
+GREY_MODES = ("1", "L", "LA")
+MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
+BITS_TAG = 258
+"""Where a TIFF tells the bits of each channel."""
+
+BEGINNINGS = {
+    "png": rb"\x89PNG\r\n",
+    "jpg": rb"\xff\xd8\xff",
+    "gif": rb"GIF8[79]a",
+    "webp": rb"RIFF.{4}WEBP",
+    "tif": rb"II\*\x00|MM\x00\*",
+    "bmp": rb"BM.{4}\x00{4}",
+}
+"""What files of pictures begin with, by suffix."""
+
+ROTATED = (5, 6, 7, 8)
+"""The EXIF orientations that swap width and height."""
 
 
-def content(path: Path) -> str:
-    """Return the SHA-256 of a file, or of those of a folder's images in the order of their names.
+def head(file: Path) -> tuple[int, int, bool]:
+    """Return an image's width, height, and whether it is stored as grey, without decoding it."""
+    with _opened(file) as image:
+        width, height = image.size
+        if _turnable(image) and image.getexif().get(0x0112) in ROTATED:
+            width, height = height, width
+        return width, height, image.mode in GREY_MODES
 
-    Raises DataError where they cannot be read, or change meanwhile.
-    """
-    before = state(path)
+
+def pixels(file: Path, channels: int, size: int = 0) -> NDArray[np.uint8]:
+    """Return an image, (C, H, W), upright, its central square resized to `size` where that is not 0."""
+    import numpy as np
+    from PIL import ImageOps
+
+    with _opened(file) as image:
+        image.load()
+        upright = ImageOps.exif_transpose(image) if _turnable(image) else image
+        plain = _opaque(file, upright).convert("L" if channels == 1 else "RGB")
+        array: NDArray[np.uint8] = np.array(square(plain, size) if size else plain, np.uint8)
+    return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def suffix_by_content(file: Path) -> str:
+    """Return the suffix that a file's first bytes ask for, or "" where they are none of a picture."""
     try:
-        found = files.digest(list(map(files.sha256, listed(path)))) if path.is_dir() else files.sha256(path)
-    except OSError as error:
-        refuse(path, f"it cannot be read: {error.strerror or error}", "expected images that you may read", error)
-    if state(path) != before:
-        refuse(path, "it changed while it was read", "try again when it rests")
-    return found
+        with files.opened(file) as opened:
+            first = opened.read(16)
+    except OSError:
+        return ""
+    return next((suffix for suffix, begins in BEGINNINGS.items() if re.match(begins, first, re.DOTALL)), "")
 
 
-def state(path: Path) -> str:
-    """Return what tells a changed file or folder from an unchanged one without reading it."""
-    return _state(_stamps(path))
-
-
-def check_unchanged(path: Path, before: str) -> None:
-    """Raise ChangedError where images are not what they were."""
-    Unchanged(path, before)
-
-
-class Unchanged:
-    """Files at a path that are to stay what they were when they were planned, looked at again one by one.
-
-    Raises ChangedError where they are not what they were then.
-    """
-
-    def __init__(self, path: Path, before: str) -> None:
-        self._path = path
-        with _told_as_changed():
-            self._stamps = _stamps(path)
-        if _state(self._stamps) != before:
-            self._refuse()
-
-    def check(self, read: Sequence[Path]) -> None:
-        """Raise ChangedError where some of the files are not what they were."""
-        with _told_as_changed():
-            now = {_name(self._path, file): _stamp(file) for file in read}
-        if any(self._stamps.get(name) != stamp for name, stamp in now.items()):
-            self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise ChangedError(
-            f"{printable(repr(str(self._path)))} changed while the run was going on; start the run again"
-        )
+def refuse(path: Path, found: object, advice: str, cause: BaseException | None = None) -> NoReturn:
+    """Raise the DataError about a file or folder."""
+    raise DataError(f"{printable(repr(str(path)))}: {printable(found)}; {advice}") from cause
 
 
 @contextlib.contextmanager
-def _told_as_changed() -> Iterator[None]:
-    """Turn what is said of files that cannot be looked at into a ChangedError."""
+def _opened(file: Path) -> Iterator[Image]:
+    """Yield an image of a kind that is read, and turn all that Pillow raises into a DataError."""
+    from PIL import Image
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     try:
-        yield
-    except DataError as error:
-        raise ChangedError(f"{error}. It was there when the run was planned; start the run again") from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with files.opened(file) as content, Image.open(content, formats=FORMATS) as image:
+                _check_kind(file, image)
+                yield image
+    except DataError:
+        raise
+    except bombs as error:
+        refuse(file, "too many pixels for one image", f"at most {Image.MAX_IMAGE_PIXELS}: remove or shrink it", error)
+    except Exception as error:  # broken files make Pillow raise nearly anything
+        refuse(file, _reason(file, error), "remove or replace it", error)
 
 
-def _state(stamps: Mapping[str, Sequence[int]]) -> str:
-    return files.digest([[ascii(name), *stamp] for name, stamp in stamps.items()])
+def _reason(file: Path, error: Exception) -> str:
+    """Return why a file cannot be read: the system's words where it is the system that refuses."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    if file.is_file() and file.stat().st_size == 0:
+        return "it is empty"
+    return f"not a readable image ({type(error).__name__}: {error})"
 
 
-def _stamps(path: Path) -> dict[str, list[int]]:
-    """Return the stamp of each file by its name. Raises DataError, which names the one that cannot be looked at."""
-    return {_name(path, file): _stamp(file) for file in (listed(path) if os.path.isdir(path) else [path])}
+def _check_kind(file: Path, image: Image) -> None:
+    if (bits := _bits(image)) > 8:
+        refuse(file, f"it has {bits} bits a channel, not 8", "convert it first: on which scale, only you can say")
+    if image.mode not in MODES:
+        refuse(file, f"its pixels have mode {image.mode}", f"expected one of {', '.join(MODES)}: convert it to RGB")
+    # an MPO is a JPEG photograph followed by its own previews
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:
+        refuse(file, f"it has {getattr(image, 'n_frames', 1)} frames", "expected one: save the wanted one as png")
 
 
-def _name(path: Path, file: Path) -> str:
-    """Return what a file at a path is called: by its place in a folder."""
-    return file.name if file == path else str(file.relative_to(path))
+def _bits(image: Image) -> int:
+    """Return how many bits a channel has in the file: Pillow opens some pictures of 16 as if they had 8."""
+    tiles: Any = getattr(image, "tile", None)
+    told = tiles[0].args if tiles else ""
+    if image.format == "TIFF":
+        tags: Any = getattr(image, "tag_v2", {})
+        return int(max(tags.get(BITS_TAG, (1,))))
+    if image.format == "PPM" and isinstance(told, tuple):
+        return int(told[1]).bit_length()  # of the greatest value
+    return 16 if image.format in ("PNG", "PPM") and ";16" in str(told) else 8
 
 
-def _stamp(file: Path) -> list[int]:
-    try:
-        told = file.stat()
-    except OSError as error:
-        _unseen(file, error)
-    if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
-        refuse(file, "it is no plain file", EXPECTED)
-    return files.state(told)
+def _turnable(image: Image) -> bool:
+    """Return whether an EXIF orientation is ours to apply: Pillow does it for TIFF, and a PNG would be decoded."""
+    return image.format in ("JPEG", "MPO", "WEBP")
 
 
-def _unseen(path: Path, error: OSError) -> NoReturn:
-    if not isinstance(error, FileNotFoundError):
-        refuse(path, f"it cannot be looked at: {error.strerror or error}", "expected images that you may read", error)
-    if path.is_symlink():
-        refuse(path, "it is a link to what is not there", "mend it, or remove it", error)
-    refuse(path, "there is no such file or folder", EXPECTED, error)
-
-
-def listed(path: Path) -> list[Path]:
-    """Return the images in a folder and in the folders in it, by name. Raises DataError where there are none."""
-    images = list(_within(path, ()))
-    if not images:
-        refuse(path, "no images in it", f"expected files ending in {' '.join(pictures.SUFFIXES)}")
-    return images
-
-
-def _within(path: Path, outside: tuple[str, ...]) -> Iterator[Path]:
-    """Yield the images in a folder, then those in each folder in it; outside are those that it lies in."""
-    here = os.path.realpath(path)
-    if here in outside:
-        refuse(path, "it is a link to a folder that it lies in", "remove it")
-    try:
-        images, folders = folder.entries(path)
-    except OSError as error:
-        _unseen(path, error)
-    yield from images
-    for inner in folders:
-        yield from _within(inner, (*outside, here))
+def _opaque(file: Path, image: Image) -> Image:
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    least: Any = image.getchannel("A").getextrema()[0]
+    if least != 255:
+        refuse(file, "it is transparent in places", "lay it on a background first")
+    return image

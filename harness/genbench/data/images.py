@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from genbench.api import Space
-from genbench.data import arrays, image_files, pictures
-from genbench.data.pictures import refuse
+from genbench.data import arrays, file_state, image_files
+from genbench.data.image_files import refuse
 from genbench.data.ranges import UNIT, floats, within
 from genbench.data.resizing import resized
 from genbench.data.splitting import permutation
@@ -164,7 +164,7 @@ class FolderImages(Images):
         super().__init__(path, space, size)
         if space.bounds != UNIT or space.shape[0] not in CHANNELS:
             refuse(path, "it is a folder of pictures", f"the dataset has {_shapes(space)}: save an array")
-        self._files: Sequence[Path] = image_files.listed(path)
+        self._files: Sequence[Path] = file_state.listed(path)
         self.count = len(self._files)
 
     def _raw(self, rows: Sequence[int]) -> NDArray[Any]:
@@ -180,17 +180,17 @@ class FolderImages(Images):
     def is_resized(self) -> bool:
         """Return whether some are of another size than asked for."""
         wanted = (self._size, self._size)
-        return bool(self._size) and any(pictures.head(file)[:2] != wanted for file in self._files)
+        return bool(self._size) and any(image_files.head(file)[:2] != wanted for file in self._files)
 
     def _picture(self, file: Path) -> NDArray[np.uint8]:
         """Return a picture, (C, H, W); what is stored in colour may be grey all the same."""
         channels, height, width = self._space.shape
-        w, h, is_grey = pictures.head(file)
+        w, h, is_grey = image_files.head(file)
         if (w, h) != (width, height) and not self._size:
             refuse(file, f"it is {w}x{h}", f"expected {width}x{height}, as the dataset has{_or_resized(self._space)}")
         if channels == 3 and is_grey:
             refuse(file, "it is grey", "expected colour, as the dataset has: convert it to RGB")
-        pixels = pictures.pixels(file, 1 if is_grey else 3, self._size)
+        pixels = image_files.pixels(file, 1 if is_grey else 3, self._size)
         if channels == 1 and (pixels != pixels[:1]).any():
             refuse(file, "it is in colour", "expected grey, as the dataset has: convert it")
         return pixels[:channels]

@@ -161,7 +161,7 @@ class _Worker:
         try:
             self.process = subprocess.Popen(
                 # -P: what lies in the working folder must not stand in for what is installed
-                [sys.executable, "-P", "-m", "genbench.engines.child", str(inbox), str(outbox)],
+                [sys.executable, "-P", "-m", "genbench.engines.worker_main", str(inbox), str(outbox)],
                 pass_fds=(inbox, outbox),
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # so that Ctrl-C is the driver's to heed, and all that a plugin starts can be killed

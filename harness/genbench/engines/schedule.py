@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from genbench import errors
 from genbench.api import Engine, Event, Task
-from genbench.engines.stopping import Wish, stoppable
+from genbench.engines.stopping import StopRequest, stoppable
 from genbench.errors import GenbenchError, Interrupted
 
 ATTEMPTS = 3
@@ -91,15 +91,17 @@ def perform_all(
     The engine is closed, however this ends. Raises Interrupted when asked to stop, after what is under way was saved;
     KeyboardInterrupt when asked twice; the GenbenchError that keeps every trial from being performed, a full disk say.
     """
-    with stoppable(watcher.stopping) as wish:
-        schedule = _Schedule(engine, deque({task.id: task for task in tasks}.values()), watcher, settle, timeout, wish)
-        engine.listen(schedule.beat, wish)
+    with stoppable(watcher.stopping) as request:
+        schedule = _Schedule(
+            engine, deque({task.id: task for task in tasks}.values()), watcher, settle, timeout, request
+        )
+        engine.listen(schedule.beat, request)
         try:
             schedule.run()
         finally:
             engine.close()
-    if wish.signal is not None:
-        raise Interrupted(schedule.in_words(), wish.signal)
+    if request.signal is not None:
+        raise Interrupted(schedule.in_words(), request.signal)
     return schedule.outcomes
 
 
@@ -137,7 +139,7 @@ class _Schedule:
     watcher: Watcher
     settle: Settle
     timeout: float | None
-    wish: Wish
+    request: StopRequest
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     flights: dict[str, _Flight] = field(default_factory=dict)
     later: list[tuple[float, Task]] = field(default_factory=list)
@@ -176,7 +178,7 @@ class _Schedule:
         return f"interrupted: {done} of {self.total} trials are done{saved}"
 
     def _over(self) -> bool:
-        return self.failure is not None or self.wish()
+        return self.failure is not None or self.request()
 
     def _fill(self) -> None:
         """Give the engine tasks while it has room."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 
-class Wish:
+class StopRequest:
     """Whether, and by which signal, the run was asked to stop."""
 
     def __init__(self) -> None:
@@ -21,25 +21,25 @@ class Wish:
 
 
 @contextlib.contextmanager
-def stoppable(told: Callable[[], None]) -> Iterator[Wish]:
-    """Yield the wish to stop, which the first SIGINT or SIGTERM makes; `told` is called then.
+def stoppable(on_request: Callable[[], None]) -> Iterator[StopRequest]:
+    """Yield the request to stop, which the first SIGINT or SIGTERM makes; `on_request` is called then.
 
     The second raises KeyboardInterrupt at once. Outside the main thread signals are left alone.
     """
-    wish = Wish()
+    request = StopRequest()
 
-    def ask(number: int, frame: FrameType | None) -> None:
-        if wish():
+    def handle(number: int, frame: FrameType | None) -> None:
+        if request():
             raise KeyboardInterrupt
-        wish.signal = number
-        told()
+        request.signal = number
+        on_request()
 
     if threading.current_thread() is not threading.main_thread():
-        yield wish
+        yield request
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield wish
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

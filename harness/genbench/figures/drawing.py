@@ -16,7 +16,7 @@ from genbench.figures.subjects import Found, find
 from genbench.figures.trained import Trained
 from genbench.registry.plugins import describe, load_registry
 from genbench.registry.resolve import Resolver
-from genbench.trial.surroundings import resolve_device
+from genbench.trial.environment import resolve_device
 
 FOLDER = "figures"
 

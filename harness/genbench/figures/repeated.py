@@ -13,7 +13,7 @@ import torch
 from genbench.api import Model, TrainingData
 from genbench.errors import Interrupted, RequestError, Unsupported
 from genbench.figures.curves import read
-from genbench.figures.trained import Moment, Trained
+from genbench.figures.trained import Snapshot, Trained
 from genbench.registry.plugins import BUILTIN
 from genbench.trial import restoring, seeding, state
 from genbench.trial.logs import parsed
@@ -21,7 +21,7 @@ from genbench.trial.torch_state import known_state
 from genbench.trial.training import TrainingRun
 
 
-class Album:
+class Snapshots:
     """Keeps the model's state at chosen steps, as it is stored at the end; in training itself it leaves no trace."""
 
     def __init__(self, model: Model, steps: Collection[int], folder: Path, device: torch.device) -> None:
@@ -32,7 +32,7 @@ class Album:
         self._folder = folder
 
     def due(self, loop_over: bool = False) -> bool:
-        """Always: which step it is, `keep` is told."""
+        """Return True: `keep` is given each step, and decides."""
         return True
 
     def keep(self, loop: int, step: int, run: Mapping[str, Any]) -> None:
@@ -61,20 +61,22 @@ def moments(trained: Trained, steps: Collection[int]) -> dict[int, Trained]:
     if not steps:
         return {}
     with TemporaryDirectory(prefix="genbench-") as folder:
-        album = _repeat(trained, steps, Path(folder))
+        snapshots = _repeat(trained, steps, Path(folder))
         return {
-            step: Moment(trained, restoring.filled(trained.resolved, trained.space, record.seed, path, trained.device))
-            for step, path in sorted(album.kept.items())
+            step: Snapshot(
+                trained, restoring.filled(trained.resolved, trained.space, record.seed, path, trained.device)
+            )
+            for step, path in sorted(snapshots.kept.items())
         }
 
 
-def _repeat(trained: Trained, steps: Collection[int], folder: Path) -> Album:
+def _repeat(trained: Trained, steps: Collection[int], folder: Path) -> Snapshots:
     """Train as the trial was trained, up to the last of these steps."""
     record, device = trained.subject.first.record, trained.device
     model = restoring.built(trained.resolved, trained.space, record.seed, device)
-    album = Album(model, steps, folder, device)
+    snapshots = Snapshots(model, steps, folder, device)
     last = max(steps)
-    run = TrainingRun(record.seed, device, keeper=album, stop=lambda: run.step >= last)
+    run = TrainingRun(record.seed, device, keeper=snapshots, stop=lambda: run.step >= last)
     train, valid = (trained.data.split(name, device) for name in ("train", "valid"))
     data = TrainingData(train=train, valid=valid, space=trained.space)
     with (
@@ -85,7 +87,7 @@ def _repeat(trained: Trained, steps: Collection[int], folder: Path) -> Album:
     ):
         model.fit(data, run)
     _check_same(trained, run.lines)
-    return album
+    return snapshots
 
 
 def _check_same(trained: Trained, lines: list[str]) -> None:

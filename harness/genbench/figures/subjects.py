@@ -11,10 +11,10 @@ from pathlib import Path
 from genbench import files
 from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
 from genbench.ranking.readable import readable
-from genbench.registry import file_options, names
-from genbench.store.folder import TrialFolder
+from genbench.registry import file_options, spec
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 
 LEAST_PREFIX = 4
 """How many digits of a trial's id must be given at least."""
@@ -138,7 +138,7 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
         raise RequestError(f"several trials begin with {printable(name)!r}: {printable(several)}; give more digits")
     if not found:
         labels = sorted({trial.model for trial in stored})
-        near = did_you_mean(name, {*labels, *map(names.plain, labels)})
+        near = did_you_mean(name, {*labels, *map(spec.plain, labels)})
         raise RequestError(
             f"no model or trial {printable(name)!r} in {printable(root)}.{near} Expected a "
             f"trial's id or folder, a results folder, or one of: {printable(', '.join(labels))}"
@@ -149,13 +149,13 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
 def _called(name: str, trials: Sequence[Stored], label: Callable[[Stored], str]) -> list[Stored]:
     """Return the trials whose label is a name, else those whose plugin has this name, with any options."""
     same = [trial for trial in trials if _is_same(label(trial), name)]
-    return same or [trial for trial in trials if names.plain(label(trial)) == name]
+    return same or [trial for trial in trials if spec.plain(label(trial)) == name]
 
 
 def _is_same(label: str, typed: str) -> bool:
     """Return whether a text asks for what a label does; the order of options does not matter."""
     with contextlib.suppress(RequestError):
-        return label == typed or names.parse(label) == names.parse(typed)
+        return label == typed or spec.parse(label) == spec.parse(typed)
     return False
 
 

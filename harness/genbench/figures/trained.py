@@ -12,12 +12,12 @@ from torch import Tensor
 
 from genbench import files
 from genbench.api import Dataset, Model, Space
-from genbench.data.prepare import Prepared, prepare
+from genbench.data.cache import Prepared, prepare
 from genbench.errors import DataError, GenbenchError, PluginError, printable
 from genbench.figures.kinds import Lacking
 from genbench.figures.subjects import Subject
 from genbench.ranking.scores import is_given
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.plugins import BUILTIN
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial import restoring, sampling, seeding, sources
@@ -109,8 +109,8 @@ class Trained:
 
     def _resolve(self, kind: str, label: str) -> Resolved:
         """Return the plugin of a label. Raises Lacking for code in a file that the user does not name."""
-        name = names.plain(label)
-        if names.is_file(name) and not any(names.plain(typed) == name for typed in self._typed):
+        name = spec.plain(label)
+        if spec.is_file(name) and not any(spec.plain(typed) == name for typed in self._typed):
             given = "--dataset " if kind == "dataset" else ""
             raise Lacking(f"{kind} {label} is code in a file, which is run only where you name it: give {given}{label}")
         return self._resolver.resolve(kind, label)
@@ -154,7 +154,7 @@ class Trained:
         ]
 
 
-class Moment(Trained):
+class Snapshot(Trained):
     """A trial with its model as it was while it was trained: samples of it are drawn."""
 
     def __init__(self, whole: Trained, model: Model) -> None:

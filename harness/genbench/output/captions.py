@@ -9,8 +9,8 @@ from genbench.errors import printable
 from genbench.output import numbers
 from genbench.ranking import statistics
 from genbench.ranking.board import Board, BoardRow
-from genbench.registry import code, names
-from genbench.registry.targets import is_file, source_digest
+from genbench.registry import code, spec
+from genbench.registry.loading import is_file, source_digest
 
 MIXED = 1.1
 """The R-hat above which chains are said not to have mixed (Gelman et al. 2013, section 11.5)."""
@@ -172,7 +172,7 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
     if better:
         yield (
             f"{', '.join(better)} {'scores' if len(better) == 1 else 'score'} at least as well as real images: "
-            f"mind what this metric rewards. See: genbench show {names.plain(board.metric['label'])}"
+            f"mind what this metric rewards. See: genbench show {spec.plain(board.metric['label'])}"
         )
 
 

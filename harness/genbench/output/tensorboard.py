@@ -25,11 +25,11 @@ from genbench.errors import GenbenchError, StoreError, printable
 from genbench.ranking.readable import readable
 from genbench.ranking.scores import ScoreRow, rows_of
 from genbench.registry.plugins import describe
-from genbench.store.folder import TrialFolder
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 from genbench.trial import restoring
+from genbench.trial.identity import TrialSpec
 from genbench.trial.logs import LOG, PLACE, parsed
-from genbench.trial.spec import TrialSpec
 
 FOLDER = "tensorboard"
 """Beside the trials: what is in it is derived from them, and may be removed at any time."""

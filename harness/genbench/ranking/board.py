@@ -16,7 +16,7 @@ from genbench.ranking.examples import stderr_over_examples
 from genbench.ranking.scores import Kind, ScoreRow, is_given
 from genbench.ranking.statistics import Summary
 from genbench.registry import file_options
-from genbench.registry.targets import is_file
+from genbench.registry.loading import is_file
 
 Planned = Callable[[ScoreRow], int]
 """Tells how many seeds the model of a row was to have."""

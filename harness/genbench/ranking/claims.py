@@ -11,7 +11,7 @@ from typing import Any
 from genbench import files, toml
 from genbench.errors import RequestError, printable, unknown
 from genbench.ranking.folds import protocol_id
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.trial.protocol import Protocol
 
@@ -82,7 +82,7 @@ class Claim:
     @property
     def metric_name(self) -> str:
         """Return the metric's name without preset and options."""
-        return names.plain(self.metric)
+        return spec.plain(self.metric)
 
     def is_on(self, metric: str, dataset: str) -> bool:
         """Return whether it was measured by a metric of this name on this dataset, under whatever protocol."""
@@ -131,7 +131,7 @@ def _family(entry: Mapping[str, Any], name: str) -> Family:
 
 
 def _is_one_of(model: str, asked: str) -> bool:
-    return any(names.is_of(model, one) for one in names.split(asked))
+    return any(spec.is_of(model, one) for one in spec.split(asked))
 
 
 def _claim(entry: Mapping[str, Any], resolver: Resolver, name: str) -> Claim:

@@ -12,7 +12,7 @@ from genbench import files
 from genbench.errors import RequestError
 from genbench.ranking import statistics
 from genbench.ranking.scores import ScoreRow
-from genbench.registry import names
+from genbench.registry import spec
 
 MOST_FOLDS = 1000
 """More than that is no number of folds that a record can mean."""
@@ -47,9 +47,9 @@ def protocol_id(ids: Sequence[str]) -> str:
 
 def dataset_name(row: ScoreRow) -> str:
     """Return what a row's dataset is called whichever fold it is: tfd of tfd[fold=3]."""
-    asked = names.parse(row.trial.dataset["label"])
+    asked = spec.parse(row.trial.dataset["label"])
     options = {name: value for name, value in asked.options.items() if name != "fold"}
-    return names.format_request(replace(asked, options=options), colon=True)
+    return spec.format_request(replace(asked, options=options), colon=True)
 
 
 def whole_seeds(scores: Sequence[ScoreRow], folds: int) -> list[list[float]]:

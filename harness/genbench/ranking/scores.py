@@ -11,12 +11,12 @@ from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
 from genbench.ranking.readable import Readable, safe
 from genbench.registry import file_options
-from genbench.store import locks, progress
-from genbench.store.folder import TrialFolder
+from genbench.store import locks, progress_file
 from genbench.store.layout import SHARD
 from genbench.store.records import TrialRecord
 from genbench.store.store import Copy, Store
-from genbench.trial.spec import LAST
+from genbench.store.trial_folder import TrialFolder
+from genbench.trial.identity import LAST
 
 Kind = Literal["ours", "reference", "published"]
 
@@ -182,7 +182,7 @@ def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
 def _stand(folder: TrialFolder, record: TrialRecord) -> tuple[str, str]:
     """Return how a trial stands that lacks a score, and why: a live process may be at work on it."""
     if record.status in ("done", "interrupted") and locks.is_held(folder.path):
-        return "running", progress.in_words(folder.path)
+        return "running", progress_file.in_words(folder.path)
     return ("interrupted" if record.status == "done" else record.status), record.reason
 
 

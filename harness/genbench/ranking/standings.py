@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from genbench.errors import GenbenchError, printable
 from genbench.ranking.readable import readable
-from genbench.store import locks, plans, progress
-from genbench.store.folder import TrialFolder
+from genbench.store import locks, plans, progress_file
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
+from genbench.store.trial_folder import TrialFolder
 
 ORDER = ("running", "planned", "interrupted", "timeout", "failed", "diverged", "out-of-memory", "damaged", "done")
 
@@ -47,7 +47,7 @@ def _place(state: str) -> int:
 
 def _stands(folder: TrialFolder, record: TrialRecord, is_ahead: bool) -> tuple[str, str]:
     if locks.is_held(folder.path):
-        return "running", progress.in_words(folder.path)
+        return "running", progress_file.in_words(folder.path)
     if is_ahead:
         return "planned", ""
     try:

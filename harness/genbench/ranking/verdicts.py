@@ -10,7 +10,7 @@ from genbench.errors import printable
 from genbench.ranking import statistics
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.claims import Claim
-from genbench.registry import names
+from genbench.registry import spec
 
 Outcome = Literal["reproduced", "better", "worse", "inconclusive", "not run"]
 """What became of a published number; better and worse say how our model does beside it."""
@@ -111,11 +111,11 @@ def _not_there(claim: Claim, boards: Sequence[Board], here: Sequence[Board], mea
     if not claim.ours:
         return "no model of ours is named for it"
     if not here:
-        like = sorted({board.dataset for board in boards if names.plain(board.dataset) == claim.dataset})
+        like = sorted({board.dataset for board in boards if spec.plain(board.dataset) == claim.dataset})
         return f"on {', '.join(like)}, not on {claim.dataset}" if like else f"nothing on {claim.dataset}"
     if not measured:
         return f"no {claim.metric_name} on {claim.dataset}"
-    return f"no {' or '.join(names.split(claim.ours))} in these results"
+    return f"no {' or '.join(spec.split(claim.ours))} in these results"
 
 
 def _other_protocol(claim: Claim, board: Board, row: BoardRow) -> str:

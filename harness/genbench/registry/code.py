@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from genbench import files
-from genbench.registry import targets
+from genbench.registry import loading
 
 MOST_MODULES = 300
 """Modules that are looked at, the nearest first: results that anyone wrote may name a class in a huge package."""
@@ -58,10 +58,10 @@ def digest(target: str) -> str:
 
 def modules(target: str) -> dict[str, bytes]:
     """Return the content of the modules behind a target, by name; of a lone file itself the name is ""."""
-    path = targets.locate(target)
+    path = loading.locate(target)
     if path is None or path.suffix != ".py":
         return {}
-    module = "" if targets.is_file(target) else targets.parts(target)[0]
+    module = "" if loading.is_file(target) else loading.parts(target)[0]
     places = _places(module, path)
     found: dict[str, bytes] = {}
     waiting = [module, *_above(module)] if places.package else [module]
@@ -145,7 +145,7 @@ def may_select(cls: type) -> bool:
     Where that code cannot be read, or imports what may hold the loop, nothing is known, and it may.
     """
     bases = [base for base in cls.__mro__ if base.__module__.partition(".")[0] not in ELSEWHERE]
-    found = [modules(targets.of_class(base)) for base in bases]
+    found = [modules(loading.of_class(base)) for base in bases]
     return not all(found) or any(_may_select(each) for each in found)
 
 
@@ -167,6 +167,6 @@ def is_older(resolved: Mapping[str, Any]) -> bool:
     now, then = (
         (digest(resolved["target"]), resolved["code"])
         if resolved.get("code")
-        else (targets.source_digest(resolved["target"]), resolved["source"])
+        else (loading.source_digest(resolved["target"]), resolved["source"])
     )
     return now not in ("", then) and then != ""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, get_args, get_origin
 
 from genbench.errors import DataError, RequestError, printable
 from genbench.named_files import File
-from genbench.registry import names
+from genbench.registry import spec
 
 PREFIX = "sha256:"
 
@@ -99,13 +99,13 @@ def shown(resolved: Mapping[str, Any]) -> str:
     found = of_record(resolved)
     inner = (resolved.get("traits") or {}).get("extractor")
     try:
-        request = names.parse(label) if found or inner else None
+        request = spec.parse(label) if found or inner else None
     except RequestError:  # a record may hold any text
         return label
-    return label if request is None else names.format_request(_with_names(request, found, inner))
+    return label if request is None else spec.format_request(_with_names(request, found, inner))
 
 
-def _with_names(request: names.Request, found: Mapping[str, File], inner: Any) -> names.Request:
+def _with_names(request: spec.Request, found: Mapping[str, File], inner: Any) -> spec.Request:
     """Return a request with the names of its files, and of those of the extractor that it names."""
     options = {name: _name(value) if name in found else value for name, value in request.options.items()}
     unnamed = request.positional

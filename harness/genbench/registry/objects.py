@@ -10,7 +10,7 @@ from typing import Any
 from genbench import api
 from genbench.errors import RequestError, printable
 from genbench.named_files import File
-from genbench.registry import file_options, names, options, targets
+from genbench.registry import file_options, loading, options, spec
 from genbench.registry.plugins import KINDS, Kind, Registry
 
 
@@ -25,7 +25,7 @@ def text_of(kind: str, given: api.Plugin | type, registry: Registry) -> str:
         raise RequestError(f"{cls.__qualname__} {KINDS[kind].mismatch(cls)}; expected a {kind}")
     name = _registered(kind, cls, registry) or _in_file(KINDS[kind], cls)
     chosen = {} if isinstance(given, type) else _chosen(cls, given)
-    return names.format_request(names.Request(name, options=chosen))
+    return spec.format_request(spec.Request(name, options=chosen))
 
 
 def _registered(kind: str, cls: type, registry: Registry) -> str:
@@ -35,8 +35,8 @@ def _registered(kind: str, cls: type, registry: Registry) -> str:
 
 def _is(cls: type, target: str) -> bool:
     """Return whether a target names a class. Nothing is imported: whoever holds the class has imported it."""
-    where, name = targets.parts(target)
-    return targets.of_class(cls) == target or getattr(sys.modules.get(where), name, None) is cls
+    where, name = loading.parts(target)
+    return loading.of_class(cls) == target or getattr(sys.modules.get(where), name, None) is cls
 
 
 def _in_file(kind: Kind, cls: type) -> str:
@@ -44,7 +44,7 @@ def _in_file(kind: Kind, cls: type) -> str:
     file = getattr(sys.modules.get(cls.__module__), "__file__", None) or ""
     path = Path(file).absolute()
     name = f"{'./' + os.path.relpath(path) if path.is_relative_to(Path.cwd()) else path}:{cls.__qualname__}"
-    if cls.__module__ == "__main__" or not file.endswith(".py") or not names.is_file(name):
+    if cls.__module__ == "__main__" or not file.endswith(".py") or not spec.is_file(name):
         where = "the script or notebook itself" if cls.__module__ == "__main__" else printable(cls.__module__)
         raise RequestError(
             f"{kind.name} {printable(cls.__qualname__)} of {where} is not registered, and no worker process can import "

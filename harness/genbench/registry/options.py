@@ -11,8 +11,8 @@ from typing import Any, Literal, get_args, get_origin
 
 from genbench.errors import DataError, PluginError, RequestError, did_you_mean, printable
 from genbench.named_files import File
-from genbench.registry import file_options, targets
-from genbench.registry.names import format_value
+from genbench.registry import file_options, loading
+from genbench.registry.spec import format_value
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Option:
 
 def declared(cls: type) -> dict[str, Option]:
     """Return a plugin's options by name. Raises PluginError where it is no dataclass or a field has no default."""
-    where = targets.of_class(cls)
+    where = loading.of_class(cls)
     if not dataclasses.is_dataclass(cls) or "__dataclass_fields__" not in vars(cls):
         raise PluginError(f"{where} is no dataclass: decorate it with @dataclass(eq=False)")
     if missing := sorted(getattr(cls, "__abstractmethods__", ())):

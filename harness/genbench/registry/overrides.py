@@ -8,7 +8,7 @@ from typing import Any
 
 from genbench.errors import RequestError, printable
 from genbench.files import digest
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.resolve import Resolved, Resolver
 
 
@@ -33,11 +33,11 @@ class Overrides:
         return list(found.values())
 
     def _resolve(self, kind: str, text: str) -> Resolved:
-        request = names.parse(text, kind)
+        request = spec.parse(text, kind)
         given = dict(self._options.get(request.name, {}))
         self._used.add(request.name)
-        if all(names.is_plain(value) for value in given.values()):  # as if they were typed with the name
-            text = names.format_request(replace(request, options={**request.options, **given}))
+        if all(spec.is_plain(value) for value in given.values()):  # as if they were typed with the name
+            text = spec.format_request(replace(request, options={**request.options, **given}))
         for option, value in self._shared.get(kind, {}).items():
             if value is not None and option in self._resolver.resolve(kind, text).options:
                 given.setdefault(option, value)

@@ -16,7 +16,7 @@ import pluggy
 
 from genbench import api, hookspecs
 from genbench.errors import ChangedError, GenbenchError, PluginError, RequestError, printable, unknown
-from genbench.registry import installed, names, targets
+from genbench.registry import entry_points, loading, spec
 
 BUILTIN_MODULE = "genbench_plugins.builtin"
 BUILTIN = "genbench"
@@ -108,7 +108,7 @@ class Entry:
     def imported(self) -> Any:
         """Import and return what the target names, whatever it is. Raises what `load` raises."""
         try:
-            return targets.load(self.target, self.digest)
+            return loading.load(self.target, self.digest)
         except (ChangedError, KeyboardInterrupt):
             raise
         except PluginError as error:
@@ -131,8 +131,8 @@ class Entry:
 def in_file(kind: str, name: str) -> Entry:
     """Return the entry of a class in a single file, ./mine.py:MyModel. Raises PluginError where it cannot be read."""
     path, _, cls = name.rpartition(":")
-    target = targets.in_file(path, cls)
-    digest = sha256(targets.read(Path(targets.parts(target)[0]))).hexdigest()
+    target = loading.in_file(path, cls)
+    digest = sha256(loading.read(Path(loading.parts(target)[0]))).hexdigest()
     return Entry(kind, name, target, "", Plugin(FILE, FILE, digest[:16]), digest)
 
 
@@ -157,7 +157,7 @@ class Registry:
 
         Raises PluginError where the class in a file cannot be imported or is no plugin.
         """
-        if not names.is_file(name):
+        if not spec.is_file(name):
             return [entry for kind in KINDS for entry in self.entries(kind) if entry.name == name]
         entry = in_file("model", name)
         kind = kind_of(entry.imported())
@@ -171,13 +171,13 @@ class Registry:
 
         Raises RequestError where no plugin or several third parties have the name, PluginError where there is no file.
         """
-        if names.is_file(name):
+        if spec.is_file(name):
             return in_file(kind, name)
         found = self._entries.get((kind, name), [])
         if not found:
             known = {entry.name for entry in self.entries(kind)}
             if kind == "dataset" and os.path.isdir(name):
-                raise RequestError(f"unknown dataset {name!r}, a folder here; expected {names.as_dataset(name)}")
+                raise RequestError(f"unknown dataset {name!r}, a folder here; expected {spec.as_dataset(name)}")
             raise self.unknown(kind, name, known, see=f"genbench list {KINDS[kind].plural}")
         if len(found) > 1:
             owners = " and ".join(sorted(entry.plugin.distribution for entry in found))
@@ -222,7 +222,7 @@ def load_registry() -> Registry:
     registry = Registry()
     for plugin, load in _sources():
         try:
-            with targets.stdout_to_stderr():
+            with loading.stdout_to_stderr():
                 entries = _collect(plugin, load())
         except KeyboardInterrupt:
             raise
@@ -240,7 +240,7 @@ def _sources() -> Iterator[tuple[Plugin, Callable[[], object]]]:
     if allowed is not None and not allowed.strip():
         return
     wanted = None if allowed is None else {name.strip() for name in allowed.split(",")}
-    for point in installed.points():
+    for point in entry_points.points():
         if wanted is None or wanted & {point.name, point.distribution}:
             yield Plugin(point.name, point.distribution, point.version), point.load
 
@@ -283,7 +283,7 @@ def _register(kind: Kind, plugin: Plugin, entries: list[Entry]) -> api.Register:
     """Return the callback that a hook is handed; it appends to entries."""
 
     def register(name: str, target: type | str, *, summary: str) -> None:
-        if not isinstance(name, str) or not names.NAME.fullmatch(name) or name in READ_AS_MISSING:
+        if not isinstance(name, str) or not spec.NAME.fullmatch(name) or name in READ_AS_MISSING:
             raise PluginError(
                 f"{kind.name} name {printable(name)!r}: expected small letters, digits and '-', beginning with a "
                 f"letter, at most 40, and none of {', '.join(sorted(READ_AS_MISSING))}"
@@ -295,7 +295,7 @@ def _register(kind: Kind, plugin: Plugin, entries: list[Entry]) -> api.Register:
 
 def _target(kind: Kind, name: str, target: object) -> str:
     """Return the target that a plugin registered, as text. Raises PluginError where it cannot be one."""
-    path = targets.of_class(target) if isinstance(target, type) else str(target)
+    path = loading.of_class(target) if isinstance(target, type) else str(target)
     parts = path.split(":")
     if len(parts) != 2 or not all(part.replace(".", "_").isidentifier() for part in parts):
         raise PluginError(f'{kind.name} {name}: target {printable(path)!r} is neither a class nor "module:Class"')

@@ -14,7 +14,7 @@ from genbench import api, files
 from genbench.abilities import abilities
 from genbench.errors import ChangedError, GenbenchError, PluginError, RequestError, printable, unknown
 from genbench.named_files import MOST_BYTES, File
-from genbench.registry import code, file_options, names, options, targets
+from genbench.registry import code, file_options, loading, options, spec
 from genbench.registry.plugins import Entry, Registry, describe
 
 FORMAT = 11
@@ -50,9 +50,9 @@ class Resolved:
     def identity(self) -> dict[str, Any]:
         """Return what results depend on: of a class in a single file, the file's content, wherever it lies."""
         known = {"plugin": self.distribution, "name": self.name, "version": self.version, "options": dict(self.options)}
-        if not targets.is_file(self.target):
+        if not loading.is_file(self.target):
             return known
-        return {**known, "name": targets.parts(self.target)[1], "source": self.source}
+        return {**known, "name": loading.parts(self.target)[1], "source": self.source}
 
     @property
     def named_files(self) -> dict[str, File]:
@@ -72,14 +72,14 @@ class Resolved:
 
     def check(self) -> None:
         """Raise ChangedError where it is in a single file, or an option names one, that is not what it was."""
-        targets.check(self.target, self.source)
+        loading.check(self.target, self.source)
         for file in self.named_files.values():
             file.check()
 
     def instantiate(self) -> Any:
         """Import the class and return the plugin. Raises PluginError where that fails, ChangedError as `check` does."""
         try:
-            cls = targets.load(self.target, self.source)
+            cls = loading.load(self.target, self.source)
             return options.construct(cls, self.values)
         except ChangedError:
             raise
@@ -105,10 +105,10 @@ class Resolver:
 
         A file that one of them names counts as it is now.
         """
-        request = names.parse(text, kind)
+        request = spec.parse(text, kind)
         entry = self.registry.find(kind, request.name)
         asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
-        state = entry.digest or targets.package_state(entry.target)
+        state = entry.digest or loading.package_state(entry.target)
         named = _stamps([request.positional, *request.options.values(), *(overrides or {}).values()])
         key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state, *named], 24)
         if key not in self._memory:
@@ -123,7 +123,7 @@ class Resolver:
         """
         resolved = self.resolve(kind, text)
         stamps = _stamps([*resolved.options.values(), *resolved.settings.values()])
-        state = targets.package_state(resolved.target)
+        state = loading.package_state(resolved.target)
         key = files.digest([FORMAT, kind, dataclasses.asdict(resolved), list(of), stamps, state], 24)
         if key not in self._memory:
             found = self._recall(key, kind, resolved.target)
@@ -175,7 +175,7 @@ def _stamp(text: str) -> dict[str, Any] | None:
     return None
 
 
-def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any]) -> Resolved:
+def _resolve(entry: Entry, request: spec.Request, overrides: Mapping[str, Any]) -> Resolved:
     cls = entry.load()
     preset = _preset(cls, request)
     known = options.declared(cls)
@@ -193,7 +193,7 @@ def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any])
     counting, others = _taken_apart(known, full)
     return Resolved(
         kind=entry.kind,
-        name=names.slug(request.name),
+        name=spec.slug(request.name),
         label=_label(cls, request, base, file_options.typed(full, given)),
         target=entry.target,
         version=cls.version,
@@ -202,11 +202,11 @@ def _resolve(entry: Entry, request: names.Request, overrides: Mapping[str, Any])
         options=counting,
         settings=others,
         traits=traits,
-        source=entry.digest or targets.source_digest(entry.target),
+        source=entry.digest or loading.source_digest(entry.target),
     )
 
 
-def _check_preset(entry: Entry, request: names.Request, named: Sequence[str]) -> None:
+def _check_preset(entry: Entry, request: spec.Request, named: Sequence[str]) -> None:
     if named:
         raise PluginError(
             f"preset {request.preset!r} of {entry.where} names a file for {named[0]}; expected none: who uses it does"
@@ -227,10 +227,10 @@ def _taken_apart(known: Mapping[str, options.Option], full: Mapping[str, Any]) -
     return counting, others
 
 
-def _positional(cls: type, request: names.Request) -> dict[str, Any]:
+def _positional(cls: type, request: spec.Request) -> dict[str, Any]:
     name = getattr(cls, "positional", None)
     if request.positional is not None and name is None:
-        shown = printable(names.format_value(request.positional))
+        shown = printable(spec.format_value(request.positional))
         raise RequestError(f"{request.name} takes no unnamed value, not {shown}: expected option=value")
     if request.positional is None and name is not None and _is_required(cls, name) and name not in request.options:
         raise RequestError(f"{request.name} needs a {name}: as in {request.name}:{name.upper()}")
@@ -241,7 +241,7 @@ def _is_required(cls: type, name: str) -> bool:
     return options.declared(cls)[name].default in ("", None)
 
 
-def _preset(cls: type[api.Plugin], request: names.Request) -> Mapping[str, Any]:
+def _preset(cls: type[api.Plugin], request: spec.Request) -> Mapping[str, Any]:
     if request.preset is None:
         return {}
     if request.preset not in cls.presets:
@@ -251,7 +251,7 @@ def _preset(cls: type[api.Plugin], request: names.Request) -> Mapping[str, Any]:
     return cls.presets[request.preset]
 
 
-def _label(cls: type, request: names.Request, base: Mapping[str, Any], full: Mapping[str, Any]) -> str:
+def _label(cls: type, request: spec.Request, base: Mapping[str, Any], full: Mapping[str, Any]) -> str:
     """Return the shortest text that resolves to the same: the preset, and what differs from it.
 
     Options of models and metrics that were typed stay in it, also at their defaults: a value that is swept is to be
@@ -264,7 +264,7 @@ def _label(cls: type, request: names.Request, base: Mapping[str, Any], full: Map
     changed = {name: value for name, value in full.items() if value != base[name] or name in named}
     unnamed = changed.pop(positional, None) if positional else None
     colon = isinstance(unnamed, str) and issubclass(cls, api.Dataset)
-    return names.format_request(names.Request(request.name, request.preset, unnamed, changed), colon)
+    return spec.format_request(spec.Request(request.name, request.preset, unnamed, changed), colon)
 
 
 def _traits(kind: str, plugin: Any) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
-from genbench.store.folder import TrialFolder
 from genbench.store.pool import Pool
 from genbench.store.records import TrialRecord
+from genbench.store.trial_folder import TrialFolder
 
 FRESH = ".fresh"
 MARK = re.compile(r"[a-z0-9]{1,64}")

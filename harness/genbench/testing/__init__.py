@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genbench.testing.kit import check
     from genbench.testing.outcomes import CheckFailed, CheckSkipped, Result, Verdict
-    from genbench.testing.pytest_door import parametrize_with_checks
+    from genbench.testing.pytest_plugin import parametrize_with_checks
 
 _LAZY = {
     "check": "genbench.testing.kit",
-    "parametrize_with_checks": "genbench.testing.pytest_door",
+    "parametrize_with_checks": "genbench.testing.pytest_plugin",
     "CheckFailed": "genbench.testing.outcomes",
     "CheckSkipped": "genbench.testing.outcomes",
     "Result": "genbench.testing.outcomes",

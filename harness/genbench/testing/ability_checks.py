@@ -9,9 +9,9 @@ from torch import Tensor
 
 from genbench.api import Space
 from genbench.errors import Unsupported
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.grids import cells
-from genbench.testing.images import PLANE, training_data
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.made_images import PLANE, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 
 Ability = Callable[[Laboratory], None]

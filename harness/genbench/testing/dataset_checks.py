@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genbench.data import content
-from genbench.data.content import Content
+from genbench.data import validation
 from genbench.data.folders import data_folder
+from genbench.data.validation import Content
 from genbench.errors import DataError, GenbenchError
 from genbench.registry import options
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
+from genbench.testing.fresh_process import ask
 from genbench.testing.outcomes import CheckSkipped, fail
-from genbench.testing.process import ask
 from genbench.testing.subject import Subject
 
 
@@ -24,13 +24,13 @@ def loaded(subject: Subject) -> Content:
         splits = subject.make().load(data_folder())
     except DataError as error:
         raise CheckSkipped(f"its files are not here: {error}") from error
-    return content.checked(subject.label, splits)
+    return validation.checked(subject.label, splits)
 
 
 def loaded_digest(subject: Subject) -> str:
     """Return the digest of what the dataset loads."""
     found = loaded(subject)
-    return content.digest(found.arrays, found.classes, found.bounds)
+    return validation.digest(found.arrays, found.classes, found.bounds)
 
 
 def check_content(laboratory: Laboratory) -> None:
@@ -44,8 +44,8 @@ def check_content(laboratory: Laboratory) -> None:
 def check_splits_are_disjoint(laboratory: Laboratory) -> None:
     """No image is in two splits, or no larger share of them than comes twice within train."""
     found = loaded(laboratory.subject)
-    images = {split: found.arrays[f"{split}-images"] for split in content.SPLITS}
-    sets = {split: _rows(images[split]) for split in content.SPLITS}
+    images = {split: found.arrays[f"{split}-images"] for split in validation.SPLITS}
+    sets = {split: _rows(images[split]) for split in validation.SPLITS}
     twice = 1 - len(sets["train"]) / len(images["train"])
     for one, other in (("train", "valid"), ("train", "test"), ("valid", "test")):
         shared = len(sets[one] & sets[other])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from genbench.data import content
+from genbench.data import validation
 from genbench.testing.ability_checks import log_prob
 from genbench.testing.dataset_checks import loaded
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.grids import cells
-from genbench.testing.laboratory import Laboratory
 from genbench.testing.outcomes import CheckSkipped, fail
 
 SIDES = {1: 100_000, 2: 1_000}
@@ -18,7 +18,7 @@ SIDES = {1: 100_000, 2: 1_000}
 
 def check_density_is_finite(laboratory: Laboratory) -> None:
     """log_prob of a dataset gives one finite number for each of its own images."""
-    for name in content.SPLITS:
+    for name in validation.SPLITS:
         log_p = log_prob(laboratory, laboratory.subject.make(), _images(laboratory, name))
         if bad := int((~log_p.isfinite()).sum()):
             fail(
@@ -44,7 +44,7 @@ def check_density_fits_the_images(laboratory: Laboratory) -> None:
     """The mean of log_prob over a dataset's images is minus its entropy, for images of one or two values."""
     log_p, volume = _on_grid(laboratory)
     expected = -torch.special.entr(log_p.exp()).sum().item() * volume
-    images = torch.cat([_images(laboratory, name) for name in content.SPLITS])
+    images = torch.cat([_images(laboratory, name) for name in validation.SPLITS])
     seen = log_prob(laboratory, laboratory.subject.make(), images)
     error = seen.std(correction=0).item() / len(seen) ** 0.5
     if not abs(seen.mean().item() - expected) < 5 * error + 0.02:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
 
 
 def exercise(laboratory: Laboratory) -> None:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from genbench.testing.fingerprint import changed, of_tensors
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
+from genbench.testing.fresh_process import ask
 from genbench.testing.outcomes import fail
-from genbench.testing.process import ask
 
 IMAGES = 64
 

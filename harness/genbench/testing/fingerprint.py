@@ -9,7 +9,7 @@ from torch import Tensor
 
 from genbench import files
 from genbench.api import Model, Split, TrainingData
-from genbench.testing.laboratory import scratch
+from genbench.testing.fixtures import scratch
 from genbench.trial import state
 
 

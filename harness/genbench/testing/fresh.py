@@ -1,4 +1,4 @@
-"""The new process that `genbench.testing.process` asks. Run as `python -m genbench.testing.fresh QUESTION FOLDER`.
+"""The new process that `fresh_process` asks. Run as `python -m genbench.testing.fresh QUESTION FOLDER`.
 
 It finds what it is asked in FOLDER/asked.json, and leaves FOLDER/answer.json. It imports what a question needs once it
 is asked, since one of them is what registering imports.
@@ -38,7 +38,7 @@ def samples(asked: Asked) -> None:
     import torch
 
     from genbench.api import Space
-    from genbench.testing.laboratory import Laboratory
+    from genbench.testing.fixtures import Laboratory
     from genbench.trial import sampling, state
 
     laboratory = Laboratory(_subject(asked))
@@ -53,7 +53,7 @@ def samples(asked: Asked) -> None:
 def exercise(asked: Asked) -> str:
     """Use the plugin once, in the simplest way; return why it could not be used, or ""."""
     from genbench.testing.exercise import exercise as use
-    from genbench.testing.laboratory import Laboratory
+    from genbench.testing.fixtures import Laboratory
     from genbench.testing.outcomes import CheckSkipped
 
     try:
@@ -72,7 +72,7 @@ def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
 
     from genbench.errors import Unsupported
     from genbench.testing.exercise import exercise as use
-    from genbench.testing.laboratory import Laboratory
+    from genbench.testing.fixtures import Laboratory
     from genbench.testing.outcomes import CheckSkipped, reason_of
 
     subject = _subject(asked)
@@ -97,7 +97,7 @@ def features(asked: Asked) -> tuple[str, list[list[float]]]:
     """Return an extractor's digest, and its features of the first test images of a dataset."""
     import torch
 
-    from genbench.testing.laboratory import Laboratory
+    from genbench.testing.fixtures import Laboratory
 
     laboratory = Laboratory(_subject(asked), asked["dataset"])
     extractor = laboratory.extractor()

@@ -21,7 +21,7 @@ from genbench.testing import (
     pretrained_checks,
     training_checks,
 )
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.outcomes import CheckFailed, CheckSkipped, Result, Status, Verdict, reason_of
 from genbench.testing.subject import Subject, Target, find, label_of
 

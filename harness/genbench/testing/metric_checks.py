@@ -13,7 +13,7 @@ from genbench.api import Score
 from genbench.errors import GenbenchError, printable
 from genbench.registry.plugins import describe
 from genbench.testing.fingerprint import changed, of_tensors
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.scoring import Scoring
 

@@ -11,8 +11,8 @@ from genbench.api import Model, SamplesAre, Space
 from genbench.errors import NotFitted, Unsupported
 from genbench.registry.plugins import describe
 from genbench.testing.fingerprint import changed, of_state
-from genbench.testing.images import SPACES, in_words
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
+from genbench.testing.made_images import SPACES, in_words
 from genbench.testing.outcomes import fail
 
 COUNTS = (1, 2, 7, 1000)

@@ -14,14 +14,14 @@ import torch
 from genbench import api
 from genbench.errors import GenbenchError
 from genbench.files import canonical
-from genbench.registry import file_options, names, options, targets
+from genbench.registry import file_options, loading, options, spec
 from genbench.registry.plugins import describe
 from genbench.testing import cuda_standin
 from genbench.testing.exercise import exercise
 from genbench.testing.fingerprint import changed, fingerprints
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
+from genbench.testing.fresh_process import ask
 from genbench.testing.outcomes import CheckSkipped, fail
-from genbench.testing.process import ask
 from genbench.testing.subject import Subject
 from genbench.trial import seeding, state
 
@@ -49,7 +49,7 @@ def check_options_typed(laboratory: Laboratory) -> None:
     except GenbenchError as error:
         fail(str(error), "a dataclass whose fields are typed and have defaults", "See the guide's section on options.")
     for option in declared.values():
-        if option.hint in (Any, object) or option.name.endswith("_") or not names.OPTION.fullmatch(option.name):
+        if option.hint in (Any, object) or option.name.endswith("_") or not spec.OPTION.fullmatch(option.name):
             fail(
                 f"option {option.name!r} is of type {option.expected}",
                 "a small-letter name that does not end in _, and a type such as int or Annotated[float, Gt(0)]",
@@ -76,7 +76,7 @@ def check_options_survive(laboratory: Laboratory) -> None:
         values = json.loads(json.dumps(values))
         given = {name: value for name, value in file_options.typed(values).items() if value is not None}  # as in TOML
         ways = {
-            "the command line": names.parse(names.format_request(names.Request("plugin", options=given))).options,
+            "the command line": spec.parse(spec.format_request(spec.Request("plugin", options=given))).options,
             "TOML": tomllib.loads("\n".join(f"{name} = {json.dumps(value)}" for name, value in given.items())),
             "JSON": _stored(options.construct(subject.cls, json.loads(canonical(values))), values),
         }
@@ -144,7 +144,7 @@ def check_version_declared(laboratory: Laboratory) -> None:
 def check_registering_is_light(laboratory: Laboratory) -> None:
     """Registering the name imports no heavy package."""
     entry = laboratory.subject.entry
-    if entry is None or targets.is_file(entry.target):
+    if entry is None or loading.is_file(entry.target):
         raise CheckSkipped("it is registered under no name")
     allowed = "" if laboratory.subject.is_builtin else entry.plugin.name
     heavy = ask(laboratory.subject, "imported-by-registering", plugins=allowed)

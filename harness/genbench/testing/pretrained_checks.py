@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from genbench.testing.fingerprint import changed, of_state
-from genbench.testing.images import training_data
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
+from genbench.testing.made_images import training_data
 from genbench.testing.outcomes import fail
 
 

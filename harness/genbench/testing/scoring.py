@@ -13,11 +13,11 @@ from torch import Tensor
 
 from genbench.api import FeatureExtractor, Metric, Model, Score, Space, Split, TrainingData
 from genbench.errors import GenbenchError
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.outcomes import CheckSkipped
 from genbench.trial import seeding
 from genbench.trial.evaluation import Shared, TrialEvaluation
-from genbench.trial.extraction import What, extracted, identity
+from genbench.trial.features import What, extracted, identity
 
 COUNT = 400
 """Samples that a metric is given, unless it needs more."""

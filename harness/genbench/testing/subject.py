@@ -13,7 +13,7 @@ from typing import Any
 
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError, printable
-from genbench.registry import names, options, targets
+from genbench.registry import loading, options, spec
 from genbench.registry.plugins import BUILTIN, KINDS, Entry, Kind, Registry, describe, kind_of, load_registry
 from genbench.registry.resolve import Resolver
 
@@ -44,7 +44,7 @@ class Subject:
     @property
     def target(self) -> str:
         """Return where the class is imported from."""
-        return self.entry.target if self.entry else targets.of_class(self.cls)
+        return self.entry.target if self.entry else loading.of_class(self.cls)
 
     @property
     def is_importable(self) -> bool:
@@ -61,7 +61,7 @@ class Subject:
     @property
     def file(self) -> Path | None:
         """Return the file that the class is written in."""
-        return targets.locate(self.target)
+        return loading.locate(self.target)
 
 
 def label_of(target: object) -> str:
@@ -82,7 +82,7 @@ def find(target: Target, kind: str | None = None) -> Subject:
 
 
 def _registered(registry: Registry, text: str, kind: str | None) -> Subject:
-    name = names.parse(text).name
+    name = spec.parse(text).name
     kinds = [kind] if kind else list({entry.kind: entry for entry in registry.named(name)})
     if len(kinds) > 1:
         raise RequestError(f"{printable(name)!r} is a {' and a '.join(kinds)}; say which by --kind")

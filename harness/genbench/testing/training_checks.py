@@ -17,13 +17,13 @@ from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma, log_likelihoods
 from genbench.registry.plugins import describe
 from genbench.store.sealed import SealedFolder
 from genbench.testing.fingerprint import changed, fingerprints, of_state, of_tensors
-from genbench.testing.images import in_steps, training_data
-from genbench.testing.laboratory import KitRun, Laboratory, scratch
+from genbench.testing.fixtures import KitRun, Laboratory, scratch
+from genbench.testing.fresh_process import ask
+from genbench.testing.made_images import in_steps, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
-from genbench.testing.process import ask
 from genbench.trial import sampling, state
 from genbench.trial.checkpoints import Checkpoints
-from genbench.trial.spec import Budget
+from genbench.trial.identity import Budget
 
 STEPS = 3.5
 """Steps an epoch of a training that is interrupted or ended early: several, and the last one of a smaller batch."""

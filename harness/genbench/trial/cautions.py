@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from genbench.data.prepare import SplitName
+from genbench.data.cache import SplitName
 from genbench.numerics.copies import SIDE, Copies, copies
 from genbench.numerics.scale import doubt, doubt_of_data, scale
 from genbench.trial.evaluation import Shared

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from genbench import files
 from genbench.abilities import LogProb
-from genbench.api import Dataset, FeatureExtractor, Model, Of, Space, Split, TrainingData
-from genbench.data.prepare import SplitName
+from genbench.api import Dataset, FeatureExtractor, ImageSet, Model, Space, Split, TrainingData
+from genbench.data.cache import SplitName
 from genbench.errors import ChangedError
 from genbench.registry.resolve import Resolved
-from genbench.trial import extraction, seeding
-from genbench.trial.extraction import What
+from genbench.trial import features, seeding
+from genbench.trial.features import What
 from genbench.trial.torch_state import settled
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Shared:
         def make() -> FeatureExtractor:
             with settled():
                 extractor: FeatureExtractor = Resolved(**resolved).instantiate()
-                extraction.make_ready(extractor, self.data.space, dataset, self.training_data)
+                features.make_ready(extractor, self.data.space, dataset, self.training_data)
             if (planned := resolved["traits"]["digest"]) != extractor.digest:
                 raise ChangedError(
                     f"extractor {resolved['label']} is {extractor.digest}; planned was {planned}: run again"
@@ -114,29 +114,29 @@ class Shared:
         if self._features is None:
             return self._extracted(extractor, what, name, lambda: self.split(name).images)
         kept = self._features
-        key = f"kept {what} of {name} by {extraction.identity(extractor)}"
+        key = f"kept {what} of {name} by {features.identity(extractor)}"
         return self.once(key, lambda: kept.get(extractor, what, name, self.split(name).images))
 
     def sampled(self, n: int, step: int = 1) -> Iterator[Tensor]:
         """Yield every step-th of the first n samples batch by batch, so that they need not all be held at once."""
-        for start in range(0, n, extraction.BATCH):
-            part = self._rows(start, min(start + extraction.BATCH, n))[-start % step :: step]
+        for start in range(0, n, features.BATCH):
+            part = self._rows(start, min(start + features.BATCH, n))[-start % step :: step]
             if len(part):
                 yield part
 
     def of_samples(self, extractor: FeatureExtractor, what: What, n: int) -> Tensor:
         """Return features or logits of the first n samples, (n, d): batch by batch, which other counts share."""
         parts = []
-        for start in range(0, n, extraction.BATCH):
-            stop = min(start + extraction.BATCH, n)
+        for start in range(0, n, features.BATCH):
+            stop = min(start + features.BATCH, n)
             rows = functools.partial(self._rows, start, stop)
             parts.append(self._extracted(extractor, what, f"samples {start} to {stop}", rows))
         return torch.cat(parts)
 
     def _extracted(self, extractor: FeatureExtractor, what: What, of: str, images: Callable[[], Tensor]) -> Tensor:
         """Return features or logits, and keep both where one pass gave them."""
-        key = f"of {of} by {extraction.identity(extractor)}"
-        found = self.once(f"{what} {key}", lambda: extraction.extracted(extractor, what, images()))
+        key = f"of {of} by {features.identity(extractor)}"
+        found = self.once(f"{what} {key}", lambda: features.extracted(extractor, what, images()))
         for other in found:
             self.once(f"{other} {key}", lambda: found)
         return found[what]
@@ -202,15 +202,15 @@ class TrialEvaluation:
         self.asked = max(self.asked, n)
         return self._shared.samples(n)
 
-    def features(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
+    def features(self, extractor: FeatureExtractor, of: ImageSet, n: int = 0) -> Tensor:
         """Return features of a split, or of the first n samples, (n, d)."""
         return self._of("features", extractor, of, n)
 
-    def logits(self, extractor: FeatureExtractor, of: Of, n: int = 0) -> Tensor:
+    def logits(self, extractor: FeatureExtractor, of: ImageSet, n: int = 0) -> Tensor:
         """Return logits of a split, or of the first n samples, (n, classes)."""
         return self._of("logits", extractor, of, n)
 
-    def _of(self, what: What, extractor: FeatureExtractor, of: Of, n: int) -> Tensor:
+    def _of(self, what: What, extractor: FeatureExtractor, of: ImageSet, n: int) -> Tensor:
         if of == "target":
             found = self._shared.of_split(extractor, what, self._target)
             self.against = len(found)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from genbench import files
-from genbench.registry import extraction, file_options
+from genbench.registry import extractors, file_options
 from genbench.registry.resolve import Resolved
 from genbench.store import layout
 from genbench.store.records import TrialRecord
-from genbench.trial.spec import NO_BUDGET, Budget, Target
+from genbench.trial.identity import NO_BUDGET, Budget, Target
 
 MODEL = layout.MODEL
 
@@ -38,7 +38,7 @@ class Protocol:
         if self.extractor:  # by what it is, not by how it was called
             metric = self.metric.identity
             options = {name: value for name, value in metric["options"].items() if name != "extractor"}
-            named |= {"metric": {**metric, "options": options}, "extractor": extraction.identity(self.extractor)}
+            named |= {"metric": {**metric, "options": options}, "extractor": extractors.identity(self.extractor)}
         if self.resized:
             named["resized"] = self.resized
         return {**named, "budget": self.budget.to_json()} if self.budget.bounds else named

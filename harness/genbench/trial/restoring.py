@@ -11,8 +11,8 @@ from torch import Tensor
 from genbench.api import Model, Space
 from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
-from genbench.store.folder import TrialFolder
 from genbench.store.records import TrialRecord
+from genbench.store.trial_folder import TrialFolder
 from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import modules
 from genbench.trial.protocol import MODEL

@@ -17,7 +17,7 @@ from genbench.errors import Diverged, Interrupted
 from genbench.store import layout
 from genbench.store.sealed import SealedFolder
 from genbench.trial import packing, seeding
-from genbench.trial.tensors import save_tensors
+from genbench.trial.tensor_files import save_tensors
 
 
 def batches_for(n: int, size: int) -> int:

@@ -12,12 +12,12 @@ from typing import Any, get_args
 
 from genbench import files
 from genbench.api import SamplesAre, Space
-from genbench.data import image_files, images, likeness
+from genbench.data import file_state, images, likeness
 from genbench.data.given import GivenImages
 from genbench.data.images import Images
 from genbench.data.resizing import in_words
 from genbench.errors import RequestError, printable, unknown
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.plugins import READ_AS_MISSING, Registry
 from genbench.registry.resolve import Resolved
 
@@ -48,7 +48,7 @@ class Source:
 def check(model: Resolved) -> None:
     """Raise ChangedError where a trial is to score images that are not what they were when it was planned."""
     if model.traits.get("given"):
-        image_files.check_unchanged(Path(model.settings["path"]), model.settings["state"])
+        file_state.check_unchanged(Path(model.settings["path"]), model.settings["state"])
 
 
 def again(stored: Mapping[str, Any]) -> Resolved:
@@ -76,8 +76,8 @@ def find(
 
 
 def _source(name: str, paths: Sequence[Path], declared: str, size: int) -> Source:
-    states = [image_files.state(path) for path in paths]
-    contents = [image_files.content(path) for path in paths]
+    states = [file_state.state(path) for path in paths]
+    contents = [file_state.content(path) for path in paths]
     for path, found in zip(paths, contents, strict=True):
         first = paths[contents.index(found)]
         if first is not path:
@@ -121,7 +121,7 @@ def _resolved(
 
 
 def _check_name(name: str, registry: Registry) -> None:
-    if not isinstance(name, str) or not names.NAME.fullmatch(name) or name in READ_AS_MISSING:
+    if not isinstance(name, str) or not spec.NAME.fullmatch(name) or name in READ_AS_MISSING:
         raise RequestError(
             f"name {printable(name)!r}: expected small letters, digits and '-', beginning with a letter, at most 40, "
             f"and none of {', '.join(sorted(READ_AS_MISSING))}; as in ours=images.npz"
@@ -145,7 +145,7 @@ def _declared(given: Mapping[str, Paths], samples_are: Mapping[str, str] | str |
 
 def _paths(name: str, asked: Paths) -> list[Path]:
     """Return the files and folders that paths and patterns stand for. A text may hold several, by commas."""
-    texts = names.split(asked) if isinstance(asked, str) else [asked] if isinstance(asked, os.PathLike) else list(asked)
+    texts = spec.split(asked) if isinstance(asked, str) else [asked] if isinstance(asked, os.PathLike) else list(asked)
     if not texts:
         raise RequestError(f"{name}: no path given; expected a file or folder of images, as in {name}=images.npz")
     return [path for text in texts for path in _matches(name, text)]

@@ -13,7 +13,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from genbench.errors import OtherDevice
-from genbench.trial.tensors import save_tensors
+from genbench.trial.tensor_files import save_tensors
 
 Node = dict[str, Any]
 TREE = "state"  # one metadata key alone: with several, safetensors' bytes change from run to run

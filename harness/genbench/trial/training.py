@@ -13,10 +13,10 @@ from torch import Tensor
 
 from genbench.api import Split
 from genbench.errors import Diverged, Interrupted
-from genbench.trial import seeding, surroundings
+from genbench.trial import environment, seeding
 from genbench.trial.checkpoints import Keeper, NoCheckpoints
+from genbench.trial.identity import Budget
 from genbench.trial.selection import KeepLast, Selector
-from genbench.trial.spec import Budget
 
 Beat = Callable[[Mapping[str, Any]], None]
 Stop = Callable[[], bool]
@@ -135,7 +135,7 @@ class TrainingRun:
             "epoch": self.epoch,
             "step": self.step,
             "lines": self.lines,
-            "peak": max(self.peak, surroundings.peak_memory_mib(self.device) or 0.0),
+            "peak": max(self.peak, environment.peak_memory_mib(self.device) or 0.0),
             "epochs_done": self._epochs_done,
             "batches_done": self._batches_done,
             "sums": self._sums,

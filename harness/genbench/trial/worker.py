@@ -13,7 +13,7 @@ import torch
 
 from genbench import waiting
 from genbench.api import Space
-from genbench.data.prepare import Prepared, sound
+from genbench.data.cache import Prepared, sound
 from genbench.errors import (
     ChangedError,
     DamagedError,
@@ -29,14 +29,14 @@ from genbench.errors import (
 )
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.registry.resolve import Resolved
-from genbench.store import progress
-from genbench.store.folder import TrialFolder
+from genbench.store import progress_file
 from genbench.store.locks import Busy
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial import gpu, sources, surroundings
-from genbench.trial.performance import Performance
-from genbench.trial.spec import Assignment, TrialSpec
+from genbench.store.trial_folder import TrialFolder
+from genbench.trial import environment, gpu, sources
+from genbench.trial.identity import Assignment, TrialSpec
+from genbench.trial.runner import Performance
 from genbench.trial.training import Beat, Stop
 
 REPAIRS = 5
@@ -93,11 +93,11 @@ def perform(
     trial = assignment.trial
     _check_unchanged(assignment)
     sources.check(trial.model)
-    device = surroundings.resolve_device(place.device or assignment.device)
+    device = environment.resolve_device(place.device or assignment.device)
     gpu.take_share(device, place.share)
     folder = _folder(assignment)
     notes: list[str] = []
-    with folder.lock(), progress.noted(folder.path, beat) as beat:
+    with folder.lock(), progress_file.noted(folder.path, beat) as beat:
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
         data = prepared(trial, notes)
         record = _with_space(record, data.space)
@@ -185,7 +185,7 @@ def _to_go_on_with(
         budget=trial.budget.to_json(),
         status="interrupted",
         wanted=stored.wanted if stored else {},
-        environment=surroundings.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+        environment=environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
         attempts=stored.attempts + 1 if stored else 1,
         fresh=assignment.fresh,
     )

@@ -49,7 +49,7 @@ class MSSSIM(FeatureMetric):
             extras={"real": real.mean().item(), "scales": scales.scales, "window": scales.window},
         )
 
-    def _similarities(self, evaluation: genbench.Evaluation, images: Tensor, of: genbench.Of) -> Tensor:
+    def _similarities(self, evaluation: genbench.Evaluation, images: Tensor, of: genbench.ImageSet) -> Tensor:
         """Return the similarity of random pairs of images, each in one pair, (pairs,)."""
         labels = torch.zeros(len(images), dtype=torch.int64)
         if knows_own_classes(evaluation):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import genbench
-from genbench_plugins.models.chains import from_chains
+from genbench_plugins.models.markov_chains import from_chains
 from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.scaling import to_images, to_unit
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 import genbench
 from genbench.numerics.distances import squared_distances
-from genbench_plugins.models.drawing import without_replacement
+from genbench_plugins.models.even_draws import without_replacement
 
 ROWS = 8192
 """How many images are copied to float64 at a time."""

@@ -10,7 +10,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 import genbench
-from genbench_plugins.models.drawing import without_replacement
+from genbench_plugins.models.even_draws import without_replacement
 from genbench_plugins.models.moments import centred, directions
 
 

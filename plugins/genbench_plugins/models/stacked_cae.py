@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import genbench
 from genbench_plugins.models.autoencoding import descend, optimiser_of, reconstruction_error, set_lr
-from genbench_plugins.models.chains import from_chains
+from genbench_plugins.models.markov_chains import from_chains
 from genbench_plugins.scaling import to_images, to_unit
 
 Width = Annotated[int, Gt(0)]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 import genbench
-from genbench_plugins.models.drawing import without_replacement
+from genbench_plugins.models.even_draws import without_replacement
 
 
 @dataclass(eq=False)

@@ -21,8 +21,8 @@ autograd runs and no kernel can run by mistake; `operations` sees every call of 
 
 from genbench.testing.cuda_standin.counting import counts
 from genbench.testing.cuda_standin.installing import install
-from genbench.testing.cuda_standin.limits import StandInLimit, limit_behind
 from genbench.testing.cuda_standin.memory import memory
+from genbench.testing.cuda_standin.standin_limits import StandInLimit, limit_behind
 
 __all__ = ["OLDEST", "StandInLimit", "counts", "install", "limit_behind", "memory"]
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from genbench.testing.cuda_standin import context
 from genbench.testing.cuda_standin.counting import counts
 from genbench.testing.cuda_standin.generators import Generator
-from genbench.testing.cuda_standin.limits import StandInLimit
 from genbench.testing.cuda_standin.memory import memory
 from genbench.testing.cuda_standin.operations import Mode
+from genbench.testing.cuda_standin.standin_limits import StandInLimit
 from genbench.testing.cuda_standin.tensors import GPUTensor
 
 _C: Any = torch._C

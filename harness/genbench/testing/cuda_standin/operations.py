@@ -13,7 +13,7 @@ from genbench.testing.cuda_standin import context, refusals
 from genbench.testing.cuda_standin.calls import Call
 from genbench.testing.cuda_standin.counting import counts
 from genbench.testing.cuda_standin.generators import GlobalDraws
-from genbench.testing.cuda_standin.limits import StandInLimit
+from genbench.testing.cuda_standin.standin_limits import StandInLimit
 from genbench.testing.cuda_standin.tensors import GPUTensor, unwrapped, wrapped
 
 _C: Any = torch._C

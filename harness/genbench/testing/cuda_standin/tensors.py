@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from genbench.testing.cuda_standin.context import GPU
-from genbench.testing.cuda_standin.limits import StandInLimit
 from genbench.testing.cuda_standin.memory import Held, memory
+from genbench.testing.cuda_standin.standin_limits import StandInLimit
 
 _C: Any = torch._C
 META = torch.device("meta")

@@ -9,7 +9,7 @@ from typing import Any
 
 from genbench.api import FeatureExtractor, Space
 from genbench.errors import DataError, PluginError
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.resolve import Resolved, Resolver
 
 AUTO = "auto"
@@ -58,9 +58,9 @@ def takes(resolver: Resolver, text: str, option: str) -> bool:
 
 def _with_options(resolver: Resolver, text: str, options: Mapping[str, Any]) -> str:
     """Return an extractor's text with those of some options that it has and that are not in it."""
-    request = names.parse(text)
+    request = spec.parse(text)
     taken = {name: value for name, value in options.items() if takes(resolver, text, name)}
-    return names.format_request(dataclasses.replace(request, options={**taken, **request.options})) if taken else text
+    return spec.format_request(dataclasses.replace(request, options={**taken, **request.options})) if taken else text
 
 
 def bound(resolved: Resolved, space: Space, dataset: str) -> Resolved:

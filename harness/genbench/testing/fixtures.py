@@ -15,21 +15,21 @@ from torch import Tensor
 
 from genbench.abilities import LogProb
 from genbench.api import FeatureExtractor, Metric, Model, Space, Split, TrainingData
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import Prepared, prepare
 from genbench.errors import DataError, Unsupported
-from genbench.registry.extraction import AUTO, suited
+from genbench.registry.extractors import AUTO, suited
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.sealed import SealedFolder
-from genbench.testing.images import PLANE, SPACES, training_data
+from genbench.testing.made_images import PLANE, SPACES, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
 from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import Keeper, modules
 from genbench.trial.evaluation import density_of
-from genbench.trial.extraction import make_ready
-from genbench.trial.spec import NO_BUDGET, Budget
+from genbench.trial.features import make_ready
+from genbench.trial.identity import NO_BUDGET, Budget
 from genbench.trial.torch_state import known_state, settled
 from genbench.trial.training import TrainingRun
 

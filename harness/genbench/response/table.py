@@ -8,9 +8,9 @@ import io
 from rich.table import Table
 from rich.text import Text
 
-from genbench.calibration.response import Calibration, Response
 from genbench.errors import printable
 from genbench.output import numbers
+from genbench.response.response import Calibration, Response
 
 HEADS = ("metric", "dataset", "damage", "level", "unit", "samples", "draws", "mean", "sd", "reason", "protocol")
 

@@ -12,26 +12,26 @@ from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from genbench import arguments
 from genbench.api import Engine, Task
-from genbench.arguments import Datasets, Metrics, Models, Path
 from genbench.data.folders import cache_folder
-from genbench.engines.plan import task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import GenbenchError, StoreError, printable
 from genbench.files import write_text
-from genbench.planning import Plan, plan, texts
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
 from genbench.ranking.scores import Collected, ScoreRow, collect
 from genbench.ranking.verdicts import Verdict, verdicts
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.runs import arguments
+from genbench.runs.arguments import Datasets, Metrics, Models, Path
+from genbench.runs.grid import task
+from genbench.runs.planning import Plan, plan, texts
 from genbench.store import plans
 from genbench.store.layout import Keep
 from genbench.store.store import Store
+from genbench.trial.identity import Target, TrialSpec
 from genbench.trial.protocol import Protocol
-from genbench.trial.spec import Target, TrialSpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -221,7 +221,7 @@ def _callers_torch_kept() -> Iterator[None]:
 
 
 def executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
-    """Make the plan of a call's arguments, which may be all that `genbench.arguments` takes, and execute it."""
+    """Make the plan of a call's arguments, which may be all that `genbench.runs.arguments` takes, and execute it."""
     with _callers_torch_kept():
         return execute(planner(**arguments.taken(given)))
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from genbench.data.content import Content
+    from genbench.data.validation import Content
 
 FORMAT = 2
 """Raised when what is written under the cache folder changes its form."""
@@ -95,17 +95,17 @@ class Prepared:
 
     def _verified(self) -> dict[str, str]:
         """Return the digest of each array, where all of them together have the digest of the dataset."""
-        from genbench.data import content
+        from genbench.data import validation
 
-        names = [name for name in content.NAMES if self.classes is not None or not name.endswith("labels")]
-        found, parts = content.digests(((name, self._read(name)) for name in names), self.classes, self.bounds)
+        names = [name for name in validation.NAMES if self.classes is not None or not name.endswith("labels")]
+        found, parts = validation.digests(((name, self._read(name)) for name in names), self.classes, self.bounds)
         if found != self.digest:
             raise self._damaged(f"its content has digest {found[:16]}, expected {self.digest[:16]}")
         return parts
 
     def _array(self, name: str) -> NDArray[Any]:
         """Return an array in memory of its own, once it is known to be part of what has the digest."""
-        from genbench.data.content import part_digest
+        from genbench.data.validation import part_digest
 
         if self.digest not in _known_parts:
             self.verify()
@@ -188,7 +188,7 @@ def _lock(key: dict[str, Any]) -> Path:
 
 
 def _prepare(dataset: Dataset, key: dict[str, Any], fresh: bool) -> Prepared:
-    from genbench.data.content import checked
+    from genbench.data.validation import checked
 
     fingerprint, splits = _load(dataset, key)
     content = checked(str(key["name"]), splits)
@@ -279,7 +279,7 @@ def _spelling(dataset: Dataset, name: str) -> str:
 def _write(folder: Path, key: dict[str, Any], content: Content) -> None:
     import numpy as np
 
-    from genbench.data import content as contents
+    from genbench.data import validation
 
     files = {}
     for name, array in content.arrays.items():
@@ -289,7 +289,7 @@ def _write(folder: Path, key: dict[str, Any], content: Content) -> None:
             os.fsync(file.fileno())
             files[f"{name}.npy"] = file.tell()
     told: dict[str, Any] = {name: getattr(content, name) for name in ("shape", "classes", "bounds", "sizes", "notes")}
-    found = contents.digest(content.arrays, content.classes, content.bounds)
+    found = validation.digest(content.arrays, content.classes, content.bounds)
     write_record(folder / "manifest.json", {"format": FORMAT, "key": key, "digest": found, "files": files, **told})
 
 

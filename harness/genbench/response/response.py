@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from genbench.api import Split
-from genbench.calibration.damages import DAMAGES, Damage, Material
 from genbench.errors import GenbenchError, RequestError, printable
+from genbench.response.damages import DAMAGES, Damage, Material
 from genbench.testing import subject
-from genbench.testing.laboratory import Laboratory
+from genbench.testing.fixtures import Laboratory
 from genbench.testing.outcomes import CheckSkipped
 from genbench.testing.scoring import Images, Remembered, Scoring
 from genbench.trial import seeding

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from genbench.calibration.response import Calibration, Response
 from genbench.figures.canvas import DPI, FONT
+from genbench.response.response import Calibration, Response
 
 WIDTH, HEIGHT = 900, 520
 COLUMNS = 3

@@ -10,7 +10,7 @@ from typing import Any
 
 from genbench import files, toml
 from genbench.errors import RequestError, printable, unknown
-from genbench.registry import names
+from genbench.registry import spec
 
 SUITE: toml.Shape = {
     "title": (str,),
@@ -73,7 +73,7 @@ def load(name: str) -> Suite:
         if not isinstance(options, dict):
             raise RequestError(f"{where}: options.{printable(plugin)} is no table; expected [options.{plugin}]")
         for option, value in options.items():
-            if not names.is_plain(value):
+            if not spec.is_plain(value):
                 raise RequestError(
                     f"{where}: options.{printable(plugin)}.{printable(option)} is {printable(value, 60)}; "
                     "expected a finite number, a text, true, false or a list of these"
@@ -88,7 +88,7 @@ def _check_texts(items: list[Any], where: str, may_be_empty: bool) -> None:
         raise RequestError(f"{where} is {printable(items, 60)}; expected a list of texts")
     if not items and not may_be_empty:
         raise RequestError(f"{where} is empty; expected at least one")
-    if not all(names.split(item) for item in items):
+    if not all(spec.split(item) for item in items):
         raise RequestError(f"{where} is {printable(items, 60)}; expected no blank text in it")
 
 

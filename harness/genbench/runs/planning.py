@@ -11,22 +11,22 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
-from genbench import suites
+from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder, originals
-from genbench.data.prepare import Prepared, prepare
 from genbench.engines.gpus import share
-from genbench.engines.place import Where, existing, place
-from genbench.engines.plan import Conditions, Dataset, Grid, missing
 from genbench.errors import GenbenchError, RequestError
 from genbench.files import digest
 from genbench.ranking import claims
-from genbench.registry import code, extraction, names
+from genbench.registry import code, extractors, spec
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.runs import suites
+from genbench.runs.grid import Conditions, Dataset, Grid, missing
+from genbench.runs.settings import RunSettings, existing, place
 from genbench.store.layout import Keep
 from genbench.store.store import Store
-from genbench.trial.spec import LAST, NO_BUDGET, Budget, Target, TrialSpec, parse_selection
+from genbench.trial.identity import LAST, NO_BUDGET, Budget, Target, TrialSpec, parse_selection
 
 REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
 """The reference rows that are shown unless others, or none, are asked for."""
@@ -95,9 +95,11 @@ def plan(
     TensorBoard shows is written beside the trials. fresh trains and scores anew, fresh_scores scores what is trained.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu)
-    where = replace(where, fresh_scores=fresh_scores, keep=keep)
-    where.check()
+    settings = RunSettings(
+        results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu
+    )
+    settings = replace(settings, fresh_scores=fresh_scores, keep=keep)
+    settings.check()
     if tensorboard and find_spec("tensorboard") is None:
         raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
     base = suites.load(suite) if suite is not None else suites.Suite(name="")
@@ -113,12 +115,12 @@ def plan(
     limit = NO_BUDGET if bound is None else Budget.parse(bound)
     rule = parse_selection(select if select is not None else base.select or LAST)
     compared = claims.load(texts("against", against, base.against, ()), resolver)
-    where = where.on_existing_device()
+    settings = settings.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
     pairs = with_metrics(resolver, triples, weights)
     grid = Grid(all_models, pairs, numbered, target, limit, rule)
-    return made_ready(resolver, grid, data, compared, where)
+    return made_ready(resolver, grid, data, compared, settings)
 
 
 def _check_selectable(todo: Sequence[TrialSpec]) -> None:
@@ -133,28 +135,30 @@ def _check_selectable(todo: Sequence[TrialSpec]) -> None:
 
 
 def made_ready(
-    resolver: Resolver, grid: Grid, data: Sequence[Prepared], compared: Sequence[claims.Claim], where: Where
+    resolver: Resolver, grid: Grid, data: Sequence[Prepared], compared: Sequence[claims.Claim], settings: RunSettings
 ) -> Plan:
     """Return the plan of a grid: what the store does not hold, and the engine for that."""
-    store = Store(Path(where.results))
-    mark = (store.fresh_mark() or secrets.token_hex(4)) if where.fresh else ""
-    todo = missing(grid, store, mark, where.fresh_scores)
+    store = Store(Path(settings.results))
+    mark = (store.fresh_mark() or secrets.token_hex(4)) if settings.fresh else ""
+    todo = missing(grid, store, mark, settings.fresh_scores)
     _check_selectable(todo)
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
         with originals() as folder:
-            extraction.fetch(asked.metrics, found.space, found.digest, folder)
+            extractors.fetch(asked.metrics, found.space, found.digest, folder)
     # what is finished must not wait for torch
-    device = existing(where.device) if todo and where.device == "auto" else where.device
-    engine = place(resolver, where, device, len(todo), is_timed=grid.budget.seconds is not None)
+    device = existing(settings.device) if todo and settings.device == "auto" else settings.device
+    engine = place(resolver, settings, device, len(todo), is_timed=grid.budget.seconds is not None)
     gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
-    conditions = Conditions(device, where.threads, where.checkpoint_every, mark, gpus, where.fresh_scores, where.keep)
+    conditions = Conditions(
+        device, settings.threads, settings.checkpoint_every, mark, gpus, settings.fresh_scores, settings.keep
+    )
     notes = [
         f"{asked.resolved.label}: {note}"
         for asked, found in zip(grid.datasets, data, strict=True)
         for note in found.notes
     ]
     notes += _lacking(store, todo)
-    return Plan(grid, data, compared, todo, store, engine, conditions, where.timeout, where.tensorboard, notes)
+    return Plan(grid, data, compared, todo, store, engine, conditions, settings.timeout, settings.tensorboard, notes)
 
 
 def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
@@ -186,13 +190,13 @@ def with_metrics(
     options = {} if weights is None else {"weights": os.fspath(weights)}
     datasets = []
     for metrics, source, data in asked:
-        found = [extraction.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]
+        found = [extractors.with_extractor(resolver, metric, data.space, data.digest, options) for metric in metrics]
         datasets.append(
             Dataset(source, data.digest, list({digest(metric.identity): metric for metric in found}.values()))
         )
-    extractors = [metric.traits.get("extractor") for dataset in datasets for metric in dataset.metrics]
+    in_use = [metric.traits.get("extractor") for dataset in datasets for metric in dataset.metrics]
     for name in options:
-        if not any(name in {**used["options"], **used["settings"]} for used in extractors if used):
+        if not any(name in {**used["options"], **used["settings"]} for used in in_use if used):
             _refuse_for_extractors(name, resolver)
     return datasets
 
@@ -200,7 +204,7 @@ def with_metrics(
 def _refuse_for_extractors(option: str, resolver: Resolver) -> NoReturn:
     """Say which extractors take an option that none of a run's does."""
     known = [entry.name for entry in resolver.registry.entries("extractor")]
-    takers = sorted(name for name in known if extraction.takes(resolver, name, option))
+    takers = sorted(name for name in known if extractors.takes(resolver, name, option))
     raise RequestError(
         f"--{option.replace('_', '-')}: no extractor of this run takes it; expected a metric of "
         f"{' or '.join(takers)}, as in --metric fid[{takers[0]}]"
@@ -213,7 +217,7 @@ def texts(
     """Return the first that is not None, texts with commas taken apart. Raises RequestError where they are blank."""
     chosen = given if given is not None else suite if suite is not None else default
     several = [chosen] if isinstance(chosen, str) else list(chosen)
-    parts = [part for text in several for part in names.split(text)]
+    parts = [part for text in several for part in spec.split(text)]
     if several and not parts and what != "models":  # that no model is named, plan says better
         raise RequestError(f"{what} {', '.join(several)!r} is blank; expected names, or leave it out")
     return parts

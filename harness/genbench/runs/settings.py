@@ -10,7 +10,7 @@ from typing import Any
 
 from genbench.engines import gpus
 from genbench.errors import RequestError, printable
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.layout import KEEPS, Keep
 from genbench.store.store import Store
@@ -20,7 +20,7 @@ MOST = 8
 
 
 @dataclass(frozen=True)
-class Where:
+class RunSettings:
     """Where and how trials are performed, and whether TensorBoard is to see it: no part of what they come to."""
 
     results: str | os.PathLike[str]
@@ -45,45 +45,45 @@ class Where:
             if value is not None and not (0 <= value < math.inf):
                 raise RequestError(f"--{name} {value:g}: expected a number of seconds, as in 60")
 
-    def on_existing_device(self) -> Where:
+    def on_existing_device(self) -> RunSettings:
         """Return it with a device that this machine has, where one is named; "auto" is left until it is needed."""
         return self if self.device in ("auto", "cpu") else replace(self, device=existing(self.device))
 
 
 def existing(device: str) -> str:
     """Return a device that this machine has: what auto stands for, or the one named."""
-    from genbench.trial.surroundings import resolve_device
+    from genbench.trial.environment import resolve_device
 
     return str(resolve_device(device))
 
 
-def place(resolver: Resolver, where: Where, device: str, trials: int, is_timed: bool) -> Resolved:
+def place(resolver: Resolver, settings: RunSettings, device: str, trials: int, is_timed: bool) -> Resolved:
     """Return the engine of a run: the one asked for, else $GENBENCH_ENGINE, else worker processes.
 
     Workers are the default for one trial too: nothing that the caller's process has switched reaches it, nothing that
     it switches reaches the caller, and Ctrl-C ends it at once. is_timed says that a budget counts seconds. Raises
     RequestError where the engine cannot do what is asked for.
     """
-    jobs, timeout = where.jobs, where.timeout
-    asked = where.engine if where.engine is not None else os.environ.get("GENBENCH_ENGINE") or "process"
+    jobs, timeout = settings.jobs, settings.timeout
+    asked = settings.engine if settings.engine is not None else os.environ.get("GENBENCH_ENGINE") or "process"
     found = resolver.resolve("engine", asked)
     known = found.values
     if jobs is not None and "jobs" not in known and jobs > 1:
         raise RequestError(f"--jobs {jobs}: engine {found.name} performs one trial after another; use --engine process")
     if timeout is not None and not found.traits["can_cancel"]:
         raise RequestError(f"--timeout {timeout:g}: engine {found.name} cannot stop a trial; use --engine process")
-    typed = names.parse(asked).options
-    _check_jobs_per_gpu(where, found.name, "jobs" in known, jobs is not None or "jobs" in typed, device)
-    wanted: dict[str, Any] = {"device": device, "threads": where.threads, "jobs": jobs}
+    typed = spec.parse(asked).options
+    _check_jobs_per_gpu(settings, found.name, "jobs" in known, jobs is not None or "jobs" in typed, device)
+    wanted: dict[str, Any] = {"device": device, "threads": settings.threads, "jobs": jobs}
     if jobs is None and "jobs" not in typed and trials:
-        wanted["jobs"] = min(_default_jobs(where, device, is_timed), trials)
+        wanted["jobs"] = min(_default_jobs(settings, device, is_timed), trials)
     given = {name: value for name, value in wanted.items() if name in known and value is not None}
     return resolver.resolve("engine", asked, given)
 
 
-def _check_jobs_per_gpu(where: Where, engine: str, has_jobs: bool, is_jobs_given: bool, device: str) -> None:
+def _check_jobs_per_gpu(settings: RunSettings, engine: str, has_jobs: bool, is_jobs_given: bool, device: str) -> None:
     """Raise RequestError where a number of trials on each GPU is asked for that would have no effect."""
-    each = where.jobs_per_gpu
+    each = settings.jobs_per_gpu
     if each is None:
         return
     if each < 1:
@@ -96,9 +96,9 @@ def _check_jobs_per_gpu(where: Where, engine: str, has_jobs: bool, is_jobs_given
         raise RequestError(f"--jobs-per-gpu {each}: trials run on the CPU here; use --jobs, or --device cuda")
 
 
-def _default_jobs(where: Where, device: str, is_timed: bool) -> int:
+def _default_jobs(settings: RunSettings, device: str, is_timed: bool) -> int:
     """Return as many workers as share the visible GPUs, or as the cores have threads for."""
     if device.startswith("cuda"):
-        each = where.jobs_per_gpu or gpus.default_per_gpu(device, where.threads, is_timed)
+        each = settings.jobs_per_gpu or gpus.default_per_gpu(device, settings.threads, is_timed)
         return each * max(1, len(gpus.gpus_of(device)))
-    return max(1, min(MOST, len(os.sched_getaffinity(0)) // where.threads))
+    return max(1, min(MOST, len(os.sched_getaffinity(0)) // settings.threads))

@@ -18,22 +18,22 @@ from torch import Tensor
 
 from genbench import files
 from genbench.api import FeatureExtractor, Metric, Model, Score, TrainingData
-from genbench.data.prepare import Prepared
+from genbench.data.cache import Prepared
 from genbench.errors import ChangedError, Interrupted, StoreError, Unsupported, printable
 from genbench.registry.plugins import BUILTIN, describe
-from genbench.store.folder import TrialFolder
 from genbench.store.records import Stage, TrialRecord
-from genbench.trial import gpu, restoring, sampling, seeding, state, surroundings
+from genbench.store.trial_folder import TrialFolder
+from genbench.trial import environment, gpu, restoring, sampling, seeding, state
 from genbench.trial.cautions import cautions
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
-from genbench.trial.extraction import Features
+from genbench.trial.features import Features
+from genbench.trial.identity import LAST, Assignment
 from genbench.trial.logs import LOG
 from genbench.trial.mixing import mixing
 from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
-from genbench.trial.spec import LAST, Assignment
-from genbench.trial.tensors import save_tensors
+from genbench.trial.tensor_files import save_tensors
 from genbench.trial.torch_state import known_state, settled
 from genbench.trial.training import Beat, Stop, TrainingRun
 
@@ -101,7 +101,7 @@ class Performance:
         """Be in what a trial runs in: its own output file, and the state of torch that is the same for all."""
         strict = self._trial.model.distribution == BUILTIN
         with (
-            surroundings.output_to(self._folder.path / "output.txt", alone),
+            environment.output_to(self._folder.path / "output.txt", alone),
             known_state(strict, self._assignment.threads, self.device),
         ):
             yield
@@ -152,7 +152,7 @@ class Performance:
 
     def keep_traceback(self) -> None:
         """Add the traceback of the error being handled to the folder."""
-        with surroundings.opened(self._folder.path / TRACEBACK) as file:
+        with environment.opened(self._folder.path / TRACEBACK) as file:
             file.write(traceback.format_exc() + "\n")
 
     def protocols(self) -> list[Protocol]:
@@ -163,7 +163,7 @@ class Performance:
     # fit
 
     def _fit(self) -> None:
-        surroundings.reset_peak_memory(self.device)
+        environment.reset_peak_memory(self.device)
         data = TrainingData(
             train=self._data.split("train", self.device),
             valid=self._data.split("valid", self.device),
@@ -196,7 +196,7 @@ class Performance:
             details={
                 "steps": run.step,
                 **_size(model),
-                "peak_memory_mib": max(surroundings.peak_memory_mib(self.device) or 0.0, run.peak) or None,
+                "peak_memory_mib": max(environment.peak_memory_mib(self.device) or 0.0, run.peak) or None,
             },
         )
 
@@ -373,7 +373,7 @@ def work_key(assignment: Assignment, device: torch.device) -> str:
 
     With other code, on another device or with other threads it would come to other bits: it is begun anew.
     """
-    now = surroundings.describe(device, assignment.threads, metadata.version(BUILTIN))
+    now = environment.describe(device, assignment.threads, metadata.version(BUILTIN))
     place = [now[name] for name in ("device", "device_name", "threads", "torch", "genbench")]
     return files.digest([assignment.trial.id, assignment.trial.model.code, place], 16)
 

@@ -7,25 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from genbench import bench, planning
 from genbench.api import Space
-from genbench.arguments import Datasets, Images, Metrics, Models, Path
+from genbench.data.cache import prepare
 from genbench.data.folders import cache_folder
-from genbench.data.prepare import prepare
-from genbench.engines.place import Where
-from genbench.engines.plan import Grid
 from genbench.errors import RequestError
 from genbench.files import digest
-from genbench.planning import Plan
 from genbench.ranking import claims
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.runs import execution, planning
+from genbench.runs.arguments import Datasets, Images, Metrics, Models, Path
+from genbench.runs.grid import Grid
+from genbench.runs.planning import Plan
+from genbench.runs.settings import RunSettings
 from genbench.store.layout import Keep
 from genbench.trial import sources as given
+from genbench.trial.identity import Target
 from genbench.trial.sources import Paths, Source
-from genbench.trial.spec import Target
 
 if TYPE_CHECKING:
     import torch
@@ -63,9 +63,11 @@ def plan(
     many as the smallest of them has, where their default is more; "all" is as many as each of them has.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
-    where = Where(results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu)
-    where = replace(where, fresh_scores=fresh_scores, keep=keep)
-    where.check()
+    settings = RunSettings(
+        results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu
+    )
+    settings = replace(settings, fresh_scores=fresh_scores, keep=keep)
+    settings.check()
     resolver = Resolver(load_registry(), cache_folder())
     overrides = Overrides(resolver, options or {}, None if samples == "all" else samples, size)
     models = overrides.resolve("model", planning.references(reference))
@@ -73,7 +75,7 @@ def plan(
     places = overrides.resolve("dataset", planning.texts("datasets", datasets, None, planning.DATASETS))
     overrides.check_used(is_size_taken=True)
     compared = claims.load(planning.texts("against", against, None, ()), resolver)
-    where = where.on_existing_device()
+    settings = settings.on_existing_device()
     found = given.find(sources, samples_are, resolver.registry, size or 0)
     data = [prepare(place.instantiate(), place.identity) for place in places]
     fitted = [asked.fitting(found, each.space) for each in data]
@@ -82,7 +84,7 @@ def plan(
     pairs = planning.with_metrics(resolver, list(triples), weights)
     resized = next(filter(None, (given.resizing(found, each.space) for each in data)), "")
     grid = Grid(models, pairs, seeds, target, given=found, resized=resized)
-    planned = planning.made_ready(resolver, grid, data, compared, where)
+    planned = planning.made_ready(resolver, grid, data, compared, settings)
     _check_images(planned, found)
     told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]
     return replace(planned, notes=list(dict.fromkeys([*planned.notes, *told])))
@@ -112,7 +114,7 @@ def evaluate(
     fresh: bool = False,
     fresh_scores: bool = False,
     keep: Keep = "all",
-) -> bench.Report:
+) -> execution.Report:
     """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 
     `genbench.evaluate({"ours": ["a0.npz", "a1.npz"]}, metrics="parzen", datasets="mnist").leaderboard` is a data frame.
@@ -125,7 +127,7 @@ def evaluate(
 
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
-    return bench.executed(plan, locals())
+    return execution.executed(plan, locals())
 
 
 class _Metrics:
@@ -149,7 +151,7 @@ class _Metrics:
 
     def _is_named(self, text: str, metric: Resolved) -> bool:
         """Return whether someone named the number of samples: by an option, or by a preset that has its own."""
-        request = names.parse(text)
+        request = spec.parse(text)
         usual = self._resolver.resolve("metric", request.name).traits["samples"]
         typed = {*request.options, *self._options.get(request.name, {})}
         return self._samples is not None or "samples" in typed or bool(metric.traits["samples"] != usual)

@@ -13,9 +13,9 @@ from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
 from genbench.store.layout import Keep
 from genbench.store.store import Contents, Store
+from genbench.trial.identity import LAST, NO_BUDGET, Assignment, Budget, Target, TrialSpec
 from genbench.trial.protocol import Protocol, is_scored
 from genbench.trial.sources import Source
-from genbench.trial.spec import LAST, NO_BUDGET, Assignment, Budget, Target, TrialSpec
 
 SETTLED = ("diverged", "failed", "out-of-memory")
 """Statuses that a trial keeps until --fresh: doing it again would end the same."""

@@ -15,13 +15,13 @@ from torch import Tensor
 
 from genbench import files
 from genbench.api import FeatureExtractor, Space, TrainingData
+from genbench.data.cache import saving_work
 from genbench.data.folders import cache_folder, data_folder
-from genbench.data.prepare import saving_work
 from genbench.errors import Unsupported
 from genbench.numerics.precision import full_precision
-from genbench.registry import code, targets
+from genbench.registry import code, loading
 from genbench.trial import seeding
-from genbench.trial.tensors import save_tensors
+from genbench.trial.tensor_files import save_tensors
 
 What = Literal["features", "logits"]
 BATCH = 500
@@ -46,7 +46,7 @@ def identity(extractor: FeatureExtractor) -> list[str]:
 @functools.cache
 def _code(cls: type) -> str:
     """Return the digest of the code behind an extractor, as it was when this process first used it."""
-    return code.digest(targets.of_class(cls))
+    return code.digest(loading.of_class(cls))
 
 
 def _before(extractor: FeatureExtractor) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from genbench import files
 from genbench.errors import RequestError, printable
-from genbench.registry import names
+from genbench.registry import spec
 from genbench.registry.resolve import Resolved
 from genbench.store.layout import Keep
 
@@ -99,7 +99,7 @@ class TrialSpec:
     @property
     def folder_name(self) -> str:
         """Return the readable part of the folder's name."""
-        return f"{_slug(names.short(self.model.shown))}-{_slug(self.dataset.name)}-s{self.seed}"
+        return f"{_slug(spec.short(self.model.shown))}-{_slug(self.dataset.name)}-s{self.seed}"
 
     def __str__(self) -> str:
         return f"{self.model.label} on {self.dataset.label}, seed {self.seed}"

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from genbench.errors import printable
-from genbench.registry import targets
-from genbench.testing.laboratory import scratch
+from genbench.registry import loading
+from genbench.testing.fixtures import scratch
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
 
@@ -28,7 +28,7 @@ def ask(subject: Subject, question: str, *, plugins: str | None = None, **detail
         raise CheckSkipped(
             f"{subject.cls.__qualname__} is made inside a function or a test, so no other process can import it"
         )
-    digest = targets.source_digest(subject.target)
+    digest = loading.source_digest(subject.target)
     asked = {"kind": subject.kind.name, "target": subject.target, "digest": digest, "options": subject.options}
     with scratch() as folder:
         (folder / "asked.json").write_text(json.dumps({**asked, **details}), encoding="utf-8")

@@ -1,7 +1,7 @@
-"""A worker process: takes tasks as lines of JSON from one pipe, tells what became of them on another.
+"""A worker process: tasks come as lines of JSON on one pipe, what became of them goes out on another.
 
-Run as `python -m genbench.engines.child IN OUT`, two inherited descriptors. Plain data alone crosses the pipes; nothing
-that a plugin prints, raises or leaves behind can break them.
+Run as `python -m genbench.engines.worker_main IN OUT`, two inherited descriptors. Plain data alone crosses the pipes;
+nothing that a plugin prints, raises or leaves behind can break them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Message = Mapping[str, Any]
 
 
 class Mailbox:
-    """What the driver sends. Its thread notes a wish to stop at once, also while a trial is under way.
+    """What the driver sends. Its thread notes a request to stop at once, also while a trial is under way.
 
     When the driver is gone, however it ended, what is under way is saved, and the process ends.
     """
