@@ -16,7 +16,8 @@ from genbench import files
 from genbench.cli import main
 from genbench.errors import NotKept, RequestError, StoreError
 from genbench.runs import execution, planning
-from genbench.runs.grid import task
+from genbench.runs.planning import task
+from genbench.runs.settings import RunSettings
 from genbench.runs.slimming import slim
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -279,8 +280,10 @@ def test_a_record_lets_nothing_go_but_its_own_weights_and_samples(name: str, cli
 
 
 def test_killed_at_any_moment_of_letting_go_the_store_is_whole(cli: Run) -> None:
-    planned = planning.plan(QUICK, "parzen[samples=1000]", seeds=1, reference="none", results="results", keep="none")
-    (spec,) = [task(trial, planned.grid, Path("results"), planned.conditions).spec for trial in planned.todo]
+    planned = planning.plan(
+        RunSettings(QUICK, "parzen[samples=1000]", seeds=1, reference="none", results="results", keep="none")
+    )
+    (spec,) = [task(planned, trial).spec for trial in planned.todo]
     perform(spec.replace('"keep":"none"', '"keep":"all"'))
     shutil.copytree("results", "before")
     (trial,) = Path("results/trials").iterdir()

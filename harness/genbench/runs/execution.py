@@ -25,8 +25,8 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import arguments
 from genbench.runs.arguments import Datasets, Metrics, Models, Path
-from genbench.runs.grid import task
-from genbench.runs.planning import Plan, plan, texts
+from genbench.runs.planning import Plan, plan, task, texts
+from genbench.runs.settings import RunSettings
 from genbench.store import plans
 from genbench.store.layout import Keep
 from genbench.store.store import Store
@@ -103,7 +103,7 @@ class Report:
     @property
     def _outdone(self) -> list[str]:
         """Return the trials that were to be trained anew, were not, and stand in the tables with their old results."""
-        names = {trial.id: str(trial) for trial in self.plan.todo} if self.plan.conditions.fresh else {}
+        names = {trial.id: str(trial) for trial in self.plan.todo} if self.plan.fresh_mark else {}
         return [
             f"{names[trial]}: {outcome.status}: {outcome.reason}; its old results, if any, are kept"
             for trial, outcome in self.outcomes.items()
@@ -117,14 +117,15 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     engine: Engine = planned.engine.instantiate()
     store = planned.store
     tasks = [_task(trial, planned) for trial in planned.todo]
-    if planned.conditions.fresh and tasks:
-        store.keep_fresh_mark(planned.conditions.fresh)
-    board = _tensorboard(planned, watcher or Silent()) if planned.tensorboard else None
+    if planned.fresh_mark and tasks:
+        store.keep_fresh_mark(planned.fresh_mark)
+    board = _tensorboard(planned, watcher or Silent()) if planned.settings.tensorboard else None
     watched = board or watcher or Silent()
     try:
         ahead = {trial.id: str(trial) for trial in planned.todo}
         with plans.announced(store.root, ahead) if ahead else contextlib.nullcontext(_nothing) as over:
-            outcomes = perform_all(engine, tasks, _Announcing(watched, over), _settler(planned), planned.timeout)
+            watching, timeout = _Announcing(watched, over), planned.settings.timeout
+            outcomes = perform_all(engine, tasks, watching, _settler(planned), timeout)
         if board:
             board.finish()
     except BaseException:
@@ -134,7 +135,7 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     finally:
         if board:
             board.close()
-    if planned.conditions.fresh:
+    if planned.fresh_mark:
         store.keep_fresh_mark("")
     collected = _write_tables(Store(store.root))
     return Report(
@@ -153,7 +154,7 @@ def _drop(planned: Plan) -> list[str]:
 
     Returns what came in the way.
     """
-    keep = planned.conditions.keep
+    keep = planned.settings.keep
     if keep == "all":
         return []
     notes = []
@@ -191,7 +192,7 @@ class _Announcing:
 
 def _task(trial: TrialSpec, planned: Plan) -> Task:
     folder = planned.store.folder(trial.id, trial.folder_name)
-    return task(trial, planned.grid, planned.store.root, planned.conditions, folder.path.name)
+    return task(planned, trial, folder.path.name)
 
 
 def _tensorboard(planned: Plan, watcher: Watcher) -> TensorBoard:
@@ -220,10 +221,12 @@ def _callers_torch_kept() -> Iterator[None]:
         yield
 
 
-def executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
+def planned_and_executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
     """Make the plan of a call's arguments, which may be all that `genbench.runs.arguments` takes, and execute it."""
     with _callers_torch_kept():
-        return execute(planner(**arguments.taken(given)))
+        taken = arguments.taken(given)
+        own = {name: taken.pop(name) for name in ("sources", "samples_are") if name in taken}
+        return execute(planner(**own, settings=RunSettings(**taken)))
 
 
 def run(
@@ -277,7 +280,7 @@ def run(
 
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    return executed(plan, locals())
+    return planned_and_executed(plan, locals())
 
 
 def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
@@ -351,7 +354,7 @@ def load_verdicts(against: Sequence[str] | str = "goodfellow2014", path: Path = 
     Raises RequestError for unknown claims, StoreError where there are no results.
     """
     arguments.path("path", path)
-    compared = published(texts("against", arguments.taken({"against": against})["against"], None, ()))
+    compared = published(texts("against", arguments.taken({"against": against})["against"], ()))
     return frames.verdicts(verdicts(stored_boards([path], compared)[0], compared))
 
 

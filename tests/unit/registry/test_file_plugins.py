@@ -24,6 +24,7 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.registry.spec import NAME
 from genbench.runs import execution, planning
+from genbench.runs.settings import RunSettings
 from genbench.store.schema import STAGE
 from genbench.store.store import Store
 from genbench.trial.identity import Budget, TrialSpec
@@ -299,7 +300,7 @@ EDITED_ON_THE_WAY: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("asked", EDITED_ON_THE_WAY, ids=["model", "metric", "dataset"])
 def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, Any], mine: Path) -> None:
-    planned = planning.plan(**asked, reference="none", seeds=2)
+    planned = planning.plan(RunSettings(**asked, reference="none", seeds=2))
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
         execution.execute(planned)
@@ -309,7 +310,7 @@ def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, An
 
 
 def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
-    planned = planning.plan(MODEL, METRIC, reference="none", seeds=1, engine="process")
+    planned = planning.plan(RunSettings(MODEL, METRIC, reference="none", seeds=1, engine="process"))
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
         execution.execute(planned)
@@ -317,7 +318,7 @@ def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
 
 
 def test_a_file_that_went_away_is_refused(mine: Path) -> None:
-    planned = planning.plan(MODEL, METRIC, reference="none", seeds=1)
+    planned = planning.plan(RunSettings(MODEL, METRIC, reference="none", seeds=1))
     mine.unlink()
     with pytest.raises(ChangedError, match="there is no file .*mine.py; .* It was there when the run was planned"):
         execution.execute(planned)

@@ -12,6 +12,7 @@ import genbench
 from genbench.errors import DataError, RequestError, StoreError
 from genbench.output.tables_csv import read_csv
 from genbench.runs import execution, planning
+from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
 
 
@@ -133,7 +134,11 @@ def test_a_suite_is_the_base_and_arguments_win(run) -> None:
 
 def test_a_suite_without_seeds_has_as_many_as_the_command_line(run) -> None:
     Path("mine.toml").write_text('models = ["toy"]\nmetrics = ["brightness"]\nreference = []\n')
-    assert planning.plan(suite="mine.toml").grid.seeds == planning.plan(models="toy").grid.seeds == [0, 1, 2]
+    assert (
+        planning.plan(RunSettings(suite="mine.toml")).grid.seeds
+        == planning.plan(RunSettings(models="toy")).grid.seeds
+        == [0, 1, 2]
+    )
 
 
 def test_load_results_gives_data_frames(run) -> None:

@@ -15,6 +15,7 @@ from genbench.engines.schedule import Outcome, Silent
 from genbench.output.board import boards_as_text
 from genbench.ranking.standings import standings
 from genbench.runs import execution, planning
+from genbench.runs.settings import RunSettings
 from genbench.store import locks, plans, progress_file
 from genbench.store.store import Store
 
@@ -171,5 +172,5 @@ def test_a_run_takes_out_of_its_plan_what_is_over(here: Path) -> None:
             ahead.append(len(plans.planned(Path("results"))))
 
     given = {"engine": "inline", "reference": "none", "seeds": 2}
-    execution.execute(planning.plan("toy,toy[epochs=7]", "brightness", **given), Looking())
+    execution.execute(planning.plan(RunSettings("toy,toy[epochs=7]", "brightness", **given)), Looking())
     assert ahead == [3, 2, 1, 0]
