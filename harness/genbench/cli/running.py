@@ -15,6 +15,7 @@ from genbench.registry import spec
 from genbench.runs import execution
 from genbench.runs.grid import describe
 from genbench.runs.planning import Plan
+from genbench.runs.report import Report
 from genbench.store.layout import KEEPS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -194,7 +195,7 @@ def _run(plan: Plan, quiet: bool) -> int:
     return 1 if report.failed else 0
 
 
-def _closing(report: execution.Report) -> list[str]:
+def _closing(report: Report) -> list[str]:
     rows, trials = report.total
     root = report.plan.store.root
     done = sum(outcome.status == "done" for outcome in report.outcomes.values())

@@ -20,6 +20,7 @@ from genbench.runs import execution, planning
 from genbench.runs.arguments import Datasets, Images, Metrics, Models, Path
 from genbench.runs.grid import Grid
 from genbench.runs.planning import Plan
+from genbench.runs.report import Report
 from genbench.runs.settings import RunSettings
 from genbench.store.layout import Keep
 from genbench.trial import sources as given
@@ -88,7 +89,7 @@ def evaluate(
     fresh: bool = False,
     fresh_scores: bool = False,
     keep: Keep = "all",
-) -> execution.Report:
+) -> Report:
     """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 
     `genbench.evaluate({"ours": ["a0.npz", "a1.npz"]}, metrics="parzen", datasets="mnist").leaderboard` is a data frame.

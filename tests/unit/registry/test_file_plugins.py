@@ -23,7 +23,7 @@ from genbench.registry import loading
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.registry.spec import NAME
-from genbench.runs import execution, planning
+from genbench.runs import execution, planning, stored
 from genbench.runs.settings import RunSettings
 from genbench.store.schema import STAGE
 from genbench.store.store import Store
@@ -267,7 +267,7 @@ def test_versions_of_a_file_are_told_apart(mine: Path, cli) -> None:
         mine.write_text(source)
         digests.append(hashlib.sha256(source.encode()).hexdigest()[:8])
         run(MODEL, "parzen[samples=100]")
-    (board,), _ = execution.stored_boards(["results"])
+    (board,), _ = stored.read_boards(["results"])
     assert {row.model for row in board.rows} == {f"{MODEL} {digest}" for digest in digests}
     lines = [line for line in caption(board) if "changed" in line]
     assert lines == [f"! {MODEL} {digests[0]}: trained before its file was changed; a run trains it as it is now"]
@@ -603,7 +603,7 @@ def test_a_stored_file_is_hashed_and_not_executed(mine: Path) -> None:
     record = files.read_record(path)
     record["model"]["target"] = f"{evil}:MyModel"
     path.write_text(json.dumps({**record, "sha256": files.digest(record)}))
-    (board,), damaged = execution.stored_boards(["results"])
+    (board,), damaged = stored.read_boards(["results"])
     assert damaged == []
     assert any("changed" in line for line in caption(board))
     assert not Path("sprung").exists()

@@ -23,7 +23,7 @@ from genbench.data.npz import NpzDataset
 from genbench.errors import RequestError
 from genbench.output.boards_html import to_html
 from genbench.ranking.board import boards
-from genbench.runs import arguments, execution, external, planning
+from genbench.runs import arguments, execution, external, planning, stored
 from genbench_plugins.datasets.digits import Digits
 from genbench_plugins.models.gan import GAN
 from genbench_plugins.models.pca import PCA
@@ -97,8 +97,8 @@ def test_every_argument_is_explained() -> None:
         assert re.search(rf"\b{name}\b", execution.run.__doc__ or ""), name
     for name in ("sources", "samples_are", "samples", "genbench.run"):
         assert name in (external.evaluate.__doc__ or ""), name
-    assert "Raises StoreError" in (execution.load_results.__doc__ or "")
-    assert set(typing.get_type_hints(execution.load_results)) == {"path", "return"}
+    assert "Raises StoreError" in (stored.load_results.__doc__ or "")
+    assert set(typing.get_type_hints(stored.load_results)) == {"path", "return"}
 
 
 # Plugins
