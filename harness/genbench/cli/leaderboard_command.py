@@ -79,7 +79,7 @@ def command(
         raise _nothing(found, (*metrics, *datasets))
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
     _show(Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES)), form, output)
-    return 1 if stored.damaged else 0
+    return 1 if collected.damaged else 0
 
 
 def _show(tables: Tables, form: str, output: Path | None) -> None:
