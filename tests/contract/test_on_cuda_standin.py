@@ -169,7 +169,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "theirs.npz", images=images)
     evaluate = "evaluate theirs=theirs.npz --metric parzen,fid,kid,coverage,memorisation --reference none --samples 100"
     known = "run --models gan[epochs=1],gaussian --dataset gaussian1d --metric jsd,discriminator-gap --samples 1000"
-    calibrate = "calibrate precision[pixels,samples=50] --draws 2"
+    calibrate = "response precision[pixels,samples=50] --draws 2"
     several(
         folder,
         f"run --models {KILLED},vae[epochs=2] --metric parzen[samples=200],fid[samples=200] --seeds 1 "

@@ -26,7 +26,7 @@ COMMANDS = {
     "leaderboard": "Print the ranked tables of stored results, or export them.",
     "slim": "Copy stored results without samples and weights: the same tables.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
-    "calibrate": "Show what a metric sees of known damage to real images.",
+    "response": "Show what a metric sees of known damage to real images.",
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
     "check": "Check a plugin of yours against what the harness relies on.",
@@ -34,6 +34,9 @@ COMMANDS = {
     "doctor": "Check the installation and its folders.",
 }
 """Each command with its summary, so that help loads none of the modules `genbench.cli.<command>_command`."""
+
+FORMER = {"calibrate": "response"}
+"""Former names of commands, which still work."""
 
 SIGNALLED = 128
 """The exit code of a command that a signal stopped, less the number of the signal."""
@@ -60,7 +63,8 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import and return a command."""
+        """Import and return a command, also by a former name."""
+        name = FORMER.get(name, name)
         if name not in COMMANDS:
             return None
         command: click.Command = import_module(f"genbench.cli.{name}_command").command
@@ -93,7 +97,7 @@ class LazyGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command, or answer an unknown name with the nearest."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in {**COMMANDS, **FORMER} and not args[0].startswith("-"):
             raise click.UsageError(first_mistakes.unknown_command(args[0], COMMANDS), ctx)
         name, command, rest = super().resolve_command(ctx, args)
         if command is not None:

@@ -137,7 +137,7 @@ def _value_of(option: str, arguments: Sequence[str]) -> str:
 
 
 def _by_itself(context: click.Context, name: str, value: str) -> str:
-    """Answer an option for what the command takes without one: genbench calibrate --metric fid."""
+    """Answer an option for what the command takes without one: genbench response --metric fid."""
     for param in context.command.params:
         if isinstance(param, click.Argument) and name.rstrip("s").upper() in _words(param):
             return f"; it is given by itself: {context.command_path} {value or name.upper()}"

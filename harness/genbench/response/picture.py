@@ -8,23 +8,23 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genbench.figures.canvas import DPI, FONT
-from genbench.response.response import Calibration, Response
+from genbench.response.measure import MetricResponse, Response
 
 WIDTH, HEIGHT = 900, 520
 COLUMNS = 3
 
 
-def draw(calibration: Calibration) -> Figure:
+def draw(measured: MetricResponse) -> Figure:
     """Return the figure: means over draws with their standard deviation, the undamaged value as a line."""
-    names = list(dict.fromkeys(response.damage for response in calibration.responses if response.values))
+    names = list(dict.fromkeys(response.damage for response in measured.responses if response.values))
     rows = -(-len(names) // COLUMNS)
     figure = Figure(figsize=(WIDTH / DPI, (60 + rows * (HEIGHT - 60) / 2) / DPI), dpi=DPI, layout="constrained")
-    better = "higher" if calibration.higher_is_better else "lower"
-    title = f"{calibration.metric} of damaged images of {calibration.dataset} ({calibration.unit}; {better} is better)"
+    better = "higher" if measured.higher_is_better else "lower"
+    title = f"{measured.metric} of damaged images of {measured.dataset} ({measured.unit}; {better} is better)"
     figure.suptitle(title, x=0.02, ha="left", fontsize=FONT, parse_math=False)
     places = figure.subplots(rows, COLUMNS, squeeze=False, sharey=True).flat
     for place, name in zip(places, names, strict=False):
-        _panel(place, name, [r for r in calibration.responses if r.damage == name and r.values])
+        _panel(place, name, [r for r in measured.responses if r.damage == name and r.values])
     for place in list(places)[len(names) :]:
         place.remove()
     return figure

@@ -10,22 +10,22 @@ from rich.text import Text
 
 from genbench.errors import printable
 from genbench.output import numbers
-from genbench.response.response import Calibration, Response
+from genbench.response.measure import MetricResponse, Response
 
 HEADS = ("metric", "dataset", "damage", "level", "unit", "samples", "draws", "mean", "sd", "reason", "protocol")
 
 
-def table(calibration: Calibration) -> Table:
+def table(measured: MetricResponse) -> Table:
     """Return a row for each level of each damage."""
-    better = "higher" if calibration.higher_is_better else "lower"
-    title = f"{calibration.metric} of damaged images of {calibration.dataset}, {calibration.unit}, {better} is better"
+    better = "higher" if measured.higher_is_better else "lower"
+    title = f"{measured.metric} of damaged images of {measured.dataset}, {measured.unit}, {better} is better"
     made = Table(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), header_style="")
-    made.caption, made.caption_justify, made.caption_style = f"{calibration.protocol}.", "left", ""
+    made.caption, made.caption_justify, made.caption_style = f"{measured.protocol}.", "left", ""
     for head, justify in (("damage", "left"), ("level", "right"), ("samples", "right"), ("mean ± sd", "right")):
         made.add_column(head, justify=justify, no_wrap=True)  # type: ignore[arg-type]
     made.add_column("")
     before = ""
-    for response in calibration.responses:
+    for response in measured.responses:
         if response.damage != before and before:
             made.add_row()
         made.add_row(*(Text(printable(cell, 300)) for cell in _cells(response, response.damage != before)))
@@ -45,19 +45,19 @@ def _cells(response: Response, is_first: bool) -> tuple[str, ...]:
     )
 
 
-def to_csv(calibration: Calibration) -> str:
+def to_csv(measured: MetricResponse) -> str:
     """Return the responses as CSV, in full precision."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADS)
-    for r in calibration.responses:
-        head = [calibration.metric, calibration.dataset, r.damage, r.level, r.unit, r.samples, len(r.values)]
+    for r in measured.responses:
+        head = [measured.metric, measured.dataset, r.damage, r.level, r.unit, r.samples, len(r.values)]
         writer.writerow(
             [
                 *head,
                 *("" if number is None else repr(number) for number in (r.mean, r.sd)),
                 r.reason,
-                calibration.protocol,
+                measured.protocol,
             ]
         )
     return text.getvalue()

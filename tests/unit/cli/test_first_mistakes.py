@@ -44,7 +44,7 @@ GIVEN = (
     ("run quick all-models", r"'quick all-models': expected one suite at most"),
     ("run --models toy --metric FID", r"malformed name 'FID': .*, as fid is$"),
     ("run --models Conditional_GAN[epochs=3]", r"malformed name .*, as conditional-gan is$"),
-    ("calibrate FID", r"as fid is$"),
+    ("response FID", r"as fid is$"),
     # Paths as datasets
     ("run --models toy --dataset ./pictures", r"dataset './pictures' is a path; expected folder:./pictures$"),
     ("run --models toy --dataset pictures", r"unknown dataset 'pictures', a folder here; expected folder:pictures$"),
@@ -67,7 +67,7 @@ GIVEN = (
     ("run --models toy --data-dir pictures", r"expected --datasets pictures\."),
     ("run --models toy --data mnist", r"expected --datasets mnist\."),
     ("run --models toy --iters 5k", r"expected --budget Nsteps\."),
-    ("calibrate --metric fid", r"it is given by itself: genbench calibrate fid\."),
+    ("response --metric fid", r"it is given by itself: genbench response fid\."),
     ("show --model gan", r"it is given by itself: genbench show gan\."),
     ("data prepare --dataset digits", r"it is given by itself: genbench data prepare digits\."),
     ("run --suite quick", r"it is given by itself: genbench run quick\."),
@@ -179,7 +179,7 @@ TWICE = (
     ("run --models toy --quiet --quiet --seeds 1 --seeds 2", r"--seeds is given 2 times"),
     ("leaderboard --format csv --format json", r"--format is given 2 times"),
     ("figures gan -o a --output b", r"--output is given 2 times"),
-    ("calibrate fid -d digits -d mnist", r"--dataset is given 2 times"),
+    ("response fid -d digits -d mnist", r"--dataset is given 2 times"),
     (
         "run --models toy --set toy.lr=0.1 --set toy.epochs=3 --set toy.lr=0.2",
         r"--set toy.lr is given twice; expected once\. For several values, several models: --models toy\[lr=...\],toy\[lr=...\]",

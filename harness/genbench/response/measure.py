@@ -42,7 +42,7 @@ class Response:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class MetricResponse:
     """All responses of a metric, in the order of damages, and what they were measured with."""
 
     metric: str
@@ -54,7 +54,7 @@ class Calibration:
     responses: Sequence[Response]
 
 
-def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str = "cpu") -> Calibration:
+def measure(metric: str, dataset: str = "digits", draws: int = 3, device: str = "cpu") -> MetricResponse:
     """Return how a metric responds to every kind of damage.
 
     One half of the test images, at random, is scored against; samples are drawn from the other half, which no model has
@@ -75,7 +75,7 @@ def calibrate(metric: str, dataset: str = "digits", draws: int = 3, device: str 
     words = f"{made.describe()}; against half of the test images, {len(half.splits['test']):,}"
     if laboratory.extractor_name and (told := laboratory.of_metric.describe()):
         words += f"; features of {laboratory.extractor_name} ({told})"
-    return Calibration(laboratory.label, made.unit, made.higher_is_better, words, dataset, draws, responses)
+    return MetricResponse(laboratory.label, made.unit, made.higher_is_better, words, dataset, draws, responses)
 
 
 def _halves(laboratory: Laboratory) -> tuple[Images, Material]:

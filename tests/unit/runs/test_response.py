@@ -16,7 +16,7 @@ from genbench.api import Space, Split
 from genbench.cli import main
 from genbench.errors import RequestError
 from genbench.response.damages import DAMAGES, Material, blur, copies, dropped_classes, fewer, moved_copies, noise
-from genbench.response.response import calibrate
+from genbench.response.measure import measure
 
 
 def generator() -> torch.Generator:
@@ -84,13 +84,13 @@ def test_fewer_samples_are_fewer(material: Material) -> None:
 
 
 def means(metric: str, damage: str) -> list[float]:
-    found = calibrate(metric, draws=2)
+    found = measure(metric, draws=2)
     return [response.mean for response in found.responses if response.damage == damage]  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("metric", ["fid[pixels]", "parzen"])
 def test_metrics_see_dropped_classes_and_not_copies(metric: str) -> None:
-    found = calibrate(metric, draws=2)
+    found = measure(metric, draws=2)
     values = {name: [r.mean for r in found.responses if r.damage == name] for name in ("dropped classes", "copies")}
     sign = 1 if found.higher_is_better else -1
     dropped = [sign * value for value in values["dropped classes"]]  # type: ignore[operator]
@@ -109,7 +109,7 @@ def test_the_command_writes_a_table_and_a_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    assert main(["calibrate", "precision[pixels]", "-o", str(tmp_path), "--draws", "2"]) == 0
+    assert main(["response", "precision[pixels]", "-o", str(tmp_path), "--draws", "2"]) == 0
     assert "precision[pixels] of damaged images of digits" in capsys.readouterr().out
     rows = list(csv.DictReader((tmp_path / "precision-pixels-digits.csv").read_text().splitlines()))
     assert {row["damage"] for row in rows} == {damage.name for damage in DAMAGES}
@@ -119,9 +119,9 @@ def test_the_command_writes_a_table_and_a_picture(
 
 def test_what_scores_nothing_is_refused() -> None:
     with pytest.raises(RequestError, match="jsd scores nothing on digits: .*density is not known"):
-        calibrate("jsd", draws=2)
+        measure("jsd", draws=2)
     with pytest.raises(RequestError, match="unknown metric 'nothing-like-it'"):
-        calibrate("nothing-like-it", draws=2)
+        measure("nothing-like-it", draws=2)
 
 
 def without_labels(file: Path) -> str:
@@ -136,7 +136,7 @@ def test_a_metric_that_cannot_score_stops_no_other(
     monkeypatch.chdir(tmp_path)
     dataset = without_labels(Path("d.npz"))
     asked = ["jsd", "precision[pixels]", "nothing-like-it", "is", "recall[pixels]"]
-    assert main(["calibrate", *asked, "--dataset", dataset, "--draws", "2", "-o", "out"]) == 2
+    assert main(["response", *asked, "--dataset", dataset, "--draws", "2", "-o", "out"]) == 2
     out, err = capsys.readouterr()
     for name in ("precision", "recall"):
         assert f"{name}[pixels] of damaged images of {dataset}" in out
@@ -149,18 +149,18 @@ def test_a_metric_that_cannot_score_stops_no_other(
 
 
 def test_what_is_wrong_with_the_data_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["calibrate", "fid", "parzen", "--dataset", "nothing-like-it"]) == 2
+    assert main(["response", "fid", "parzen", "--dataset", "nothing-like-it"]) == 2
     assert capsys.readouterr().err.count("unknown dataset 'nothing-like-it'") == 1
 
 
 def test_debugging_stops_at_the_first_refusal() -> None:
     with pytest.raises(RequestError, match="jsd scores nothing on digits"):
-        main(["calibrate", "jsd", "parzen", "--draws", "2", "--debug"])
+        main(["response", "jsd", "parzen", "--draws", "2", "--debug"])
 
 
 @pytest.mark.parametrize("arguments", [[], ["--draws", "1", "fid"]])
 def test_wrong_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["calibrate", *arguments]) == 2
+    assert main(["response", *arguments]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
@@ -180,7 +180,7 @@ def written(folder: Path, draws: int, kill_at: int = 0) -> int:
         sys.addaudithook(audit)
         code = 1
         try:
-            code = main(["calibrate", "mode-coverage", "-o", str(folder), "--draws", str(draws)])
+            code = main(["response", "mode-coverage", "-o", str(folder), "--draws", str(draws)])
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -207,3 +207,10 @@ def test_a_kill_at_any_change_leaves_table_and_picture_old_or_new(tmp_path: Path
         assert code == -signal.SIGKILL
     assert number > 10
     assert contents() == new
+
+
+def test_the_former_name_of_the_command_works(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["calibrate", "precision[pixels]", "-o", str(tmp_path), "--draws", "2"]) == 0
+    assert list(tmp_path.glob("*.csv"))
+    assert main(["--help"]) == 0
+    assert "calibrate" not in capsys.readouterr().out.split("Commands:")[1]

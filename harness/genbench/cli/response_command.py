@@ -1,4 +1,4 @@
-"""genbench calibrate: what a metric can see, and what it cannot."""
+"""genbench response: what a metric can see, and what it cannot."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import spec
 
 if TYPE_CHECKING:
-    from genbench.response.response import Calibration
+    from genbench.response.measure import MetricResponse
 
 
-@click.command("calibrate")
+@click.command("response")
 @click.argument("metrics", nargs=-1, metavar="METRIC...")
 @click.option("--dataset", "-d", default="digits", show_default=True, help="Real images to damage.")
 @click.option(
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 )
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option(
-    "--output", "-o", type=path, default="calibration", show_default=True, help="Folder for tables (CSV) and pictures."
+    "--output", "-o", type=path, default="response", show_default=True, help="Folder for tables (CSV) and pictures."
 )
 @click.option("--debug", is_flag=True, help=DEBUG)
 def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, output: Path, debug: bool) -> int:
@@ -37,16 +37,16 @@ def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, out
     chosen = [part for text in metrics for part in spec.split(text)]
     if not chosen:
         raise RequestError(
-            "no metric given; expected names, as in: genbench calibrate parzen. See: genbench list metrics"
+            "no metric given; expected names, as in: genbench response parzen. See: genbench list metrics"
         )
-    from genbench.response.response import calibrate
+    from genbench.response.measure import measure
     from genbench.trial.environment import resolve_device
 
     where = str(resolve_device(device))
     told: set[str] = set()
     for metric in chosen:
         try:
-            found = calibrate(metric, dataset, draws, where)
+            found = measure(metric, dataset, draws, where)
         except GenbenchError as error:
             if debug:
                 raise
@@ -63,8 +63,8 @@ def _tell(message: str, told: set[str]) -> None:
         told.add(message)
 
 
-def _write(found: Calibration, stem: Path) -> None:
-    """Print a calibration as a table, and write it as CSV and as a picture."""
+def _write(found: MetricResponse, stem: Path) -> None:
+    """Print a response as a table, and write it as CSV and as a picture."""
     from genbench.figures import canvas
     from genbench.files import write_text
     from genbench.response import picture, table
