@@ -15,7 +15,8 @@ from genbench.engines.schedule import Outcome, Silent
 from genbench.output.board_table import tables
 from genbench.output.terminal import as_text
 from genbench.ranking.standings import standings
-from genbench.runs import execution, planning
+from genbench.runs import execution, planning, stored
+from genbench.runs.settings import RunSettings
 from genbench.store import locks, plans, progress_file
 from genbench.store.store import Store
 
@@ -53,7 +54,7 @@ def test_a_trial_under_way_in_another_process_reads_running_with_its_epoch(here:
         assert "toy[epochs=100000000] on digits, seed 0: epoch " in told[1]
         assert "/100000000 " in told[1]
         assert f"process {other.pid} on " in told[1]
-        (board,), _ = execution.stored_boards(["results"])
+        (board,), _ = stored.read_boards(["results"])
         assert board.rows[0].statuses == {"running": 1}
         assert "running: epoch" in " ".join(as_text(tables([board]), 200).split())
         assert "interrupted" not in as_text(tables([board]))
@@ -91,7 +92,7 @@ def test_a_damaged_score_leaves_a_seed_less_and_the_reason(here: Path, capsys) -
     out = " ".join(capsys.readouterr().out.split())
     assert " 2/3 " in out
     assert f"s0 damaged: {score} is damaged".replace(" ", "") in out.replace(" ", "")
-    (row,) = execution.stored_boards(["results"])[0][0].rows
+    (row,) = stored.read_boards(["results"])[0][0].rows
     assert (row.seeds_done, row.seeds_planned, row.statuses) == (2, 3, {"damaged": 1})
     assert genbench.load_results().leaderboard["damaged"].tolist() == [1]
     assert run(seeds=3).boards[0].rows[0].seeds_done == 3
@@ -172,5 +173,5 @@ def test_a_run_takes_out_of_its_plan_what_is_over(here: Path) -> None:
             ahead.append(len(plans.planned(Path("results"))))
 
     given = {"engine": "inline", "reference": "none", "seeds": 2}
-    execution.execute(planning.plan("toy,toy[epochs=7]", "brightness", **given), Looking())
+    execution.execute(planning.plan(RunSettings("toy,toy[epochs=7]", "brightness", **given)), Looking())
     assert ahead == [3, 2, 1, 0]
