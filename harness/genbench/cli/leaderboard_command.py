@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from genbench.output.blocks import Block
+    from genbench.output.tables import Table
 
 DEFAULT_SOURCES = ("goodfellow2014",)
 """Whose words on families of models stand in the table of capabilities, where no others are asked for."""
@@ -143,36 +143,50 @@ class Tables:
 
     def print(self, console: Console) -> None:
         """Print tables as for a terminal."""
-        from genbench.output.board import print_boards
-        from genbench.output.terminal import print_blocks
+        from genbench.output import board_table
+        from genbench.output.terminal import print_tables
 
-        if self.what == "scores":
-            print_boards(self.boards, console)
-        print_blocks(self._blocks(), console)
+        shown = board_table.tables(self.boards) if self.what == "scores" else []
+        print_tables([*shown, *self._beside()], console)
 
     def text(self, form: str) -> str:
         """Return the tables in a format: documents show scores and verdicts, csv and json hold what was asked for."""
-        from genbench.output import blocks, formats
+        from genbench.output.tables_csv import to_csv
+        from genbench.output.tables_json import to_json
+        from genbench.output.tables_latex import to_latex
+        from genbench.output.tables_markdown import to_markdown
 
-        if form == "table":
-            console, written = text_console()
-            self.print(console)
-            return written.getvalue()
-        if self.what != "scores":
-            return formats.export(self._frame(), form, self._blocks())
-        frame = frames.leaderboard(self.boards)
-        return formats.export(frame, form, [*blocks.blocks(frame), *self._blocks()])
+        match form:
+            case "csv":
+                return to_csv(self._frame())
+            case "json":
+                return to_json(self._frame())
+            case "markdown":
+                return to_markdown(self._documents())
+            case "latex":
+                return to_latex(self._documents())
+        console, written = text_console()
+        self.print(console)
+        return written.getvalue()
 
-    def _blocks(self) -> list[Block]:
+    def _documents(self) -> list[Table]:
+        from genbench.output import board_documents
+
+        shown = board_documents.tables(self.boards) if self.what == "scores" else []
+        return [*shown, *self._beside()]
+
+    def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
-        from genbench.output import capabilities as can
-        from genbench.output import verdicts as became
+        from genbench.output import capabilities_table, claims_table
 
         if self.what == "capabilities":
-            return can.blocks(capabilities(self.boards, self.families), self.families)
-        return became.blocks(verdicts(self.boards, self.claims))
+            return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
+        return claims_table.tables(verdicts(self.boards, self.claims))
 
     def _frame(self) -> pd.DataFrame:
-        if self.what == "capabilities":
-            return frames.capabilities(capabilities(self.boards, self.families))
-        return frames.verdicts(verdicts(self.boards, self.claims))
+        match self.what:
+            case "capabilities":
+                return frames.capabilities(capabilities(self.boards, self.families))
+            case "verdicts":
+                return frames.verdicts(verdicts(self.boards, self.claims))
+        return frames.leaderboard(self.boards)

@@ -178,18 +178,16 @@ def _print_plan(plan: Plan) -> int:
 
 
 def _run(plan: Plan, quiet: bool) -> int:
-    from genbench.output.board import print_boards
+    from genbench.output import board_table, claims_table
     from genbench.output.progress import watching
-    from genbench.output.terminal import print_blocks
-    from genbench.output.verdicts import blocks
+    from genbench.output.terminal import print_tables
 
     with watching(
         stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
     ) as watcher:
         report = execution.execute(plan, watcher)
     console = stdout_console()
-    print_boards(report.boards, console)
-    print_blocks(blocks(report.verdicts), console)
+    print_tables([*board_table.tables(report.boards), *claims_table.tables(report.verdicts)], console)
     for line in _closing(report):
         console.print(printable(line), soft_wrap=True)
     return 1 if report.failed else 0

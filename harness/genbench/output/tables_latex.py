@@ -1,12 +1,10 @@
-"""A leaderboard, or any blocks, as LaTeX tables for the package booktabs."""
+"""Tables in LaTeX, for the package booktabs."""
 
 import re
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
-
-from genbench.output.blocks import Block, Line, blocks
 from genbench.output.numbers import MISSING
+from genbench.output.tables import Column, Row, Table
 
 _TEXT = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -43,19 +41,13 @@ _MINUS = re.compile(r"(?<![\w-])-(?=\d|inf)")
 _DASH = re.compile(r"(?<=\d)-(?=\d)|^-$")
 
 
-def to_latex(frame: pd.DataFrame) -> str:
-    """Return a table for each metric, protocol and dataset of a leaderboard, for a document in UTF-8.
+def to_latex(tables: Sequence[Table]) -> str:
+    """Return each table for a document in UTF-8. A row whose rank can only be 1 is bold.
 
-    A row whose rank can only be 1 is bold. The document needs booktabs, and for letters that are not Latin an engine
-    and a font that have them.
+    The document needs booktabs, and for letters that are not Latin an engine and a font that have them.
     """
-    return in_latex(blocks(frame))
-
-
-def in_latex(several: Sequence[Block]) -> str:
-    """Return a table for each block, as `to_latex` does."""
-    tables = [_block(block) for block in several]
-    return "\n".join(["% In the preamble: \\usepackage{booktabs}\n", *tables]) if tables else ""
+    written = [_table(table) for table in tables]
+    return "\n".join(["% In the preamble: \\usepackage{booktabs}\n", *written]) if written else ""
 
 
 def escape(text: str) -> str:
@@ -63,16 +55,16 @@ def escape(text: str) -> str:
     return "-{}".join(part.translate(_CHARACTERS) for part in _HYPHENS.split(text))
 
 
-def _block(block: Block) -> str:
+def _table(table: Table) -> str:
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escape('. '.join([block.title, ' '.join(block.caption)]))}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if right else 'l' for right in block.right)}}}",
+        rf"\caption{{{escape('. '.join([table.title, ' '.join(table.caption)]))}}}",
+        rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in table.columns)}}}",
         r"\toprule",
-        _row(map(escape, block.heads)),
+        _line(escape(column.head) for column in table.columns),
         r"\midrule",
-        *(_line(line, block.right) for line in block.lines),
+        *(_row(row, table.columns) for row in table.rows),
         r"\bottomrule",
         r"\end{tabular}",
         r"\end{table}",
@@ -80,10 +72,12 @@ def _block(block: Block) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _line(line: Line, flush_right: Sequence[bool]) -> str:
-    numeric = [right or cell == MISSING for cell, right in zip(line.cells, flush_right, strict=True)]
-    cells = [_number(cell) if is_one else escape(cell) for cell, is_one in zip(line.cells, numeric, strict=True)]
-    return _row(rf"\textbf{{{cell}}}" for cell in cells) if line.best else _row(cells)
+def _row(row: Row, columns: Sequence[Column]) -> str:
+    cells = [
+        _number(cell) if column.right or cell == MISSING else escape(cell)
+        for cell, column in zip(row.cells, columns, strict=True)
+    ]
+    return _line(rf"\textbf{{{cell}}}" for cell in cells) if row.best else _line(cells)
 
 
 def _number(cell: str) -> str:
@@ -91,5 +85,5 @@ def _number(cell: str) -> str:
     return escape(_DASH.sub("–", _MINUS.sub("−", cell)))
 
 
-def _row(cells: Iterable[str]) -> str:
+def _line(cells: Iterable[str]) -> str:
     return rf"{' & '.join(cells)} \\"

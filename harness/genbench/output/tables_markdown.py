@@ -1,23 +1,16 @@
-"""A leaderboard, or any blocks, as tables in GitHub's Markdown."""
+"""Tables in GitHub's Markdown."""
 
 import re
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
-
-from genbench.output.blocks import Block, blocks
+from genbench.output.tables import Table
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~#$&])")
 
 
-def to_markdown(frame: pd.DataFrame) -> str:
-    """Return a heading, a table and a caption for each metric, protocol and dataset of a leaderboard."""
-    return in_markdown(blocks(frame))
-
-
-def in_markdown(several: Sequence[Block]) -> str:
-    """Return a heading, a table and a caption for each block."""
-    return "\n".join(map(_block, several))
+def to_markdown(tables: Sequence[Table]) -> str:
+    """Return a heading, a table and a caption for each table."""
+    return "\n".join(map(_table, tables))
 
 
 def escape(text: str) -> str:
@@ -25,15 +18,15 @@ def escape(text: str) -> str:
     return _MARKUP.sub(r"\\\1", text)
 
 
-def _block(block: Block) -> str:
+def _table(table: Table) -> str:
     lines = [
-        f"### {escape(block.title)}",
+        f"### {escape(table.title)}",
         "",
-        _row(block.heads),
-        _row("---:" if right else "---" for right in block.right),
-        *(_row(map(escape, line.cells)) for line in block.lines),
+        _row(column.head for column in table.columns),
+        _row("---:" if column.right else "---" for column in table.columns),
+        *(_row(map(escape, row.cells)) for row in table.rows),
         "",
-        escape(" ".join(block.caption)),
+        escape(" ".join(table.caption)),
     ]
     return "\n".join(lines) + "\n"
 

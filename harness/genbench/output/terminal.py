@@ -1,41 +1,74 @@
-"""Blocks printed as tables for a terminal, in the one style of all tables."""
+"""Tables printed for a terminal, in one style, with as many columns as it has room for."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from typing import Literal
 
-from rich import box
+from rich import box, table
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from genbench.output.blocks import Block
+from genbench.output.console import text_console
+from genbench.output.tables import Row, Table
 
 RULES = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n")
 
 
-def print_blocks(blocks: Sequence[Block], console: Console) -> None:
-    """Print each block with its title and caption; cells that are too long are folded."""
-    for block in blocks:
-        console.print(Text(block.title, style="bold"))
-        table = empty_table()
-        for head, right in zip(block.heads, block.right, strict=True):
-            table.add_column(head, justify="right" if right else "left", overflow="fold")
-        for line in block.lines:
-            table.add_row(*map(Text, line.cells))
-        console.print(table)
-        print_caption(block.caption, console)
+def print_tables(tables: Sequence[Table], console: Console) -> None:
+    """Print each table with its title and caption. Rows that are not ranked are dim, and those apart stand apart."""
+    for each in tables:
+        console.print(Text(each.title, style="bold"))
+        fitting = _fitting(each, console)
+        console.print(fitting)
+        if each.ruled:
+            console.print(Text("─" * min(_width(fitting, console), console.width)))
+        for sentence in each.caption:
+            for part in textwrap.wrap(sentence, console.width - 1):
+                console.print(Text(f" {part}"))
         console.print()
 
 
-def print_caption(sentences: Sequence[str], console: Console) -> None:
-    """Print sentences, each from a line of its own, none wider than the terminal."""
-    for sentence in sentences:
-        for part in textwrap.wrap(sentence, console.width - 1):
-            console.print(Text(f" {part}"))
+def as_text(tables: Sequence[Table], width: int = 80) -> str:
+    """Return the printed tables as plain text of a width."""
+    console, written = text_console(width)
+    print_tables(tables, console)
+    return "\n".join(line.rstrip() for line in written.getvalue().rstrip().splitlines())
 
 
-def empty_table() -> Table:
-    """Return a table without columns in the one style of all tables."""
-    return Table(box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True, pad_edge=False)
+def _fitting(whole: Table, console: Console) -> table.Table:
+    """Return a table without the columns that give way, as far as the terminal lacks room for them."""
+    places = list(range(len(whole.columns)))
+    while True:
+        drawn = _drawn(whole, places)
+        last = max(places, key=lambda place: whole.columns[place].gives_way)
+        if _width(drawn, console) <= console.width or not whole.columns[last].gives_way:
+            return drawn
+        places.remove(last)
+
+
+def _width(drawn: table.Table, console: Console) -> int:
+    """Return how wide a table would be if there were room."""
+    return console.measure(drawn, options=console.options.update(width=1000)).maximum
+
+
+def _drawn(whole: Table, places: Sequence[int]) -> table.Table:
+    """Return the columns at these places, as rich draws them."""
+    drawn = table.Table(
+        box=RULES, show_edge=False, header_style="", padding=(0, 1), collapse_padding=True, pad_edge=False
+    )
+    for column in (whole.columns[place] for place in places):
+        align: Literal["left", "right"] = "right" if column.right else "left"
+        drawn.add_column(column.head, justify=align, no_wrap=not column.wraps, overflow="fold")
+    apart = False
+    for row in whole.rows:
+        if row.apart and not apart:
+            drawn.add_section()
+        apart = row.apart
+        drawn.add_row(*(Text(row.cells[place]) for place in places), style=_style(row))
+    return drawn
+
+
+def _style(row: Row) -> str:
+    return "dim italic" if row.apart else "dim" if row.aside else ""

@@ -36,15 +36,17 @@ class Report:
 
     def __repr__(self) -> str:
         """Return the tables as text."""
-        from genbench.output.board import boards_as_text
+        from genbench.output.board_table import tables
+        from genbench.output.terminal import as_text
 
-        return boards_as_text(self.boards)
+        return as_text(tables(self.boards))
 
     def _repr_html_(self) -> str:
         """Return the tables as a notebook shows them."""
-        from genbench.output.boards_html import to_html
+        from genbench.output.board_table import table
+        from genbench.output.tables_html import to_html
 
-        return to_html(self.boards)
+        return to_html([table(board) for board in self.boards])
 
     @property
     def leaderboard(self) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Exported formats: CSV reads back to equal values and runs nothing; Markdown and LaTeX show every text as it is."""
+"""CSV and JSON: CSV reads back to equal values and runs nothing, and JSON keeps every one."""
 
 import csv
 import io
@@ -11,58 +11,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from awkward_texts import NASTY
 
-from genbench.errors import RequestError, StoreError
-from genbench.output import blocks, tables_latex, tables_markdown
-from genbench.output.formats import FORMATS, export
+from genbench.errors import StoreError
 from genbench.output.tables_csv import read_csv, to_csv
 from genbench.output.tables_json import to_json
-from genbench.output.tables_latex import to_latex
-from genbench.output.tables_markdown import to_markdown
 from genbench.ranking.columns import LEADERBOARD, TRIALS
-
-NASTY = [
-    "gan[lr=0.05]",
-    "[bold]gan[/bold]",
-    'vae "deep", wide',
-    "Größe, naïve, 模型, 😀",
-    "two\nlines",
-    "two\r\nlines\rthree",
-    "=1+1",
-    "=HYPERLINK(\"http://x\",'y')",
-    "+1",
-    "-1",
-    "-",
-    "@SUM(A1)",
-    "\t=1",
-    "\r=1",
-    "\n=1",
-    " =1",
-    "＝1",
-    "'",
-    "'quoted'",
-    "'=1",
-    "''=1",
-    "' =1",
-    "'\t",
-    "null",
-    "NA",
-    "nan",
-    "None",
-    "true",
-    "1",
-    "007",
-    "1e5",
-    "inf",
-    " padded ",
-    "a|b\\c`d`",
-    "50% & $x_1^2$ #1 {a} ~b \\end{table}",
-    "a--b---c",
-    ",",
-    '"',
-    '""',
-    "\x00",
-]
 
 OURS = {
     "metric": "parzen",
@@ -89,9 +43,6 @@ OURS = {
     "device": "cpu",
     "threads": "1",
 }
-TIED = {**OURS, "model": "gan", "mean": -3.5, "stderr": 0.61, "ci_low": -6.1, "ci_high": -0.9}
-TIED |= {"rank_low": 2, "rank_high": 3, "samples_are": "draws", "seeds_done": 2}
-REFERENCE = {**OURS, "model": "gaussian", "kind": "reference", "rank_low": None, "rank_high": None}
 PUBLISHED = {
     **{name: OURS[name] for name in ("metric", "dataset", "unit", "higher_is_better", "protocol_id", "protocol")},
     "model": "gan",
@@ -200,10 +151,9 @@ def test_csv_of_trials(tmp_path: Path) -> None:
     assert_same(read_csv(written(tmp_path, table)), table)
 
 
-@pytest.mark.parametrize("form", sorted(FORMATS))
-def test_empty_leaderboards_have_no_rows(form: str) -> None:
-    expected = {"csv": ",".join(LEADERBOARD) + "\r\n", "json": "[]\n", "markdown": "", "latex": ""}
-    assert export(frame(), form) == expected[form]
+def test_empty_leaderboards_have_no_rows() -> None:
+    assert to_csv(frame()) == ",".join(LEADERBOARD) + "\r\n"
+    assert to_json(frame()) == "[]\n"
 
 
 def test_csv_of_an_empty_leaderboard_reads_back(tmp_path: Path) -> None:
@@ -262,166 +212,9 @@ def test_json_keeps_any_text(text: str) -> None:
     assert json.loads(to_json(frame({**OURS, "model": text})))[0]["model"] == text
 
 
-def test_unknown_format() -> None:
-    with pytest.raises(RequestError, match=r"unknown format 'markdwon'\. Did you mean markdown"):
-        export(frame(), "markdwon")
-
-
-# Tables --------------------------------------------------------------------------------------------------------------
-
-
-def test_markdown_table() -> None:
-    text = to_markdown(frame(OURS, TIED, REFERENCE, PUBLISHED))
-    assert text == (
-        "### parzen on digits, nats per test image, higher is better\n"
-        "\n"
-        "| rank | model | mean ± se | 95% interval | seeds | samples are |\n"
-        "| ---: | --- | ---: | ---: | ---: | --- |\n"
-        "| 1 | vae | 27.93 ± 0.12 | 27.4 .. 28.5 | 3/3 | means |\n"
-        "| 2-3 | gan | -3.50 ± 0.61 | -6.1 .. -0.9 | 2/3 | draws |\n"
-        "| - | gaussian (reference) | 27.93 ± 0.12 | 27.4 .. 28.5 | 3/3 | means |\n"
-        "| - | gan (published, Goodfellow et al. 2014, Table 1) | 225 ± 2 | - | - | - |\n"
-        "\n"
-        "Protocol 5c1e09ab: 10,000 samples. ±: standard error over training seeds; interval: Student's t, on the logit scale for scores with bounds. "
-        "± of published rows: over test examples. "
-        "Without a rank (-): published and reference rows, and models with fewer than two seeds.\n"
-    )
-
-
-def test_each_metric_protocol_and_dataset_has_a_table_of_its_own() -> None:
-    other = {**OURS, "protocol_id": "00000000", "protocol": "500 samples"}
-    rows = [OURS, other, {**OURS, "dataset": "mnist"}, {**OURS, "metric": "fid", "higher_is_better": False}, TIED]
-    found = blocks.blocks(frame(*rows))
-    assert [block.title.partition(", ")[0] for block in found] == [
-        "parzen on digits",
-        "parzen on digits",
-        "parzen on mnist",
-        "fid on digits",
-    ]
-    assert [len(block.lines) for block in found] == [2, 1, 1, 1]
-    assert found[3].title.endswith("lower is better")
-    assert [block.caption[0] for block in found[:2]] == [
-        "Protocol 5c1e09ab: 10,000 samples.",
-        "Protocol 00000000: 500 samples.",
-    ]
-
-
-def test_published_rows_under_another_protocol_name_the_difference() -> None:
-    alone = {**PUBLISHED, "protocol_id": None, "protocol": "sigma not given"}
-    further = {**alone, "protocol": "other splits", "stderr_examples": None}
-    found = blocks.blocks(frame(OURS, alone, further, {**alone, "model": "dbn"}))
-    assert [[line.cells[0] for line in block.lines] for block in found] == [["1"], ["-", "-"], ["-"]]
-    assert found[1].caption[0] == "Protocol not known in full: sigma not given."
-    assert found[2].lines[0].cells[2] == "225"
-
-
-def test_models_without_a_score_keep_their_row() -> None:
-    failed = {**OURS, "mean": None, "stderr": None, "ci_low": None, "ci_high": None, "seeds_done": 0}
-    failed |= {"rank_low": None, "rank_high": None, "samples_are": None}
-    assert blocks.blocks(frame(failed))[0].lines[0].cells == ("-", "vae", "-", "-", "0/3", "-")
-
-
-@pytest.mark.parametrize("table", [to_markdown, to_latex, to_json])
-def test_leaderboards_from_before_the_metrics_own_error_are_shown(table: Any, tmp_path: Path) -> None:
+def test_json_shows_leaderboards_from_before_the_metrics_own_error(tmp_path: Path) -> None:
     old = read_csv(written(tmp_path, frame(OURS, PUBLISHED).drop(columns=["stderr_metric"])))
-    assert "27.93" in table(old)
-
-
-@pytest.mark.parametrize("table", [to_markdown, to_latex])
-def test_tables_need_a_leaderboard(table: Any) -> None:
-    with pytest.raises(ValueError, match=r"no column unit, .*: expected a leaderboard"):
-        table(frame(OURS).drop(columns=["unit", "source"]))
-
-
-@pytest.mark.parametrize("text", NASTY)
-def test_markdown_shows_any_text_in_its_cell(text: str) -> None:
-    lines = to_markdown(frame({**OURS, "model": text, "protocol": text, "dataset": text})).split("\n")
-    assert len(lines) == 8
-    cells = re.split(r"(?<!\\)(?:\\\\)*\|", lines[4])
-    assert len(cells) == 8
-    assert " ".join(re.sub(r"\\(.)", r"\1", cells[2]).split()) == tables_text(text)
-
-
-def tables_text(text: str) -> str:
-    """Return text as a table shows it: on one line, without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
-def test_markdown_escapes() -> None:
-    assert tables_markdown.escape("a|b\\`c` *d* [e]<f>_g_") == r"a\|b\\\`c\` \*d\* \[e\]\<f\>\_g\_"
-
-
-def test_latex_table() -> None:
-    lines = to_latex(frame(OURS, TIED, PUBLISHED)).split("\n")
-    assert lines[2:6] == [
-        r"\begin{table}",
-        r"\centering",
-        r"\caption{parzen on digits, nats per test image, higher is better. Protocol 5c1e09ab: 10,000 samples. "
-        r"$\pm$: standard error over training seeds; interval: Student's t, on the logit scale for scores with bounds. "
-        r"$\pm$ of published rows: over test examples. "
-        r"Without a rank (-): published and reference rows, and models with fewer than two seeds.}",
-        r"\begin{tabular}{rlrrrl}",
-    ]
-    assert lines[6:14] == [
-        r"\toprule",
-        r"rank & model & mean $\pm$ se & 95\% interval & seeds & samples are \\",
-        r"\midrule",
-        r"\textbf{1} & \textbf{vae} & \textbf{27.93 $\pm$ 0.12} & \textbf{27.4 .. 28.5} & \textbf{3/3} "
-        r"& \textbf{means} \\",
-        r"2--3 & gan & $-$3.50 $\pm$ 0.61 & $-$6.1 .. $-$0.9 & 2/3 & draws \\",
-        r"-- & gan (published, Goodfellow et al. 2014, Table 1) & 225 $\pm$ 2 & -- & -- & -- \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-    ]
-
-
-@pytest.mark.parametrize(("low", "high", "bold"), [(1, 1, True), (1, 2, False), (2, 2, False), (None, None, False)])
-def test_latex_sets_a_certain_best_row_bold(low: int | None, high: int | None, bold: bool) -> None:
-    assert (r"\textbf{vae}" in to_latex(frame({**OURS, "rank_low": low, "rank_high": high}))) is bold
-
-
-@pytest.mark.parametrize("text", [*NASTY, "".join(NASTY)])
-def test_latex_is_well_formed_with_any_text(text: str) -> None:
-    rows = [{**OURS, "model": text, "protocol": text, "samples_are": text}, {**PUBLISHED, "source": text}]
-    source = to_latex(frame(*rows))
-    tokens = tex_tokens(source)
-    assert well_nested(tokens)
-    assert tokens.count("$") % 2 == 0
-    assert not {"%", "#", "_", "~", "`", '"'} & set(tokens)
-    for line in source.split("\n"):
-        if line.endswith(r" \\"):
-            assert tex_tokens(line).count("&") == 5
-    assert tokens.count(r"\begin") == tokens.count(r"\end") == 2 * source.count(r"\toprule")
-
-
-def tex_tokens(source: str) -> list[str]:
-    """Return commands and characters as TeX reads them, comment lines left out."""
-    lines = [line for line in source.split("\n") if not line.startswith("%")]
-    return re.findall(r"\\[a-zA-Z]+|\\.|.", "\n".join(lines))
-
-
-def well_nested(tokens: list[str]) -> bool:
-    depth = 0
-    for token in tokens:
-        depth += {"{": 1, "}": -1}.get(token, 0)
-        if depth < 0:
-            return False
-    return depth == 0
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("50% & $x_1^2$ #1 {a} ~b", r"50\% \& \$x\_1\textasciicircum{}2\$ \#1 \{a\} \textasciitilde{}b"),
-        ("a\\b", r"a\textbackslash{}b"),
-        ("±1 σ ≤ 3", r"$\pm$1 $\sigma$ $\leq$ 3"),
-        ("gan[lr=0.05]", "gan{[}lr=0.05{]}"),
-        ("a--b-c---", "a-{}-b-c-{}-{}-"),
-        ("Größe", "Größe"),
-    ],
-)
-def test_latex_escapes(text: str, expected: str) -> None:
-    assert tables_latex.escape(text) == expected
+    assert "27.93" in to_json(old)
 
 
 @pytest.mark.parametrize("columns", [LEADERBOARD, TRIALS])

@@ -11,8 +11,9 @@ from rich.console import Console
 from safetensors.numpy import save_file
 from scored import METRIC, scores
 
-from genbench.output.board import print_boards
+from genbench.output.board_table import tables
 from genbench.output.captions import caption
+from genbench.output.terminal import print_tables
 from genbench.ranking import frames
 from genbench.ranking.board import boards
 from genbench.ranking.claims import Claim
@@ -84,7 +85,7 @@ def test_the_metrics_own_error_decides_no_rank() -> None:
 
 def printed(rows: Sequence[ScoreRow], width: int = 80) -> str:
     with (console := Console(width=width)).capture() as capture:
-        print_boards(boards(rows), console)
+        print_tables(tables(boards(rows)), console)
     return capture.get()
 
 

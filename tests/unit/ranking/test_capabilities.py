@@ -14,7 +14,7 @@ import genbench
 from genbench import files
 from genbench.cli import main
 from genbench.errors import RequestError
-from genbench.output.capabilities import blocks
+from genbench.output.capabilities_table import tables
 from genbench.ranking import claims, frames
 from genbench.ranking.board import boards
 from genbench.ranking.capabilities import Capability, capabilities
@@ -105,19 +105,19 @@ def test_the_frame_has_the_columns_and_the_words_of_the_family() -> None:
 
 
 def test_the_papers_words_have_five_rows_and_four_families() -> None:
-    said, measured = blocks(capabilities(boards(scores("gan", [1.0]))), claims.families(["goodfellow2014"]))
-    assert said.heads == (
+    said, measured = tables(capabilities(boards(scores("gan", [1.0]))), claims.families(["goodfellow2014"]))
+    assert tuple(column.head for column in said.columns) == (
         "", "Directed graphical models", "Undirected graphical models", "Generative autoencoders", "Adversarial models",
     )  # fmt: skip
-    assert [line.cells[0] for line in said.lines] == [
+    assert [row.cells[0] for row in said.rows] == [
         "Training",
         "Inference",
         "Sampling",
         "Evaluating p(x)",
         "Model design",
     ]
-    assert [line.cells[3] for line in said.lines][2] == "needs a Markov chain"
-    assert all(len(line.cells) == len(said.heads) == len(said.right) for line in said.lines)
+    assert [row.cells[3] for row in said.rows][2] == "needs a Markov chain"
+    assert all(len(row.cells) == len(said.columns) for row in said.rows)
     assert measured.title == "Measured on digits"
 
 

@@ -15,7 +15,7 @@ import genbench
 from genbench import files
 from genbench.cli import main
 from genbench.errors import RequestError
-from genbench.output.verdicts import blocks
+from genbench.output.claims_table import tables
 from genbench.ranking import claims, frames
 from genbench.ranking.board import boards
 from genbench.ranking.claims import Claim
@@ -174,9 +174,9 @@ def test_the_frame_has_the_columns_and_blanks_for_what_was_not_run() -> None:
 
 def test_equal_reasons_stand_once_under_the_table() -> None:
     several = [replace(CLAIM, model=model, ours="dbn") for model in ("One", "Two")]
-    (block,) = blocks(verdicts(boards(scores("a", [4.0, 5.0])), several))
-    assert block.title == "Against a2014"
-    assert block.caption == ["One, Two on digits: not run: no dbn in these results."]
+    (table,) = tables(verdicts(boards(scores("a", [4.0, 5.0])), several))
+    assert table.title == "Against a2014"
+    assert table.caption == ["One, Two on digits: not run: no dbn in these results."]
 
 
 # The file

@@ -18,7 +18,8 @@ from safetensors.torch import save
 import genbench
 from genbench.errors import ChangedError, DataError, PluginError, RequestError
 from genbench.named_files import MOST_BYTES
-from genbench.output.board import boards_as_text
+from genbench.output.board_table import tables
+from genbench.output.terminal import as_text
 from genbench.registry import objects, options
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
@@ -406,7 +407,7 @@ def test_figures_are_drawn_of_what_reads_a_file(cli) -> None:
 
 def test_the_table_tells_what_was_not_trained_here(cli) -> None:
     report = run(f"{MODEL}[w.safetensors],gaussian", seeds=2)
-    text = boards_as_text(report.boards, 200)
+    text = as_text(tables(report.boards), 200)
     (row,) = (line for line in text.splitlines() if "Pretrained" in line and "2/2" in line)
     assert re.search(r"2/2 +- +means", row), row
     assert f"{MODEL}[w.safetensors]: pretrained, not trained here." in text

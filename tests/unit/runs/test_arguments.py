@@ -21,7 +21,8 @@ from scored import scores
 import genbench
 from genbench.data.npz import NpzDataset
 from genbench.errors import RequestError
-from genbench.output.boards_html import to_html
+from genbench.output.board_table import table
+from genbench.output.tables_html import to_html
 from genbench.ranking.board import boards
 from genbench.runs import arguments, execution, external, stored
 from genbench.runs.settings import RunSettings
@@ -313,7 +314,7 @@ def test_a_report_is_a_table_in_a_notebook(work: Path) -> None:
 
 def test_foreign_text_is_no_html() -> None:
     (board,) = boards(scores("<script>x</script>", [1.0, 2.0, 3.0]))
-    html = to_html([replace(board, dataset="a<b>")])
+    html = to_html([table(replace(board, dataset="a<b>"))])
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
     assert "<b>Parzen on a&lt;b&gt;, nats" in html

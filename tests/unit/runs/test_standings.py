@@ -12,7 +12,8 @@ import pytest
 import genbench
 from genbench.cli import main
 from genbench.engines.schedule import Outcome, Silent
-from genbench.output.board import boards_as_text
+from genbench.output.board_table import tables
+from genbench.output.terminal import as_text
 from genbench.ranking.standings import standings
 from genbench.runs import execution, planning, stored
 from genbench.runs.settings import RunSettings
@@ -55,8 +56,8 @@ def test_a_trial_under_way_in_another_process_reads_running_with_its_epoch(here:
         assert f"process {other.pid} on " in told[1]
         (board,), _ = stored.read_boards(["results"])
         assert board.rows[0].statuses == {"running": 1}
-        assert "running: epoch" in " ".join(boards_as_text([board], 200).split())
-        assert "interrupted" not in boards_as_text([board])
+        assert "running: epoch" in " ".join(as_text(tables([board]), 200).split())
+        assert "interrupted" not in as_text(tables([board]))
     finally:
         other.kill()
         other.wait()

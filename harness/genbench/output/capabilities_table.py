@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from genbench.errors import printable
 from genbench.output import numbers
-from genbench.output.blocks import Block, Line
+from genbench.output.tables import Column, Row, Table
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS, Family
 
-HEADS = ("model", "train", "samples/s", "ess", "inference", "density", "chain", "family")
-RIGHT = (False, True, True, True, False, False, False, False)
+COLUMNS = (
+    Column("model"),
+    *(Column(head, right=True) for head in ("train", "samples/s", "ess")),
+    *(Column(head) for head in ("inference", "density", "chain", "family")),
+)
 
 WORDS = {
     "training": "Training",
@@ -23,13 +26,13 @@ WORDS = {
 """The aspects as the paper's Table 2 names its rows."""
 
 
-def blocks(found: Sequence[Capability], families: Sequence[Family]) -> list[Block]:
-    """Return a block with what is said of families, and one for each dataset with what was measured on it."""
+def tables(found: Sequence[Capability], families: Sequence[Family]) -> list[Table]:
+    """Return a table with what is said of families, and one for each dataset with what was measured on it."""
     by_dataset: dict[str, list[Capability]] = {}
     for row in found:
         by_dataset.setdefault(row.dataset, []).append(row)
     measured = [
-        Block(f"Measured on {printable(dataset)}", [_line(row) for row in rows], _CAPTION, HEADS, RIGHT)
+        Table(f"Measured on {printable(dataset)}", COLUMNS, [_row(row) for row in rows], _CAPTION)
         for dataset, rows in by_dataset.items()
     ]
     return [*_said(families), *measured]
@@ -41,26 +44,22 @@ _CAPTION = (
 )
 
 
-def _said(families: Sequence[Family]) -> list[Block]:
+def _said(families: Sequence[Family]) -> list[Table]:
     """Return a source's words as its table has them: a row per aspect, a column per family."""
     by_source: dict[str, list[Family]] = {}
     for family in families:
         by_source.setdefault(family.source, []).append(family)
     return [
-        Block(
+        Table(
             title=f"In the words of {printable(source)}, shortened",
-            lines=[
-                Line((WORDS[aspect], *(printable(getattr(family, aspect)) for family in several))) for aspect in ASPECTS
-            ],
-            caption=(),
-            heads=("", *(printable(family.name) for family in several)),
-            right=[False] * (1 + len(several)),
+            columns=[Column(""), *(Column(printable(family.name)) for family in several)],
+            rows=[Row((WORDS[name], *(printable(getattr(family, name)) for family in several))) for name in ASPECTS],
         )
         for source, several in by_source.items()
     ]
 
 
-def _line(row: Capability) -> Line:
+def _row(row: Capability) -> Row:
     cells = (
         printable(row.model),
         numbers.seconds(row.fit_seconds),
@@ -71,7 +70,7 @@ def _line(row: Capability) -> Line:
         _yes(row.chain),
         printable(row.family.name) if row.family else numbers.MISSING,
     )
-    return Line(cells)
+    return Row(cells)
 
 
 def _whole(value: float | None) -> str:

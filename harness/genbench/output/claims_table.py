@@ -6,25 +6,31 @@ from collections.abc import Iterator, Sequence
 
 from genbench.errors import printable
 from genbench.output import numbers
-from genbench.output.blocks import Block, Line
+from genbench.output.tables import Column, Row, Table
 from genbench.ranking.verdicts import Verdict
 
-HEADS = ("published", "dataset", "score", "ours", "one more run", "verdict")
-RIGHT = (False, False, True, False, True, False)
+COLUMNS = (
+    Column("published"),
+    Column("dataset"),
+    Column("score", right=True),
+    Column("ours"),
+    Column("one more run", right=True),
+    Column("verdict"),
+)
 
 
-def blocks(verdicts: Sequence[Verdict]) -> list[Block]:
-    """Return a block for each claims file, in the verdicts' order."""
+def tables(verdicts: Sequence[Verdict]) -> list[Table]:
+    """Return a table for each claims file, in the verdicts' order."""
     by_file: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_file.setdefault(verdict.claim.claims, []).append(verdict)
     return [
-        Block(f"Against {name}", [_line(verdict) for verdict in several], list(_caption(several)), HEADS, RIGHT)
+        Table(f"Against {name}", COLUMNS, [_row(verdict) for verdict in several], list(_caption(several)))
         for name, several in by_file.items()
     ]
 
 
-def _line(verdict: Verdict) -> Line:
+def _row(verdict: Verdict) -> Row:
     claim, row = verdict.claim, verdict.row
     error = row.summary.stderr if row and row.summary else None
     cells = (
@@ -35,7 +41,7 @@ def _line(verdict: Verdict) -> Line:
         numbers.interval(verdict.low, verdict.high, error),
         verdict.outcome,
     )
-    return Line(cells)
+    return Row(cells)
 
 
 def _caption(verdicts: Sequence[Verdict]) -> Iterator[str]:

@@ -1,0 +1,44 @@
+"""A table as data: built once from what is known, rendered for a terminal, a notebook or a document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its head, its alignment, and what becomes of it in a narrow terminal.
+
+    Those that give way are left out, the greatest gives_way first (0: never); cells of a column that wraps are folded.
+    """
+
+    head: str
+    right: bool = False
+    gives_way: int = 0
+    wraps: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row's printed cells, in the order of its table's columns.
+
+    best if its rank can only be 1; aside if it takes no part in the ranking; apart if it may not be compared with the
+    rows above it.
+    """
+
+    cells: tuple[str, ...]
+    best: bool = False
+    aside: bool = False
+    apart: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under a title, and the lines of their caption, which a terminal sets below a rule if ruled."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Row]
+    caption: Sequence[str] = ()
+    ruled: bool = False
