@@ -161,14 +161,6 @@ def limit_norms(layers: Iterable[Linear], greatest: float) -> None:
 
 
 @torch.no_grad()
-def init_normal(layers: Iterable[nn.Linear], std: float) -> None:
-    """Draw weights and biases from N(0, std²)."""
-    for layer in layers:
-        layer.weight.normal_(0, std)
-        layer.bias.normal_(0, std)
-
-
-@torch.no_grad()
 def set_bias_from_marginals(bias: Tensor, images: Tensor, bounds: tuple[float, float], clip: float = 1e-7) -> None:
     """Set an output's biases (C·H·W,) to the logit of each pixel's mean: untrained, it has the data's marginals."""
     low, high = bounds

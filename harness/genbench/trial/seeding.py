@@ -11,8 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 
-STREAMS = ("init", "order", "noise", "draw", "sample", "evaluate", "figure")
-
 
 def derive(seed: int, *names: str | int) -> int:
     """Return a 63-bit seed for the stream of these names: SHA-256, so that streams are independent."""

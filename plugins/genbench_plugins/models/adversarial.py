@@ -1,65 +1,24 @@
-"""The game that adversarial nets play, whatever their networks are: losses, updates, schedules and averages."""
+"""Models that are trained by the adversarial game, whatever their networks are: options, schedules and averages."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import torch
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
 import genbench
-from genbench_plugins.networks import init_uniform, limit_norms, linears, set_bias_from_marginals
+from genbench_plugins.models.adversarial_game import Game, Loss, Minibatch
+from genbench_plugins.models.classical_momentum import Momentum
+from genbench_plugins.networks import init_uniform, linears, set_bias_from_marginals
 
 Width = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
-
-
-# Losses and steps ----------------------------------------------------------------------------------------------------
-
-
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Return -V(D, G)/2 of logits, eq. 1: the mean of -log D(x) and -log(1 - D(G(z))), log 2 when D knows nothing."""
-    return (softplus(-real).mean() + softplus(fake).mean()) / 2
-
-
-def generator_loss(fake: Tensor, loss: Literal["non-saturating", "minimax"]) -> Tensor:
-    """Return the mean of -log D(G(z)) of logits (section 3), or of log(1 - D(G(z))) as in eq. 1."""
-    return softplus(-fake).mean() if loss == "non-saturating" else -softplus(fake).mean()
-
-
-class Momentum(torch.optim.SGD):
-    """Classical momentum: v <- m v - lr g, θ <- θ + v, in one pass over the weights by torch's fused SGD.
-
-    SGD keeps lr out of its buffer, b <- m b + g, θ <- θ - lr b. It is the same with b = -v/lr, as long as b is scaled
-    when lr changes.
-    """
-
-    def __init__(self, params: Iterable[nn.Parameter], lr: float, momentum: float) -> None:
-        super().__init__(params, lr, momentum, fused=True)
-        for group in self.param_groups:
-            group["lr_before"] = lr
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Update every parameter that has a gradient."""
-        for group in self.param_groups:
-            group["m"], group["momentum"] = group["momentum"], group["momentum"] * group["lr_before"] / group["lr"]
-        super().step()
-        for group in self.param_groups:
-            group["momentum"], group["lr_before"] = group.pop("m"), group["lr"]
-
-
-def _trained(network: nn.Module) -> list[nn.Parameter]:
-    return [p for p in network.parameters() if p.requires_grad]
-
-
-# The game ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(eq=False)
@@ -76,7 +35,7 @@ class AdversarialNets(genbench.Model):
     g_irange: Annotated[float, Ge(0)] = 0.0  # weights from U(-irange, irange), biases 0; irange 0: torch's own init
     d_irange: Annotated[float, Ge(0)] = 0.0
     # The game
-    loss: Literal["non-saturating", "minimax"] = "non-saturating"
+    loss: Loss = "non-saturating"
     updates: Literal["simultaneous", "alternating"] = "simultaneous"  # as in the paper's code, as in its Algorithm 1
     k: Width = 1  # updates of D for each of G
     # Optimisation
@@ -132,26 +91,30 @@ class AdversarialNets(genbench.Model):
         return bias
 
     def _play(self, data: genbench.TrainingData, run: genbench.Run, epochs: int, select: bool) -> None:
+        """Play the game, and after each update of G move the averaged weights."""
         self.G_.train()
         self.D_.train()
         if self.averaged_ is not None:
             self.averaged_.load_state_dict(self.G_.state_dict())
         before = run.step
-        for x, labels in run.batches(data.train, self.batch, epochs, select=select):
-            self._schedule(run.epoch, run.step - before)
-            given = self._given(labels)
-            # k steps on D, the last of them with this batch
-            for _ in range(self.k - 1):
-                extra, extra_labels = run.draw(data.train, len(x))
-                self._update_D(extra, self._z(len(x), run.generator), self._given(extra_labels))
-            # One step on G
-            if self.updates == "simultaneous":
-                d, g = self._update_both(x, self._z(len(x), run.generator), given)
-            else:
-                d = self._update_D(x, self._z(len(x), run.generator), given)
-                g = self._update_G(self._z(len(x), run.generator), given)
+
+        def scheduled() -> Iterator[Minibatch]:
+            for x, labels in run.batches(data.train, self.batch, epochs, select=select):
+                self._schedule(run.epoch, run.step - before)
+                yield x, self._given(labels)
+
+        def draw(m: int) -> Minibatch:
+            x, labels = run.draw(data.train, m)
+            return x, self._given(labels)
+
+        game = self._game()
+        play = game.play if self.updates == "alternating" else game.play_simultaneously
+        for d, g in play(scheduled(), draw, lambda m: self._z(m, run.generator), self.k):
             self._average(run.step - before)
             run.log(d=d, g=g)
+
+    def _game(self) -> Game:
+        return Game(self.G_, self.D_, self.optimise_G_, self.optimise_D_, self.loss, self.max_norm)
 
     def _given(self, labels: Tensor | None) -> tuple[Tensor, ...]:
         """Return what G and D are told of a batch beside noise and images: nothing, here."""
@@ -165,54 +128,6 @@ class AdversarialNets(genbench.Model):
         if self.noise == "hypercube":
             return u
         return math.sqrt(3) * (2 * u - 1) if self.noise == "unit-uniform" else 2 * u - 1
-
-    def _update_both(self, x: Tensor, z: Tensor, given: tuple[Tensor, ...] = ()) -> tuple[Tensor, Tensor]:
-        """Update D and G by gradients at the same parameters, with the same G(z) and the same dropout masks in D.
-
-        One backward pass through D serves both. Each example passes D alone, so what arrives at a generated image is
-        its own dL_D/ds · ds/dx, with s its logit: multiplied by dL_G/ds over dL_D/ds, it is what L_G sends there.
-        """
-        m = len(x)
-        fake = self.G_(z, *given)  # (m, C, H, W)
-        image = fake.detach().requires_grad_()
-        s = self._judge_both(x, image, given)  # (2m,)
-        with torch.no_grad():
-            d, g = discriminator_loss(s[:m], s[m:]), generator_loss(s[m:], self.loss)
-            p = s[m:].sigmoid()
-            d_real = -(-s[:m]).sigmoid() / (2 * m)  # dL_D/ds
-            d_fake = (p / (2 * m)).clamp_min(1e-20)  # dL_D/ds; the floor is far below rounding, and keeps 0/0 away
-            g_fake = -((-s[m:]).sigmoid() if self.loss == "non-saturating" else p) / m  # dL_G/ds
-        *d_gradients, sent = torch.autograd.grad(s, [*_trained(self.D_), image], torch.cat([d_real, d_fake]))
-        sent = sent * (g_fake / d_fake).view(m, 1, 1, 1)
-        g_gradients = torch.autograd.grad(fake, _trained(self.G_), sent)
-        self._descend(self.optimise_D_, self.D_, d_gradients)
-        self._descend(self.optimise_G_, self.G_, g_gradients)
-        return d, g
-
-    def _judge_both(self, x: Tensor, fake: Tensor, given: tuple[Tensor, ...]) -> Tensor:
-        """Return D's logits of real images and of generated ones that are given the same, (2m,)."""
-        s: Tensor = self.D_(torch.cat([x, fake]), *(torch.cat([y, y]) for y in given))
-        return s
-
-    def _update_D(self, x: Tensor, z: Tensor, given: tuple[Tensor, ...]) -> Tensor:
-        with torch.no_grad():
-            fake = self.G_(z, *given)
-        s = self._judge_both(x, fake, given)
-        d = discriminator_loss(s[: len(x)], s[len(x) :])
-        self._descend(self.optimise_D_, self.D_, torch.autograd.grad(d, _trained(self.D_)))
-        return d
-
-    def _update_G(self, z: Tensor, given: tuple[Tensor, ...]) -> Tensor:
-        g = generator_loss(self.D_(self.G_(z, *given), *given), self.loss)
-        self._descend(self.optimise_G_, self.G_, torch.autograd.grad(g, _trained(self.G_)))
-        return g
-
-    def _descend(self, optimiser: torch.optim.Optimizer, network: nn.Module, gradients: Sequence[Tensor]) -> None:
-        for p, gradient in zip(_trained(network), gradients, strict=True):
-            p.grad = gradient
-        optimiser.step()
-        if self.max_norm:
-            limit_norms(linears(network), self.max_norm)
 
     def _schedule(self, epoch: int, step: int) -> None:
         """Set the learning rates of this batch and the momentum of this epoch."""

@@ -12,6 +12,7 @@ import genbench
 from genbench.api import Space, Split, TrainingData
 from genbench.errors import Unsupported
 from genbench.registry.options import construct
+from genbench_plugins.models.adversarial_game import Game
 from genbench_plugins.models.conditional_gan import ConditionalGAN, Conditioned
 from genbench_plugins.networks import linears
 
@@ -101,7 +102,7 @@ def test_a_simultaneous_step_gives_both_players_the_batchs_labels(loss: str) -> 
         g = -binary_cross_entropy_with_logits(fake, zeros)
     d_expected = torch.autograd.grad(d, list(model.D_.parameters()), retain_graph=True)
     g_expected = torch.autograd.grad(g, list(model.G_.parameters()))
-    model._update_both(x, z, (y,))
+    model._game().update_both(x, (y,), z)
     for network, gradients in ((model.D_, d_expected), (model.G_, g_expected)):
         for p, expected in zip(network.parameters(), gradients, strict=True):
             torch.testing.assert_close(p.grad, expected, rtol=1e-5, atol=1e-8)
@@ -115,13 +116,13 @@ def test_extra_steps_of_d_judge_images_under_their_own_labels(updates: str, monk
     images = (labels / 2).view(n, 1, 1, 1).expand(n, 1, 2, 2).contiguous()  # an image tells its label
     split = Split(images, labels)
     seen = []
-    judge = ConditionalGAN._judge_both
+    judge = Game._judge_both
 
     def watched(self, x, fake, given):
         seen.append(torch.equal((2 * x[:, 0, 0, 0]).long(), given[0]))
         return judge(self, x, fake, given)
 
-    monkeypatch.setattr(ConditionalGAN, "_judge_both", watched)
+    monkeypatch.setattr(Game, "_judge_both", watched)
     model = ConditionalGAN(**{**SMALL, "updates": updates, "k": 3, "epochs": 1})  # type: ignore[arg-type]
     fitted(model, TrainingData(split, split, Space((1, 2, 2), 3)))
     assert seen == [True] * 9

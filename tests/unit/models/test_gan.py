@@ -10,7 +10,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from genbench.api import Space
 from genbench.registry.options import construct
-from genbench_plugins.models.adversarial import Momentum, discriminator_loss, generator_loss
+from genbench_plugins.models.adversarial_game import discriminator_loss, generator_loss
+from genbench_plugins.models.classical_momentum import Momentum
 from genbench_plugins.models.gan import GAN
 from genbench_plugins.networks import linears
 
@@ -152,7 +153,7 @@ def test_a_simultaneous_step_is_two_optimisers_at_the_same_parameters(loss: str)
     optimise_D.step()
     optimise_G.step()
     torch.manual_seed(3)
-    model._update_both(x, z)
+    model._game().update_both(x, (), z)
     for ours, theirs in ((model.G_, G), (model.D_, D)):
         for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
             torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-7)
