@@ -19,12 +19,12 @@ from given_images import noise, save
 from scored import scores
 
 import genbench
-from genbench.data.npz import NpzDataset
 from genbench.errors import RequestError
 from genbench.output.boards_html import to_html
 from genbench.ranking.board import boards
 from genbench.runs import arguments, execution, external, planning
 from genbench_plugins.datasets.digits import Digits
+from genbench_plugins.datasets.npz import NpzDataset
 from genbench_plugins.models.gan import GAN
 from genbench_plugins.models.pca import PCA
 
