@@ -47,8 +47,8 @@ DATASETS = {
     ),
     "gaussian1d": ("genbench_plugins.datasets.synthetic:Gaussian1D", "Numbers from a Gaussian: known density"),
     "mixture1d": ("genbench_plugins.datasets.synthetic:Mixture1D", "Numbers from a mixture: known density"),
-    "npz": ("genbench.data.npz:NpzDataset", "Your own arrays: npz:PATH"),
-    "folder": ("genbench.data.folder:FolderDataset", "Your own images: folder:PATH"),
+    "npz": ("genbench_plugins.datasets.npz:NpzDataset", "Your own arrays: npz:PATH"),
+    "folder": ("genbench_plugins.datasets.folder:FolderDataset", "Your own images: folder:PATH"),
 }
 EXTRACTORS = {
     "pixels": ("pixels:Pixels", "The pixel values themselves"),

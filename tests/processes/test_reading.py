@@ -23,15 +23,15 @@ from genbench import files, waiting
 from genbench.api import Dataset, Split, Splits
 from genbench.cli import main
 from genbench.data.cache import Prepared, _known_parts, prepare
-from genbench.data.folder import FolderDataset
 from genbench.data.folders import cache_folder
-from genbench.data.npz import NpzDataset
 from genbench.errors import ChangedError, DataError, Interrupted, StoreError
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import execution, stored
 from genbench.store.store import Store
 from genbench.trial.features import Features
+from genbench_plugins.datasets.folder import FolderDataset
+from genbench_plugins.datasets.npz import NpzDataset
 
 RUN = "run --models gaussian --metric parzen[samples=100] --reference none --seeds 1 --quiet"
 

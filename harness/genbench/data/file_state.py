@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from genbench import files
-from genbench.data import folder, image_files
+from genbench.data import image_files
 from genbench.data.image_files import refuse
 from genbench.errors import ChangedError, DataError, printable
 
@@ -123,7 +123,7 @@ def _within(path: Path, outside: tuple[str, ...]) -> Iterator[Path]:
     if here in outside:
         refuse(path, "it is a link to a folder that it lies in", "remove it")
     try:
-        images, folders = folder.entries(path)
+        images, folders = image_files.entries(path)
     except OSError as error:
         _unseen(path, error)
     yield from images

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import mimetypes
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -61,7 +63,25 @@ def pixels(file: Path, channels: int, size: int = 0) -> NDArray[np.uint8]:
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
 
 
-def suffix_by_content(file: Path) -> str:
+def entries(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Return the images and the folders directly in a folder, sorted by name; what is hidden is left out."""
+    visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    images, folders = [], []
+    for entry in sorted(visible, key=os.fsencode):
+        kind = mimetypes.guess_type(entry.name, strict=False)[0] or ""
+        if entry.is_dir():
+            folders.append(entry)
+        elif entry.suffix.lower() in SUFFIXES:
+            images.append(entry)
+        elif kind.startswith("image/"):
+            # left out in silence, it would be missed by nobody
+            refuse(entry, f"an image of a kind that is not read ({kind})", "convert it to png, or move it away")
+        elif entry.is_file() and (suffix := _suffix_by_content(entry)):
+            refuse(entry, "a picture whose name does not tell so", f"let it end in .{suffix}, or move it away")
+    return images, folders
+
+
+def _suffix_by_content(file: Path) -> str:
     """Return the suffix that a file's first bytes ask for, or "" where they are none of a picture."""
     try:
         with files.opened(file) as opened:

@@ -55,25 +55,3 @@ def is_in_class_order(labels: NDArray[Any]) -> bool:
     changes = int((labels[1:] != labels[:-1]).sum())
     shares = np.unique(labels, return_counts=True)[1] / len(labels)
     return changes < (len(labels) - 1) * (1 - float((shares**2).sum())) / 2
-
-
-def numbered(labels: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.int64]], int]:
-    """Return labels by split as numbers from 0 without gaps, in the sorted order of what is there, and their number."""
-    # signed and unsigned together would be floats, which confuse great numbers
-    signed = [each.astype(np.int64) if each.dtype.kind == "u" else each for each in labels.values()]
-    classes, numbers = np.unique(np.concatenate(signed), return_inverse=True)
-    ends = np.cumsum([len(each) for each in labels.values()])[:-1]
-    return dict(zip(labels, np.split(numbers.astype(np.int64), ends), strict=True)), len(classes)
-
-
-def understood(labels: NDArray[Any], n: int) -> NDArray[Any] | None:
-    """Return labels of n images as whole numbers or texts, (n,), or None where they are nothing of the kind.
-
-    Taken are columns (n, 1), and rows (n, classes) that are 0 but for a single 1.
-    """
-    if labels.shape == (n, 1):
-        labels = labels[:, 0]
-    if labels.ndim == 2 and len(labels) == n and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
-        ones = labels == 1
-        return ones.argmax(1) if (ones.sum(1) == 1).all() and (ones | (labels == 0)).all() else None
-    return labels if labels.shape == (n,) and labels.dtype.kind in "iuUS" else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from genbench import Dataset, Split, Splits
+from genbench.io import permutation
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,8 +28,7 @@ class Digits(Dataset):
         from sklearn.datasets import load_digits
 
         bunch = load_digits()
-        # the streams of RandomState are frozen: every numpy gives the same permutation
-        order = np.random.RandomState(0).permutation(1797)
+        order = permutation(1797)
         images = (bunch.images[order, None] / 16).astype(np.float32)
         labels = bunch.target[order].astype(np.int64)
         train, valid, test = (slice(0, 1000), slice(1000, 1297), slice(1297, 1797))

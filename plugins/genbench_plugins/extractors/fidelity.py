@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 
 import genbench
+from genbench.io import sha256
 from genbench_plugins.extractors.official_weights import Official, opened
-from genbench_plugins.extractors.whole_files import sha256
 from genbench_plugins.scaling import to_unit
 
 BATCH = 50

@@ -32,12 +32,6 @@ def replacing(path: Path) -> Iterator[Path]:
         aside.unlink(missing_ok=True)
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's content, in hex. Raises OSError for what is no plain file."""
-    with opened(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def digest(tensors: Mapping[str, Tensor]) -> str:
     """Return what tells tensors apart: the SHA-256 of their names, shapes and values."""
     sha = hashlib.sha256()

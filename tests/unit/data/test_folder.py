@@ -12,9 +12,9 @@ from PIL import Image
 
 from genbench.api import Splits
 from genbench.data.cache import prepare
-from genbench.data.folder import FolderDataset
 from genbench.data.splitting import permutation
 from genbench.errors import DataError
+from genbench_plugins.datasets.folder import FolderDataset
 
 
 def draw(seed: int, size: tuple[int, int] = (7, 5), mode: str = "L") -> Image.Image:

@@ -10,8 +10,8 @@ import pytest
 
 from genbench.api import Split, Splits
 from genbench.data.cache import prepare
-from genbench.data.npz import NpzDataset
 from genbench.errors import DataError
+from genbench_plugins.datasets.npz import NpzDataset
 
 
 def images(n: int, *shape: int, dtype: str = "uint8") -> np.ndarray[Any, Any]:

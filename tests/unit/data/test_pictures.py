@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.cli import main
-from genbench.data import file_state, folder, image_files
+from genbench.data import file_state, image_files
 from genbench.errors import DataError
 
 H, W = 3, 5
@@ -235,9 +235,9 @@ def test_pictures_that_their_names_hide_are_told_in_datasets_and_where_they_are_
         Image.fromarray(GREY).save(tmp_path / f"{number}.png")
     for other, text in (("labels.txt", "BM and GIF89"), ("empty", ""), ("LICENSE", "MIT")):
         (tmp_path / other).write_text(text)
-    assert len(folder.entries(tmp_path)[0]) == len(file_state.listed(tmp_path)) == 5
+    assert len(image_files.entries(tmp_path)[0]) == len(file_state.listed(tmp_path)) == 5
     (tmp_path / name).write_bytes(by_pillow(Image.fromarray(GREY), kind))
     words = f"/{name}': a picture whose name does not tell so; let it end in .{suffix}, or move it away"
-    for read in (folder.entries, file_state.listed):
+    for read in (image_files.entries, file_state.listed):
         with pytest.raises(DataError, match=words):
             read(tmp_path)

@@ -10,9 +10,9 @@ import pytest
 
 from genbench.api import Space
 from genbench.data.images import opened
-from genbench.data.npz import NpzDataset
 from genbench.data.ranges import within
 from genbench.errors import DataError
+from genbench_plugins.datasets.npz import NpzDataset
 
 UNIT = (0.0, 1.0)
 

@@ -19,7 +19,6 @@ from given_images import noise, save
 from scored import scores
 
 import genbench
-from genbench.data.npz import NpzDataset
 from genbench.errors import RequestError
 from genbench.output.board_table import table
 from genbench.output.tables_html import to_html
@@ -27,6 +26,7 @@ from genbench.ranking.board import boards
 from genbench.runs import arguments, execution, external, stored
 from genbench.runs.settings import RunSettings
 from genbench_plugins.datasets.digits import Digits
+from genbench_plugins.datasets.npz import NpzDataset
 from genbench_plugins.models.gan import GAN
 from genbench_plugins.models.pca import PCA
 

@@ -23,7 +23,7 @@ from torch import Tensor
 import genbench
 from genbench.api import Space
 from genbench.cli import main
-from genbench.data import arrays, file_state, folder, images
+from genbench.data import arrays, file_state, image_files, images
 from genbench.data.cache import prepare
 from genbench.data.file_state import state
 from genbench.data.given import GivenImages
@@ -431,9 +431,9 @@ def model_of(path: str) -> GivenImages:
 def test_a_folder_is_listed_no_more_often_for_more_batches(cli, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures("p", noise(40))
     looked, listings = [], []
-    stamp, entries = file_state._stamp, folder.entries
+    stamp, entries = file_state._stamp, image_files.entries
     monkeypatch.setattr(file_state, "_stamp", lambda file: looked.append(file) or stamp(file))
-    monkeypatch.setattr(folder, "entries", lambda path: listings.append(path) or entries(path))
+    monkeypatch.setattr(image_files, "entries", lambda path: listings.append(path) or entries(path))
     counts = []
     for batch in (40, 1):
         model = model_of("p")

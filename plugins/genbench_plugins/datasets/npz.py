@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NoReturn
 
 from annotated_types import Ge
 
-from genbench import files
-from genbench.api import Dataset, Split, Splits, setting
-from genbench.data.arrays import UNREADABLE, checked_head
-from genbench.data.ranges import UNIT, within
-from genbench.data.splitting import permutation
-from genbench.errors import DataError, did_you_mean, printable
+from genbench import DataError, Dataset, Split, Splits, io, setting
+from genbench.io import did_you_mean, permutation, printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,10 +67,7 @@ class NpzDataset(Dataset):
 
     def fingerprint(self, folder: Path) -> str:
         """Return what tells a changed file from an unchanged one."""
-        return files.fingerprint([self._file().absolute()])
-
-    def _file(self) -> Path:
-        return Path(os.path.expanduser(self.path))  # unlike Path's, it takes ~nobody as it stands
+        return io.fingerprint([io.expanded(self.path).absolute()])
 
     def _refuse(self, found: str, advice: str, cause: BaseException | None = None) -> NoReturn:
         raise DataError(f"npz file {printable(repr(self.path))}: {printable(found)}; {advice}") from cause
@@ -86,7 +79,7 @@ class NpzDataset(Dataset):
 
         arrays, what = {}, "it"
         try:
-            with files.opened(self._file()) as file:
+            with io.opened(io.expanded(self.path)) as file:
                 with zipfile.ZipFile(file) as archive:
                     names = self._names(archive)
                     self._check_sizes(archive, names)
@@ -98,7 +91,7 @@ class NpzDataset(Dataset):
             is_missing = isinstance(error, FileNotFoundError)
             found = "there is no such file" if is_missing else str(error.strerror or error)
             self._refuse(found, "expected npz:PATH with the path of a file made by numpy.savez", error)
-        except UNREADABLE as error:
+        except io.UNREADABLE as error:
             self._refuse(f"{what} cannot be read: {error}", "write it again with numpy.savez", error)
         return arrays
 
@@ -126,7 +119,7 @@ class NpzDataset(Dataset):
         for name in names:
             info = archive.getinfo(f"{name}.npy")
             with archive.open(info) as member:
-                unpacked += checked_head(name, member, info.file_size, self._refuse).nbytes
+                unpacked += io.checked_head(name, member, info.file_size, self._refuse).nbytes
         if unpacked > self.max_mib * 2**20:
             self._refuse(f"it unpacks to {unpacked >> 20} MiB", f"expected at most max_mib={self.max_mib}; raise it")
 
@@ -149,7 +142,7 @@ class NpzDataset(Dataset):
         if images.dtype.kind == "f" and not np.isfinite(images).all():
             self._refuse(f"{key} holds NaN or infinity", "expected floats from 0 to 1: clean it")
         if images.dtype.kind == "f":
-            images = within(images, UNIT, lambda found, cure: self._refuse(f"{key}: {found}", cure))
+            images = io.within(images, io.UNIT, lambda found, cure: self._refuse(f"{key}: {found}", cure))
         return self._channels_first(key, images)
 
     def _channels_first(self, key: str, images: NDArray[Any]) -> NDArray[Any]:
@@ -172,9 +165,7 @@ class NpzDataset(Dataset):
             return None
         if labels.ndim not in (1, 2) or len(labels) != n:
             self._refuse(f"{key} has shape {labels.shape}", f"expected ({n},), one class for each image")
-        from genbench.data.labels import understood
-
-        found = understood(labels, n)
+        found = _classes(labels, n)
         if found is None and labels.ndim == 2 and labels.shape[1] > 1:
             self._refuse(f"{key} has shape {labels.shape} and is not one-hot", f"expected ({n},), one class for each")
         if found is None:
@@ -191,9 +182,7 @@ class NpzDataset(Dataset):
             self._refuse("some of its splits have labels and some have none", "give y_ for every x_, or for none")
         if len({each.dtype.kind in "US" for each in labels.values()}) > 1:
             self._refuse("some of its labels are numbers and some are texts", "give one of both for all images")
-        from genbench.data.labels import numbered
-
-        numbers, classes = numbered(labels)
+        numbers, classes = _numbers(labels)
         train, valid, test = (Split(parts[split].images, numbers[split]) for split in ("train", "valid", "test"))
         return Splits(train, valid, test, classes)
 
@@ -201,21 +190,46 @@ class NpzDataset(Dataset):
         """Return images that come in one part as training and test images, a tenth of them, by a fixed permutation."""
         if len(whole) < 3:
             self._refuse(f"arr_0 holds {len(whole)} images", "expected three or more, to be split into three parts")
-        order, tenth = permutation(len(whole)), max(1, len(whole) // 10)
-        train, valid, test = order[: -2 * tenth], order[-2 * tenth : -tenth], order[-tenth:]
+        parts = io.in_three(len(whole))
         if self.valid:
-            return {"train": _picked(whole, train + valid), "test": _picked(whole, test)}
-        return {name: _picked(whole, rows) for name, rows in (("train", train), ("valid", valid), ("test", test))}
+            parts["train"] += parts.pop("valid")
+        return {name: _picked(whole, rows) for name, rows in parts.items()}
 
     def _held_out(
         self, train: Split[np.ndarray[Any, Any]]
     ) -> tuple[Split[np.ndarray[Any, Any]], Split[np.ndarray[Any, Any]]]:
-        valid = self.valid or max(1, len(train) // 10)
-        if valid >= len(train):
-            self._refuse(f"valid={valid} leaves none of {len(train)} training images", "hold out fewer, or add x_valid")
-        order = permutation(len(train))
-        return _picked(train, order[:-valid]), _picked(train, order[-valid:])
+        if max(1, self.valid) >= len(train):
+            self._refuse(
+                f"valid={max(1, self.valid)} leaves none of {len(train)} training images",
+                "hold out fewer, or add x_valid",
+            )
+        rows, others = io.held_out(len(train), self.valid)
+        return _picked(train, rows), _picked(train, others)
 
 
 def _picked(part: Split[np.ndarray[Any, Any]], rows: list[int]) -> Split[np.ndarray[Any, Any]]:
     return Split(part.images[rows], None if part.labels is None else part.labels[rows])
+
+
+def _numbers(labels: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.int64]], int]:
+    """Return labels by split as numbers from 0 without gaps, in the sorted order of what is there, and their number."""
+    import numpy as np
+
+    # signed and unsigned together would be floats, which confuse great numbers
+    signed = [each.astype(np.int64) if each.dtype.kind == "u" else each for each in labels.values()]
+    classes, numbers = np.unique(np.concatenate(signed), return_inverse=True)
+    ends = np.cumsum([len(each) for each in labels.values()])[:-1]
+    return dict(zip(labels, np.split(numbers.astype(np.int64), ends), strict=True)), len(classes)
+
+
+def _classes(labels: NDArray[Any], n: int) -> NDArray[Any] | None:
+    """Return labels of n images as whole numbers or texts, (n,), or None where they are nothing of the kind.
+
+    Taken are columns (n, 1), and rows (n, classes) that are 0 but for a single 1.
+    """
+    if labels.shape == (n, 1):
+        labels = labels[:, 0]
+    if labels.ndim == 2 and len(labels) == n and labels.shape[1] > 1 and labels.dtype.kind in "biuf":
+        ones = labels == 1
+        return ones.argmax(1) if (ones.sum(1) == 1).all() and (ones | (labels == 0)).all() else None
+    return labels if labels.shape == (n,) and labels.dtype.kind in "iuUS" else None

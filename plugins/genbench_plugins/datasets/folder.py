@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,10 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le
 
-from genbench.api import Dataset, Split, Splits, setting
-from genbench.data.image_files import SUFFIXES, head, pixels, refuse, suffix_by_content
-from genbench.data.splitting import permutation
-from genbench.files import digest, state
+from genbench import Dataset, Split, Splits, setting
+from genbench.io import (
+    SUFFIXES,
+    digest,
+    entries,
+    expanded,
+    head,
+    held_out,
+    in_three,
+    permutation,
+    pixels,
+    refuse,
+    state,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -60,7 +69,7 @@ class FolderDataset(Dataset):
 
     def load(self, folder: Path) -> Splits[np.ndarray[Any, Any]]:
         """Return the images of the files; `folder` is not looked at."""
-        root = self._root()
+        root = expanded(self.path)
         parts = _parts(root) if self.path and root.is_dir() else refuse(root, "no such folder", "expected folder:PATH")
         files = [file for part in parts.values() for file in part.files]
         shape = self._shape(files)
@@ -73,11 +82,8 @@ class FolderDataset(Dataset):
 
     def fingerprint(self, folder: Path) -> str:
         """Return the hash of the absolute path and of every file's name, size, times of change and inode."""
-        root = self._root().absolute()
+        root = expanded(self.path).absolute()
         return digest([ascii(str(root)), sorted(_stamps(root, DEPTH))]) if root.is_dir() else ""
-
-    def _root(self) -> Path:
-        return Path(os.path.expanduser(self.path))  # unlike Path's, it takes ~nobody as it stands
 
     def _shape(self, files: Sequence[Path]) -> tuple[int, int, int]:
         """Return (C, H, W) of all images, from their heads alone."""
@@ -148,44 +154,18 @@ def _listing(folder: Path) -> Listing:
     return Listing(files, classes)
 
 
-def entries(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Return the images and the folders directly in a folder, sorted by name; what is hidden is left out."""
-    visible = (entry for entry in folder.iterdir() if not entry.name.startswith("."))
-    images, folders = [], []
-    for entry in sorted(visible, key=os.fsencode):
-        kind = mimetypes.guess_type(entry.name, strict=False)[0] or ""
-        if entry.is_dir():
-            folders.append(entry)
-        elif entry.suffix.lower() in SUFFIXES:
-            images.append(entry)
-        elif kind.startswith("image/"):
-            # left out in silence, it would be missed by nobody
-            refuse(entry, f"an image of a kind that is not read ({kind})", "convert it to png, or move it away")
-        elif entry.is_file() and (suffix := suffix_by_content(entry)):
-            refuse(entry, "a picture whose name does not tell so", f"let it end in .{suffix}, or move it away")
-    return images, folders
-
-
 def _cut(root: Path, whole: Listing) -> dict[str, Listing]:
     n = len(whole.files)
-    tenth = max(1, n // 10)
     if n < 3:
         refuse(root, f"it holds {n} images", "expected three or more, to be split into train, valid and test")
-    order = permutation(n)
-    return {
-        "train": whole.pick(order[: n - 2 * tenth]),
-        "valid": whole.pick(order[n - 2 * tenth : n - tenth]),
-        "test": whole.pick(order[n - tenth :]),
-    }
+    return {name: whole.pick(rows) for name, rows in in_three(n).items()}
 
 
 def _held_out(root: Path, train: Listing) -> tuple[Listing, Listing]:
-    n = len(train.files)
-    tenth = max(1, n // 10)
-    if n < 2:
+    if len(train.files) < 2:
         refuse(root / "train", "it holds one image", "expected more, or valid/ beside it")
-    order = permutation(n)
-    return train.pick(order[: n - tenth]), train.pick(order[n - tenth :])
+    rows, others = held_out(len(train.files))
+    return train.pick(rows), train.pick(others)
 
 
 def _class_numbers(parts: dict[str, Listing]) -> dict[str, int]:
