@@ -37,13 +37,13 @@ class InlineEngine(Engine):
         while self._queue:
             task, attempt = self._queue.popleft()
 
-            def beat(progress: Mapping[str, Any], task: Task = task, attempt: int = attempt) -> None:
+            def report_progress(progress: Mapping[str, Any], task: Task = task, attempt: int = attempt) -> None:
                 self._beat(Event(task.id, attempt, "beat", progress))
 
             yield Event(task.id, attempt, "started")
             with ONE_AT_A_TIME:
-                told = answer(task.spec, beat, self._stop)
-            yield Event(task.id, attempt, "done", told)
+                result = answer(task.spec, report_progress, self._stop)
+            yield Event(task.id, attempt, "done", result)
 
     def cancel(self, task: str) -> None:
         """Do nothing: a task that began asks by itself whether all is to stop."""

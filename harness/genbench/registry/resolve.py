@@ -107,10 +107,10 @@ class Resolver:
         """
         request = spec.parse(text, kind)
         entry = self.registry.find(kind, request.name)
-        asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
+        requested = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
         state = entry.digest or loading.package_state(entry.target)
         named = _stamps([request.positional, *request.options.values(), *(overrides or {}).values()])
-        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state, *named], 24)
+        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, requested, state, *named], 24)
         if key not in self._memory:
             found = self._recall(key, kind, entry.target)
             self._memory[key] = found or self._remember(key, _resolve(entry, request, overrides or {}))
