@@ -24,7 +24,7 @@ LONGEST = 600.0
 """Seconds that are waited for a lock that saves work, before the work is done a second time."""
 
 
-# Whom a wait tells, and who may end it -------------------------------------------------------------------------------
+# Whom a wait reports to, and who may end it ---------------------------------------------------------------------------
 
 
 def _to_stderr(message: str) -> None:
@@ -37,7 +37,7 @@ _listeners: list[tuple[Callable[[], bool], Callable[[str], None]]] = [(lambda: F
 
 @contextlib.contextmanager
 def reporting_to(stop: Callable[[], bool], report: Callable[[str], None]) -> Iterator[None]:
-    """Let all waits inside ask `stop` whether they are to end, and tell what they wait for by `tell`."""
+    """Let all waits inside ask `stop` whether to end, and pass what they wait for to `report`."""
     _listeners.append((stop, report))
     try:
         yield
@@ -52,7 +52,7 @@ def reporting_to(stop: Callable[[], bool], report: Callable[[str], None]) -> Ite
 def saving_work(path: Path) -> Iterator[None]:
     """Hold a lock that saves work and carries no correctness: where it cannot be had, go on without it.
 
-    A wait of more than a second is told, with who holds the lock. Raises Interrupted when asked to stop meanwhile.
+    A wait of more than a second is reported, with who holds the lock. Raises Interrupted when asked to stop meanwhile.
     """
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, NotImplementedError):

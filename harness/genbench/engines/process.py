@@ -62,7 +62,7 @@ class ProcessEngine(Engine):
         worker.give(task, attempt)
 
     def events(self, wait: float) -> Iterable[Event]:
-        """Yield what the workers tell, and which of them died."""
+        """Yield what the workers report, and which of them died."""
         until = time.monotonic() + wait
         while any(worker.task for worker in self._workers):
             left = until - time.monotonic()
@@ -122,7 +122,7 @@ class ProcessEngine(Engine):
             yield event
 
     def _looked_after(self) -> Iterator[Event]:
-        """Kill workers whose grace is over, and tell of those that died while a child of theirs holds their pipe."""
+        """Kill workers whose grace is over; yield the loss of those that died while a child holds their pipe open."""
         for worker in list(self._workers):
             if worker.kill_at is not None and time.monotonic() >= worker.kill_at:
                 worker.kill_group()
@@ -130,7 +130,7 @@ class ProcessEngine(Engine):
                 yield from self._lost(worker)
 
     def _lost(self, worker: _Worker) -> Iterator[Event]:
-        """Tell why a worker ended that should not have."""
+        """Yield why a worker ended unexpectedly."""
         self._forget(worker)
         worker.kill_group()
         code = worker.wait()

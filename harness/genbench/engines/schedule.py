@@ -26,7 +26,7 @@ STANDSTILL = 5.0
 """Seconds between two looks beyond which this process must have been stopped: those count for no deadline."""
 
 PATIENCE = 60.0
-"""Seconds after which a trial that has not begun is told of."""
+"""Seconds after which the watcher hears that a trial has not begun."""
 
 SILENT = f"waits: its worker process has not answered for {PATIENCE:g} s. If it never does, give --engine inline"
 
@@ -44,7 +44,7 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """What is told of a run's progress."""
+    """Receives a run's progress."""
 
     def started(self, task: str) -> None:
         """A task began."""
@@ -201,7 +201,7 @@ class _Schedule:
         self.engine.submit(task, attempt)
 
     def _check(self, now: float) -> None:
-        """Stop what was late by then, and everything when the run is over; tell of what has not begun."""
+        """Stop tasks past their deadline, or all when the run is over; report tasks that have not begun."""
         for flight in self.flights.values():
             if flight.cancelled:
                 continue
@@ -266,7 +266,7 @@ class _Schedule:
 
 
 def _error(answer: Mapping[str, Any]) -> GenbenchError:
-    """Return the error that a worker told of, as one of ours."""
+    """Return the error that a worker reported, as the GenbenchError of that name."""
     kind = getattr(errors, answer["error"], GenbenchError)
     error: GenbenchError = kind(answer["reason"])
     return error

@@ -100,7 +100,7 @@ def is_begun_again(result: Message) -> bool:
 
 
 def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> Message:
-    """Perform a task, and tell of it unless another process is to go on with it; return what became of it."""
+    """Perform a task and return its result; send the result unless another process is to go on with the task."""
     from genbench.trial.worker import Place, answer
 
     head = {"task": message["task"], "attempt": message["attempt"]}

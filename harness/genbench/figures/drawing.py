@@ -71,7 +71,7 @@ def _not_to_be_drawn(found: Found) -> Iterator[Outcome]:
 
 
 def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool) -> Iterator[Outcome]:
-    """Draw the kinds that are for this data, or all where they were named; what the model lacks is told in one line."""
+    """Draw the kinds that suit this data, or all that were named; what the model lacks is reported in one line."""
     subject, lacking = trained.subject, []
     problem = _problem(trained) if any(kind.data != "log" for kind in kinds) else None
     if problem:

@@ -82,7 +82,7 @@ MOST_STEPS = 12
 def chosen(requested: Sequence[str], steps: Sequence[int | None] = ()) -> list[Kind]:
     """Return the kinds asked for, or all; where steps are given and nothing else, theirs alone.
 
-    Raises RequestError for a name that is none, and for that of the steps where none are given.
+    Raises RequestError for an unknown name, and for the name of the steps where no steps are given.
     """
     for name in requested:
         if name not in KINDS:

@@ -27,7 +27,7 @@ class ScoreRow:
 
     model, dataset and metric are as resolved; against is how many real images it was computed against, 0 where that is
     not known; stderr is the metric's own error of the value; per_example is the file
-    with one value per test image, if there is one; weights tells apart those that a feature extractor was trained to
+    with one value per test image, if there is one; weights distinguishes those that a feature extractor was trained to
     where it was used; code are the digests of the code that scored it, of metric and extractor, where they are known.
     """
 
@@ -123,7 +123,7 @@ def _readable_rows(folder: TrialFolder, record: TrialRecord, readable: Readable,
 
 
 def _notes(several: Sequence[Sequence[Copy]]) -> list[str]:
-    """Return a line that tells of the trials that lie in several folders."""
+    """Return a line about the trials that lie in several folders."""
     if not several:
         return []
     places = " and ".join(sorted(str(folder.path) for folder, _ in several[0]))

@@ -24,7 +24,7 @@ FILE = "file"
 """What stands for the distribution of a class in a single file, which has none."""
 
 SHOWN = 2
-"""How many broken plugins are told, with their reasons, to who asks for a name that nobody registered."""
+"""How many broken plugins an error about an unregistered name lists, with their reasons."""
 
 READ_AS_MISSING = {"nan", "na", "null", "none"}
 

@@ -150,7 +150,7 @@ class Resolver:
 
 
 def _stamps(values: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return what there is to tell of the files that options name."""
+    """Return what identifies the files that options name."""
     found = [_stamp(value) for value in values if isinstance(value, str) and value]
     return [stamp for stamp in found if stamp]
 
@@ -163,7 +163,7 @@ def _with_code(resolved: Resolved) -> Resolved:
 
 
 def _stamp(text: str) -> dict[str, Any] | None:
-    """Return what there is to tell of the file that an option names; None where it names none."""
+    """Return what identifies the file that an option names; None where it names none."""
     with contextlib.suppress(OSError, ValueError):  # no path at all, as one that is too long
         path = Path(os.path.expanduser(text))
         if path.is_file():

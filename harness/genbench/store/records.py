@@ -65,7 +65,7 @@ class TrialRecord:
     dropped: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values, with the schema's number; that nothing was dropped is not said."""
+        """Return the record as JSON values, with the schema's number; "dropped" is left out where it is empty."""
         content = {"schema": SCHEMA, **dataclasses.asdict(self)}
         dropped = list(content.pop("dropped"))
         return {**content, "dropped": dropped} if dropped else content

@@ -71,7 +71,7 @@ class Identity(Shape):
 
 
 class ModelTraits(Shape):
-    """What is told of a model."""
+    """What a record holds about a model."""
 
     role: str
     samples_are: str
@@ -94,7 +94,7 @@ class Model(Shape):
 
 
 class Space(Whole):
-    """What is told of the space of images: (C, H, W), the number of classes, the least and greatest value."""
+    """The space of images in a record: (C, H, W), the number of classes, the least and greatest value."""
 
     shape: Annotated[list[Annotated[int, Field(ge=1, le=1 << 14)]], Field(min_length=3, max_length=3)]
     classes: Count | None
@@ -110,7 +110,7 @@ class Dataset(Shape):
 
 
 class MetricTraits(Shape):
-    """What is told of a metric."""
+    """What a record holds about a metric."""
 
     title: str
     unit: str

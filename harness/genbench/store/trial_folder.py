@@ -262,7 +262,7 @@ def _needs_sync(record: TrialRecord) -> bool:
     """Return whether a trial took so long that each write waits for the disk.
 
     Otherwise two workers with tiny trials spend a third of their time waiting for each other's. What a loss of power
-    then takes is told by its checksum, and done again in less than a second.
+    then takes is found by its checksum, and done again in less than a second.
     """
     return sum(stage.seconds for stage in record.stages.values()) >= SYNC_AFTER
 

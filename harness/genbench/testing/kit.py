@@ -141,7 +141,7 @@ class Session:
         return self.results[-1]
 
     def _check_that_raised(self, reason: str) -> str:
-        """Return the check that has told of what a reason says was raised, whatever the sizes; "" for none."""
+        """Return the check that first reported the exception a reason names, whatever the sizes; "" for none."""
         seen = _without_numbers(reason)
         ways = (
             (rf"(raised|failed:) (\w+\.)*{re.escape(raised)}( \(at |;|$)", name)

@@ -39,7 +39,7 @@ def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Ca
 
 
 def cache_identity(extractor: FeatureExtractor) -> list[str]:
-    """Return what tells prepared extractors apart: what was known before, the code, and the very weights."""
+    """Return what distinguishes prepared extractors: what is known before preparing, the code, and the weights."""
     return [*_before(extractor), _code(type(extractor)), extractor.weights_digest]
 
 

@@ -98,7 +98,7 @@ class Performance:
 
     @contextlib.contextmanager
     def surroundings(self, alone: bool) -> Iterator[None]:
-        """Be in what a trial runs in: its own output file, and the state of torch that is the same for all."""
+        """Set the surroundings of a trial: its own output file, and the state of torch that all trials share."""
         strict = self._trial.model.distribution == BUILTIN
         with (
             environment.output_to(self._folder.path / "output.txt", alone),
@@ -137,7 +137,7 @@ class Performance:
                 raise Interrupted(f"{protocol.metric.label} left the GPU unusable: {printable(error)}") from error
 
     def _untried(self) -> bool:
-        """Return whether there are metrics that nothing is known of."""
+        """Return whether some metrics have neither a score nor a recorded problem."""
         requests = self.record.wanted
         return any(not is_scored(self.record, p) and not requests[p.stage]["problem"] for p in self.protocols())
 

@@ -152,7 +152,7 @@ class TrainingRun:
     def log(self, **scalars: float | Tensor) -> None:
         """Add to the means of this epoch. Tensors stay on the device until it ends.
 
-        Raises ValueError for what is no single number, as a picture is none.
+        Raises ValueError for a value that is not a single number, such as a picture.
         """
         for name, value in scalars.items():
             self._sums[name] = self._sums.get(name, 0.0) + _number(name, value)
@@ -191,7 +191,7 @@ class TrainingRun:
 
 
 def _number(name: str, value: Any) -> Tensor | float:
-    """Return what is logged, a tensor of one value where it is; it stays on its device."""
+    """Return a logged value; a tensor must hold one value, and stays on its device."""
     size = value.numel() if isinstance(value, Tensor) else 1
     try:
         if size != 1:

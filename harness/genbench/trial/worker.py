@@ -87,10 +87,10 @@ def perform(
 ) -> dict[str, Any]:
     """Perform an assignment (canonical JSON) in its trial's folder; return status, reason if not done, and notes.
 
-    Of a GPU, crowded says that it ran out of memory with a part of it, gpu_lost that it cannot be used any more in this
-    process. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted,
-    and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
-    ChangedError where a single file, or one that an option names, is not what the trial was planned with.
+    On a GPU, crowded says that the trial ran out of memory with only a part of it; gpu_lost that this process can no
+    longer use it. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside,
+    noted, and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work
+    in it, ChangedError where a single file, or one that an option names, is not what the trial was planned with.
     """
     assignment = Assignment.from_json(text)
     trial = assignment.trial
@@ -155,7 +155,7 @@ def _folder(assignment: Assignment) -> TrialFolder:
 
 
 def prepared(trial: TrialSpec, notes: list[str]) -> Prepared:
-    """Return a trial's dataset, each bit read; that one was damaged is noted.
+    """Return a trial's dataset, read and verified whole; damage that was repaired is added to the notes.
 
     Raises DataError where it is no longer what the trial was planned for.
     """
