@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
+    from genbench.trial.task import perform
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ _LAZY = {
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
     "load_verdicts": "genbench.runs.stored",
+    "perform": "genbench.trial.task",
     "run": "genbench.runs.execution",
 }
 
@@ -84,6 +86,7 @@ __all__ = [
     "load_results",
     "load_verdicts",
     "opened",
+    "perform",
     "run",
     "setting",
 ]
