@@ -239,7 +239,7 @@ class Model(Plugin, ABC):
     methods it has: see `genbench.abilities`.
 
     chains is how many parallel Markov chains one call of `sample` runs, as an option or a property; sample i is then of
-    chain i % chains, and how well they mix is told with every score. None stands for independent samples.
+    chain i % chains, and every score reports how well they mix. None stands for independent samples.
 
     trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then tell
     so in place of the time that training took.
@@ -430,7 +430,7 @@ class Event:
 
 
 class Engine(Plugin, ABC):
-    """Places tasks and tells what became of them; retries, deadlines and the store are not its business.
+    """Places tasks and reports their outcomes; retries, deadlines and the store are handled elsewhere.
 
     can_cancel says whether a task that began can be stopped from outside; slots how many tasks it performs at once: it
     is never given more.
@@ -444,7 +444,7 @@ class Engine(Plugin, ABC):
         return 1
 
     def listen(self, beat: Callable[[Event], None], stop: Callable[[], bool] = lambda: False) -> None:
-        """Take what beats are passed to, as they come; and what says that all is to stop, for tasks in this process."""
+        """Set the callback for beats (heartbeats), and the one that tells tasks in this process to stop."""
         self._beat = beat
         self._stop = stop
 

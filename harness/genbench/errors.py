@@ -94,7 +94,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def unknown(what: str, name: str, known: Iterable[str], see: str = "") -> RequestError:
-    """Return the error for a name that is none of `known`, with the nearest one and where to look."""
+    """Return the error for a name that is not among `known`, with the nearest one and where to look."""
     known = sorted(known)
     listed = f" Known: {', '.join(known)}." if len(known) <= 12 else ""
     hint = f" See: {see}" if see else ""

@@ -54,10 +54,10 @@ def opened(path: str | os.PathLike[str], follow: bool = True) -> BufferedReader:
     Every file that is read goes through here.
     """
     try:
-        told = os.stat(path, follow_symlinks=follow)
+        status = os.stat(path, follow_symlinks=follow)
     except ValueError as error:  # a zero byte in it
         raise OSError(errno.EINVAL, printable(error), ascii(os.fspath(path))) from error
-    _check_plain(path, told)  # before it is opened: that alone may move a device
+    _check_plain(path, status)  # before it is opened: that alone may move a device
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | (0 if follow else os.O_NOFOLLOW))
     try:
         _check_plain(path, os.fstat(handle))
@@ -91,15 +91,15 @@ def check_plain(path: Path, in_place: bool = False) -> None:
     in_place is for what is written where it lies: a hard link is refused too, which may be a file that lies elsewhere.
     """
     with contextlib.suppress(FileNotFoundError):
-        told = path.lstat()
-        _check_plain(path, told)
-        if in_place and told.st_nlink > 1:
+        status = path.lstat()
+        _check_plain(path, status)
+        if in_place and status.st_nlink > 1:
             raise OSError(errno.EMLINK, "it is a hard link to a file that has other names; remove it", os.fspath(path))
 
 
-def _check_plain(path: str | os.PathLike[str], told: os.stat_result) -> None:
-    if not stat.S_ISREG(told.st_mode):
-        kind = KINDS.get(stat.S_IFMT(told.st_mode), "something else")
+def _check_plain(path: str | os.PathLike[str], status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        kind = KINDS.get(stat.S_IFMT(status.st_mode), "something else")
         raise OSError(errno.EINVAL, f"it is {kind}, not a plain file", os.fspath(path))
 
 
@@ -109,13 +109,13 @@ def sha256(path: str | os.PathLike[str], follow: bool = True) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def state(told: os.stat_result) -> list[int]:
+def state(status: os.stat_result) -> list[int]:
     """Return what tells a changed file from an unchanged one without reading it.
 
     Size and time of change alone do not: whoever unpacks or copies a file sets them. The time of the inode's change
     nobody sets.
     """
-    return [told.st_size, told.st_mtime_ns, told.st_ctime_ns, told.st_ino]
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def fingerprint(paths: Iterable[str | os.PathLike[str]]) -> str:
@@ -126,8 +126,8 @@ def fingerprint(paths: Iterable[str | os.PathLike[str]]) -> str:
     found = []
     for path in paths:
         with contextlib.suppress(OSError, ValueError):
-            told = os.stat(path)
-            found += [[ascii(os.fspath(path)), *state(told)]] if stat.S_ISREG(told.st_mode) else []
+            status = os.stat(path)
+            found += [[ascii(os.fspath(path)), *state(status)]] if stat.S_ISREG(status.st_mode) else []
     return digest(found) if found else ""
 
 
@@ -186,8 +186,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         above = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-        told = f"{printable(above)} is no folder"
-        raise NotADirectoryError(errno.ENOTDIR, told, os.fspath(folder)) from error
+        reason = f"{printable(above)} is no folder"
+        raise NotADirectoryError(errno.ENOTDIR, reason, os.fspath(folder)) from error
 
 
 def check_writable(folder: Path) -> None:

@@ -24,25 +24,25 @@ LONGEST = 600.0
 """Seconds that are waited for a lock that saves work, before the work is done a second time."""
 
 
-# Whom a wait tells, and who may end it -------------------------------------------------------------------------------
+# Whom a wait reports to, and who may end it ---------------------------------------------------------------------------
 
 
-def _tell(message: str) -> None:
+def _to_stderr(message: str) -> None:
     with contextlib.suppress(OSError, ValueError):  # nobody may be reading
         print(f"genbench: {message}", file=sys.stderr, flush=True)
 
 
-_told: list[tuple[Callable[[], bool], Callable[[str], None]]] = [(lambda: False, _tell)]
+_listeners: list[tuple[Callable[[], bool], Callable[[str], None]]] = [(lambda: False, _to_stderr)]
 
 
 @contextlib.contextmanager
-def heeding(stop: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[None]:
-    """Let all waits inside ask `stop` whether they are to end, and tell what they wait for by `tell`."""
-    _told.append((stop, tell))
+def reporting_to(stop: Callable[[], bool], report: Callable[[str], None]) -> Iterator[None]:
+    """Let all waits inside ask `stop` whether to end, and pass what they wait for to `report`."""
+    _listeners.append((stop, report))
     try:
         yield
     finally:
-        _told.pop()
+        _listeners.pop()
 
 
 # Locks ---------------------------------------------------------------------------------------------------------------
@@ -52,7 +52,7 @@ def heeding(stop: Callable[[], bool], tell: Callable[[str], None]) -> Iterator[N
 def saving_work(path: Path) -> Iterator[None]:
     """Hold a lock that saves work and carries no correctness: where it cannot be had, go on without it.
 
-    A wait of more than a second is told, with who holds the lock. Raises Interrupted when asked to stop meanwhile.
+    A wait of more than a second is reported, with who holds the lock. Raises Interrupted when asked to stop meanwhile.
     """
     with contextlib.ExitStack() as held:
         with contextlib.suppress(OSError, NotImplementedError):
@@ -65,8 +65,8 @@ def _wait(path: Path, held: contextlib.ExitStack) -> None:
     from filelock import FileLock, Timeout
 
     files.check_plain(path, in_place=True)
-    stop, tell = _told[-1]
-    began, is_told = time.monotonic(), False
+    stop, report = _listeners[-1]
+    began, is_reported = time.monotonic(), False
     while True:
         with contextlib.suppress(Timeout):
             held.enter_context(FileLock(path, timeout=0))
@@ -75,9 +75,9 @@ def _wait(path: Path, held: contextlib.ExitStack) -> None:
         if stop():
             raise Interrupted(f"stopped while it waited for {printable(path)}")
         waited = time.monotonic() - began
-        if waited >= SILENT and not is_told:
-            tell(f"waits for {printable(path)}, held by {holder(path.with_suffix('.holder')) or 'another process'}")
-            is_told = True
+        if waited >= SILENT and not is_reported:
+            report(f"waits for {printable(path)}, held by {holder(path.with_suffix('.holder')) or 'another process'}")
+            is_reported = True
         if waited > LONGEST:
             return
         time.sleep(TICK)
@@ -86,10 +86,10 @@ def _wait(path: Path, held: contextlib.ExitStack) -> None:
 @contextlib.contextmanager
 def signed(path: Path) -> Iterator[None]:
     """Say in a file, as long as this lasts, who this process is."""
-    said = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
+    signature = {"pid": os.getpid(), "host": socket.gethostname(), "since": time.time()}
     with contextlib.ExitStack() as afterwards:
         with contextlib.suppress(StoreError):  # a courtesy: who cannot sign can still work
-            files.write_text(path, json.dumps(said), sync=False)
+            files.write_text(path, json.dumps(signature), sync=False)
             afterwards.callback(_unlink, path)
         yield
 
@@ -102,8 +102,8 @@ def _unlink(path: Path) -> None:
 def holder(path: Path) -> str:
     """Return who signed a file, in words, or "" where nobody did. May name a process that is dead."""
     try:
-        said = json.loads(files.read_text(path, follow=False))
-        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(said["since"]))
-        return printable(f"process {said['pid']} on {said['host']} since {since}")
+        signature = json.loads(files.read_text(path, follow=False))
+        since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(signature["since"]))
+        return printable(f"process {signature['pid']} on {signature['host']} since {since}")
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return ""

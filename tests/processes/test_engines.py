@@ -163,7 +163,7 @@ def test_an_interrupted_fresh_run_is_gone_on_with_and_a_failed_one_keeps_the_old
 
 
 @pytest.mark.parametrize(
-    ("code", "starved", "status", "reason", "again"),
+    ("code", "oom_killed", "status", "reason", "again"),
     [
         (-9, True, "out-of-memory", "want of memory", False),
         (-9, False, "interrupted", "killed by SIGKILL", True),
@@ -176,8 +176,8 @@ def test_an_interrupted_fresh_run_is_gone_on_with_and_a_failed_one_keeps_the_old
         (7, False, "failed", "exit code 7", False),
     ],
 )
-def test_an_exit_code_says_what_became_of_a_trial(code: int, starved: bool, status: str, reason: str, again: bool) -> None:  # fmt: skip
-    told = why_lost(code, starved)
+def test_an_exit_code_says_what_became_of_a_trial(code: int, oom_killed: bool, status: str, reason: str, again: bool) -> None:  # fmt: skip
+    told = why_lost(code, oom_killed)
     assert (told["status"], told["again"]) == (status, again)
     assert reason in told["reason"]
 

@@ -518,7 +518,7 @@ def test_a_wait_is_told_with_who_is_waited_for(tmp_path: Path, monkeypatch: pyte
     with (
         held(tmp_path / "work.lock"),
         waiting.signed(tmp_path / "work.holder"),
-        waiting.heeding(stop, told.append),
+        waiting.reporting_to(stop, told.append),
         pytest.raises(Interrupted, match=r"stopped while it waited for .*work\.lock"),
         waiting.saving_work(tmp_path / "work.lock"),
     ):

@@ -124,7 +124,7 @@ def test_no_point_is_lost_or_doubled_where_training_was_interrupted(
             return not last and asked > steps
 
         board.started(trial)
-        told = perform(spec, lambda progress, b=board, t=trial: b.beat(t, progress), stop)
+        told = perform(spec, lambda progress, b=board, t=trial: b.progressed(t, progress), stop)
         if attempt == 0:
             assert told["status"] == "interrupted"
             board.close()  # as where the run is killed, it is not told of the end
@@ -138,7 +138,7 @@ def test_what_an_attempt_that_failed_told_is_not_mixed_with_the_results_that_are
     genbench.run(models=GAN, seeds=1, results=tmp_path, **GIVEN)
     board, trial, _ = board_of(tmp_path)
     board.started(trial)
-    board.beat(trial, {"lines": ['{"loop": 0, "epoch": 1, "step": 1, "d": 77.0}']})
+    board.progressed(trial, {"lines": ['{"loop": 0, "epoch": 1, "step": 1, "d": 77.0}']})
     (run,) = runs(tmp_path)
     assert points(read(run)) == {"d": [(1, 77.0)]}, "seen while it trains"
     board.ended(trial, Outcome("failed"))

@@ -160,7 +160,7 @@ def prepare(dataset: Dataset, key: dict[str, Any], fresh: bool = False) -> Prepa
         return _prepare(dataset, key, fresh)
 
 
-def sound(dataset: Dataset, key: dict[str, Any]) -> tuple[Prepared, str]:
+def verified(dataset: Dataset, key: dict[str, Any]) -> tuple[Prepared, str]:
     """Return the dataset as `prepare` does, every bit read, and "" or what was damaged and was prepared again.
 
     Raises DataError where that cannot be done.

@@ -15,7 +15,7 @@ EACH = 8 << 30
 def visible_gpus() -> list[str]:
     """Return the GPUs that this process may use, as CUDA_VISIBLE_DEVICES names them; one that is set is honoured.
 
-    Of the names, those count that CUDA counts: it stops at the first that it does not know.
+    Only the names that CUDA accepts count: it stops at the first one it does not know.
     """
     import torch
 

@@ -37,12 +37,12 @@ class InlineEngine(Engine):
         while self._queue:
             task, attempt = self._queue.popleft()
 
-            def beat(progress: Mapping[str, Any], task: Task = task, attempt: int = attempt) -> None:
+            def report_progress(progress: Mapping[str, Any], task: Task = task, attempt: int = attempt) -> None:
                 self._beat(Event(task.id, attempt, "beat", progress))
 
             yield Event(task.id, attempt, "started")
             with ONE_AT_A_TIME:
-                outcome = perform(task, beat, self._stop)
+                outcome = perform(task, report_progress, self._stop)
             yield Event(task.id, attempt, "done", outcome)
 
     def cancel(self, task: str) -> None:

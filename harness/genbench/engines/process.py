@@ -62,7 +62,7 @@ class ProcessEngine(Engine):
         worker.give(task, attempt)
 
     def events(self, wait: float) -> Iterable[Event]:
-        """Yield what the workers tell, and which of them died."""
+        """Yield what the workers report, and which of them died."""
         until = time.monotonic() + wait
         while any(worker.task for worker in self._workers):
             left = until - time.monotonic()
@@ -122,22 +122,22 @@ class ProcessEngine(Engine):
             yield event
 
     def _looked_after(self) -> Iterator[Event]:
-        """Kill workers whose grace is over, and tell of those that died while a child of theirs holds their pipe."""
+        """Kill workers whose grace is over; yield the loss of those that died while a child holds their pipe open."""
         for worker in list(self._workers):
             if worker.kill_at is not None and time.monotonic() >= worker.kill_at:
-                worker.strike()
+                worker.kill_group()
             if worker.process.poll() is not None and worker.is_silent():
                 yield from self._lost(worker)
 
     def _lost(self, worker: _Worker) -> Iterator[Event]:
-        """Tell why a worker ended that should not have."""
+        """Yield why a worker ended unexpectedly."""
         self._forget(worker)
-        worker.strike()
+        worker.kill_group()
         code = worker.wait()
         if worker.task is not None:
-            told = why_lost(code, worker.starved())
-            told["again"] = told["again"] or worker.has_done  # it may have died of a trial before this one
-            yield Event(worker.task.id, worker.attempt, "lost", told)
+            loss = why_lost(code, worker.oom_killed())
+            loss["again"] = loss["again"] or worker.has_done  # it may have died of a trial before this one
+            yield Event(worker.task.id, worker.attempt, "lost", loss)
 
     def _forget(self, worker: _Worker) -> None:
         self._workers.remove(worker)
@@ -157,7 +157,7 @@ class _Worker:
         self.has_done = False
         self._device = "cuda:0" if pinned else None
         self._text = b""
-        self._starved_before = times_starved()
+        self._oom_kills_before = count_oom_kills()
         try:
             self.process = subprocess.Popen(
                 # -P: what lies in the working folder must not stand in for what is installed
@@ -175,7 +175,7 @@ class _Worker:
     def give(self, task: Task, attempt: int) -> None:
         """Give it a task."""
         self.task, self.attempt = task, attempt
-        self._starved_before = times_starved()
+        self._oom_kills_before = count_oom_kills()
         named = {"task": task.id, "attempt": attempt}
         self._send({"kind": "task", **named, "spec": task.spec, "device": self._device, "gpus": task.gpus})
 
@@ -204,16 +204,16 @@ class _Worker:
             selector.register(self.outbox, selectors.EVENT_READ)
             return not selector.select(0)
 
-    def starved(self) -> bool:
+    def oom_killed(self) -> bool:
         """Return whether the kernel killed a process for want of memory since this one was given its task."""
-        return times_starved() > self._starved_before
+        return count_oom_kills() > self._oom_kills_before
 
     def kill(self) -> None:
         """End it at once."""
-        self.strike()
+        self.kill_group()
         self.wait()
 
-    def strike(self) -> None:
+    def kill_group(self) -> None:
         """Kill it with all that it has started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
@@ -235,7 +235,7 @@ class _Worker:
             pass  # it died: the end of its outbox tells
 
 
-def times_starved() -> int:
+def count_oom_kills() -> int:
     """Return how often the kernel has killed a process for want of memory, or 0 where it does not say."""
     try:
         counters = dict(line.split() for line in Path("/proc/vmstat").read_text(encoding="ascii").splitlines())
@@ -244,16 +244,16 @@ def times_starved() -> int:
         return 0
 
 
-def why_lost(code: int, starved: bool) -> dict[str, Any]:
+def why_lost(code: int, oom_killed: bool) -> dict[str, Any]:
     """Return what an exit code says: the status, the reason, and whether the trial may be tried again.
 
     A signal from outside says nothing of the trial, which goes on from its last checkpoint. What the trial brought on
     itself would come again.
     """
     if code == GPU_LOST:
-        told = {"status": "failed", "reason": "its GPU could not be used any more in its process"}
-        return {**told, "again": True, "counts": False}  # it came further: one metric more is known to fail
-    if code == -signal.SIGKILL and starved:
+        loss = {"status": "failed", "reason": "its GPU could not be used any more in its process"}
+        return {**loss, "again": True, "counts": False}  # it came further: one metric more is known to fail
+    if code == -signal.SIGKILL and oom_killed:
         return {"status": "out-of-memory", "reason": "the kernel killed its process for want of memory", "again": False}
     if code in (-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT):
         return {"status": "interrupted", "reason": f"its process was killed by {_name(code)}", "again": True}

@@ -26,7 +26,7 @@ STANDSTILL = 5.0
 """Seconds between two looks beyond which this process must have been stopped: those count for no deadline."""
 
 PATIENCE = 60.0
-"""Seconds after which a trial that has not begun is told of."""
+"""Seconds after which the watcher hears that a trial has not begun."""
 
 SILENT = f"waits: its worker process has not answered for {PATIENCE:g} s. If it never does, give --engine inline"
 
@@ -44,12 +44,12 @@ class Outcome:
 
 
 class Watcher(Protocol):
-    """What is told of a run's progress."""
+    """Receives a run's progress."""
 
     def started(self, task: str) -> None:
         """A task began."""
 
-    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
+    def progressed(self, task: str, progress: Mapping[str, Any]) -> None:
         """A task is at this stage."""
 
     def ended(self, task: str, outcome: Outcome) -> None:
@@ -65,7 +65,7 @@ class Silent:
     def started(self, task: str) -> None:
         """Do nothing."""
 
-    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
+    def progressed(self, task: str, progress: Mapping[str, Any]) -> None:
         """Do nothing."""
 
     def ended(self, task: str, outcome: Outcome) -> None:
@@ -95,7 +95,7 @@ def perform_all(
         schedule = _Schedule(
             engine, deque({task.id: task for task in tasks}.values()), watcher, settle, timeout, request
         )
-        engine.listen(schedule.beat, request)
+        engine.listen(schedule.progressed, request)
         try:
             schedule.run()
         finally:
@@ -158,18 +158,18 @@ class _Schedule:
                 time.sleep(TICK)
             now = self.clock.now()  # before what there is to hear is heard: nothing is late that had ended by then
             for event in self.engine.events(TICK):
-                self._heed(event)
+                self._handle(event)
                 self._fill()
             self._check(now)
             self._fill()
         if self.failure:
             raise self.failure
 
-    def beat(self, event: Event) -> None:
-        """Pass a beat on."""
+    def progressed(self, event: Event) -> None:
+        """Pass progress on to the watcher."""
         if event.task in self.flights:
             self.flights[event.task].stage = str(event.data.get("stage", ""))
-        self.watcher.beat(event.task, event.data)
+        self.watcher.progressed(event.task, event.data)
 
     def in_words(self) -> str:
         """Return how far the run came."""
@@ -201,13 +201,13 @@ class _Schedule:
         self.engine.submit(task, attempt)
 
     def _check(self, now: float) -> None:
-        """Stop what was late by then, and everything when the run is over; tell of what has not begun."""
+        """Stop tasks past their deadline, or all when the run is over; report tasks that have not begun."""
         for flight in self.flights.values():
             if flight.cancelled:
                 continue
             if flight.started is None and not flight.is_missed and now - flight.begun > PATIENCE:
                 flight.is_missed = True
-                self.watcher.beat(flight.task.id, {"stage": SILENT})
+                self.watcher.progressed(flight.task.id, {"stage": SILENT})
             if self._over():
                 flight.cancelled = "interrupted"
             elif self.timeout and flight.started is not None and now - flight.started > self.timeout:
@@ -215,7 +215,7 @@ class _Schedule:
             if flight.cancelled:
                 self.engine.cancel(flight.task.id)
 
-    def _heed(self, event: Event) -> None:
+    def _handle(self, event: Event) -> None:
         flight = self.flights[event.task]
         if event.kind == "started":
             flight.started = self.clock.now()
@@ -228,7 +228,7 @@ class _Schedule:
     def _done(self, flight: _Flight, answer: Mapping[str, Any]) -> None:
         if answer["status"] == "busy":
             self.later.append((time.monotonic() + LATER, flight.task))
-            self.watcher.beat(flight.task.id, {"stage": f"waits: {answer['reason']}"})
+            self.watcher.progressed(flight.task.id, {"stage": f"waits: {answer['reason']}"})
         elif answer["status"] == "error":
             self.failure = self.failure or _error(answer)
         elif answer["status"] == "interrupted" and flight.cancelled == "timeout":
@@ -236,22 +236,22 @@ class _Schedule:
         elif answer.get("crowded") and not self._over():
             self.crowded.add(flight.task.id)
             self.alone.append(replace(flight.task, gpus=1.0))
-            self.watcher.beat(flight.task.id, {"stage": "waits for a whole GPU: out of memory beside others"})
+            self.watcher.progressed(flight.task.id, {"stage": "waits for a whole GPU: out of memory beside others"})
         else:
             beside = (CROWDED.format(flight.task.id),) if flight.task.id in self.crowded else ()
             self._end(flight, Outcome(answer["status"], answer["reason"], (*answer["notes"], *beside)))
 
-    def _lost(self, flight: _Flight, told: Mapping[str, Any]) -> None:
+    def _lost(self, flight: _Flight, loss: Mapping[str, Any]) -> None:
         if flight.cancelled or self._over():
             self.killed += 1
             self._settle(flight, self._timed_out() if flight.cancelled == "timeout" else Outcome("interrupted"))
-        elif (told["again"] or flight.started is None) and flight.attempt < ATTEMPTS:
-            self._begin(flight.task, flight.attempt + told.get("counts", True))
+        elif (loss["again"] or flight.started is None) and flight.attempt < ATTEMPTS:
+            self._begin(flight.task, flight.attempt + loss.get("counts", True))
         elif flight.started is None:
-            self.failure = GenbenchError(f"worker processes end before they begin a trial: {told['reason']}; {ADVICE}")
+            self.failure = GenbenchError(f"worker processes end before they begin a trial: {loss['reason']}; {ADVICE}")
         else:
             times = f" {flight.attempt} times" if flight.attempt > 1 else ""
-            self._settle(flight, Outcome(told["status"], told["reason"] + times))
+            self._settle(flight, Outcome(loss["status"], loss["reason"] + times))
 
     def _timed_out(self) -> Outcome:
         return Outcome("timeout", f"not done after {self.timeout:g} s; the same command goes on from there")
@@ -266,7 +266,7 @@ class _Schedule:
 
 
 def _error(answer: Mapping[str, Any]) -> GenbenchError:
-    """Return the error that a worker told of, as one of ours."""
+    """Return the error that a worker reported, as the GenbenchError of that name."""
     kind = getattr(errors, answer["error"], GenbenchError)
     error: GenbenchError = kind(answer["reason"])
     return error

@@ -88,33 +88,33 @@ def main(arguments: list[str]) -> int:
     send = _sender(outbox)
     _preload()
     while (message := mailbox.next()) is not None:
-        told = _perform(message, mailbox, send)
-        if message["device"] and (told["status"] != "done" or told.get("gpu_lost")):
-            return GPU_LOST if is_begun_again(told) else 0  # an error of CUDA may last as long as the process
+        result = _perform(message, mailbox, send)
+        if message["device"] and (result["status"] != "done" or result.get("gpu_lost")):
+            return GPU_LOST if is_begun_again(result) else 0  # an error of CUDA may last as long as the process
     return 0
 
 
-def is_begun_again(told: Message) -> bool:
+def is_begun_again(result: Message) -> bool:
     """Return whether another process is to go on with what this one cannot: its GPU was lost with work left to do."""
-    return bool(told.get("begin_again"))
+    return bool(result.get("begin_again"))
 
 
 def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> Message:
-    """Perform a task, and tell of it unless another process is to go on with it; return what became of it."""
+    """Perform a task and return its result; send the result unless another process is to go on with the task."""
     from genbench.trial.worker import Place, answer
 
     head = {"task": message["task"], "attempt": message["attempt"]}
     send({**head, "kind": "started", "data": {}})
     place = Place(device=message["device"], alone=True, share=message["gpus"] or 1.0)
-    told = answer(
+    result = answer(
         message["spec"],
         lambda progress: send({**head, "kind": "beat", "data": dict(progress)}),
         mailbox.stopping,
         place,
     )
-    if not is_begun_again(told):
-        send({**head, "kind": "done", "data": told})
-    return told
+    if not is_begun_again(result):
+        send({**head, "kind": "done", "data": result})
+    return result
 
 
 def _sender(descriptor: int) -> Callable[[Line], None]:

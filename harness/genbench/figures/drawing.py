@@ -31,7 +31,7 @@ class Outcome:
 
 
 def draw(
-    asked: str = "",
+    requested: str = "",
     results: Path = Path("results"),
     output: Path | None = None,
     kinds: Sequence[str] = (),
@@ -44,16 +44,16 @@ def draw(
     steps are those of training that a figure is asked for at, None for its end. Raises RequestError where nothing is
     meant, and at the end where nothing was drawn.
     """
-    wanted, place = chosen(kinds, steps), resolve_device(device)
-    found = find(asked, results, datasets)
+    kinds_to_draw, place = chosen(kinds, steps), resolve_device(device)
+    found = find(requested, results, datasets)
     resolver = Resolver(load_registry(), cache_folder())
     drawn, why = 0, ""
     for outcome in _not_to_be_drawn(found):
         why = why or outcome.shows
         yield outcome
     for subject in found.subjects:
-        trained = Trained(subject, resolver, place, {asked, *datasets}, steps)
-        for outcome in _draw_all(trained, wanted, output or found.root / FOLDER, named=bool(kinds)):
+        trained = Trained(subject, resolver, place, {requested, *datasets}, steps)
+        for outcome in _draw_all(trained, kinds_to_draw, output or found.root / FOLDER, named=bool(kinds)):
             drawn += outcome.path is not None
             why = why or outcome.shows
             yield outcome
@@ -71,7 +71,7 @@ def _not_to_be_drawn(found: Found) -> Iterator[Outcome]:
 
 
 def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool) -> Iterator[Outcome]:
-    """Draw the kinds that are for this data, or all where they were named; what the model lacks is told in one line."""
+    """Draw the kinds that suit this data, or all that were named; what the model lacks is reported in one line."""
     subject, lacking = trained.subject, []
     problem = _problem(trained) if any(kind.data != "log" for kind in kinds) else None
     if problem:
@@ -87,7 +87,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
         except (Lacking, NotKept) as reason:
             lacking.append(f"{kind.name} ({reason})")
         except Exception as error:
-            yield Outcome(f"{kind.name} of {subject.first}: {_told(error)}", failed=True)
+            yield Outcome(f"{kind.name} of {subject.first}: {_in_words(error)}", failed=True)
         else:
             canvas.save(figure, path)
             yield Outcome(kind.without if kind.without and trained.missing else kind.shows, path)
@@ -103,7 +103,7 @@ def _problem(trained: Trained) -> Outcome | None:
     except NotKept:
         return None
     except Exception as error:
-        reason = f"no pictures of {trained.subject.first}: {_told(error)}"
+        reason = f"no pictures of {trained.subject.first}: {_in_words(error)}"
         return Outcome(reason, failed=not isinstance(error, Lacking))
     return None
 
@@ -130,5 +130,5 @@ def _mismatch(kind: Kind, trained: Trained) -> str:
     return ""
 
 
-def _told(error: Exception) -> str:
+def _in_words(error: Exception) -> str:
     return printable(error) if isinstance(error, GenbenchError | Lacking) else describe(error)

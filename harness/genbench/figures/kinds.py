@@ -79,17 +79,17 @@ STEPS = "steps"
 MOST_STEPS = 12
 
 
-def chosen(asked: Sequence[str], steps: Sequence[int | None] = ()) -> list[Kind]:
+def chosen(requested: Sequence[str], steps: Sequence[int | None] = ()) -> list[Kind]:
     """Return the kinds asked for, or all; where steps are given and nothing else, theirs alone.
 
-    Raises RequestError for a name that is none, and for that of the steps where none are given.
+    Raises RequestError for an unknown name, and for the name of the steps where no steps are given.
     """
-    for name in asked:
+    for name in requested:
         if name not in KINDS:
             raise unknown("kind of figure", name, KINDS)
-    if STEPS in asked and not steps:
+    if STEPS in requested and not steps:
         raise RequestError("--kind steps: which steps? Give them too: --steps 0,200,1000,end")
-    names = [*asked, STEPS] if steps else asked or [name for name in KINDS if name != STEPS]
+    names = [*requested, STEPS] if steps else requested or [name for name in KINDS if name != STEPS]
     return [KINDS[name] for name in dict.fromkeys(names)]
 
 

@@ -51,7 +51,7 @@ def moments(trained: Trained, steps: Collection[int]) -> dict[int, Trained]:
     """Return the trial as it was after these many updates.
 
     It is trained with its own seed, options and schedules, and left after the last of these steps: no copy with a
-    smaller budget, which a schedule that depends on the total would tell apart. Raises RequestError for a step beyond
+    smaller budget, for which a schedule that depends on the total would differ. Raises RequestError for a step beyond
     the training's end, Unsupported where training again does not come to the same numbers.
     """
     record = trained.subject.first.record

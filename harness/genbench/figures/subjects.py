@@ -80,34 +80,34 @@ class Found:
     damaged: Sequence[str]
 
 
-def find(asked: str, results: Path, datasets: Sequence[str] = ()) -> Found:
+def find(requested: str, results: Path, datasets: Sequence[str] = ()) -> Found:
     """Return the trials that a text asks for: a model's label, a trial's id or folder, a results folder, "" for all.
 
     Raises RequestError where none is meant, StoreError where there are no results.
     """
-    root, name = _place(asked, results)
+    root, name = _place(requested, results)
     store = Store(root)
     store.check_readable()
     stored, damaged = _read(store)
     if not stored and damaged:
         raise RequestError(f"nothing in {printable(root)} can be read: {damaged[0]}")
-    wanted = _on(datasets, _chosen(name, stored, root))
-    if not wanted:
+    matching = _on(datasets, _chosen(name, stored, root))
+    if not matching:
         there = ", ".join(sorted({trial.dataset for trial in stored}))
         raise RequestError(f"no trial on {printable(', '.join(datasets))!r}; expected some of: {printable(there)}")
     stems = Counter(trial.stem for trial in stored)
-    trained = [trial for trial in wanted if trial.is_trained]
-    return Found(root, _grouped(trained, stems), [trial for trial in wanted if not trial.is_trained], damaged)
+    trained = [trial for trial in matching if trial.is_trained]
+    return Found(root, _grouped(trained, stems), [trial for trial in matching if not trial.is_trained], damaged)
 
 
-def _place(asked: str, results: Path) -> tuple[Path, str]:
+def _place(requested: str, results: Path) -> tuple[Path, str]:
     """Return the results folder that a request is about, and what of it is asked for: "" is everything."""
-    path = Path(asked)
-    if asked and (record := TrialFolder(path).record()):
+    path = Path(requested)
+    if requested and (record := TrialFolder(path).record()):
         return path.absolute().parents[1], record.id
-    if asked and (path / "trials").is_dir():
+    if requested and (path / "trials").is_dir():
         return path, ""
-    return results, asked
+    return results, requested
 
 
 def _read(store: Store) -> tuple[list[Stored], list[str]]:

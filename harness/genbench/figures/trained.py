@@ -50,12 +50,12 @@ class Trained:
     @property
     def space(self) -> Space:
         """Return the space of the images: of the data, or what the record tells where these cannot be had."""
-        told = self._record.dataset.get("space")
-        if not told or not self.missing:
+        stored = self._record.dataset.get("space")
+        if not stored or not self.missing:
             return self.data.space
-        channels, height, width = told["shape"]
-        low, high = told["bounds"]
-        return Space((channels, height, width), told["classes"], (low, high))
+        channels, height, width = stored["shape"]
+        low, high = stored["bounds"]
+        return Space((channels, height, width), stored["classes"], (low, high))
 
     @cached_property
     def missing(self) -> str:

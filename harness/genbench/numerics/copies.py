@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from genbench.numerics.copying import two_nearest
 
-ALIKE = 1 / 9
+COPY_RATIO = 1 / 9
 """The squared distance of a copy to its original, at most, over that to the next image: a third of the way."""
 
 BY_CHANCE = 1e-3
@@ -77,7 +77,7 @@ def copies(parts: Iterable[Tensor], originals: Tensor, fresh: Tensor, memory_mib
 def copied(x: Tensor, originals: Tensor, memory_mib: float = 128) -> Tensor:
     """Return which of the originals (m, ...) each row of x (n, ...) is a copy of, (n,); -1 for none."""
     distances, which = two_nearest(x, originals, memory_mib, ("images", "originals"))
-    return torch.where(distances[:, 0] <= ALIKE * distances[:, 1], which[:, 0], -1)
+    return torch.where(distances[:, 0] <= COPY_RATIO * distances[:, 1], which[:, 0], -1)
 
 
 def _counted(found: Tensor) -> tuple[int, int]:

@@ -17,7 +17,7 @@ DARK = 0.1
 LEAST = 10
 """Images of which a mean is held against those of others: one alone may be darker than any of them."""
 
-CLIPPED, ALIKE = 0.15, 0.05
+CLIPPED, TOLERANCE = 0.15, 0.05
 """By how much more of a set is 0 where its negative half was cut off, and how near that comes to the half itself."""
 
 MOSTLY = 0.99
@@ -125,7 +125,7 @@ def _by_cut(found: Scale, data: Scale, bounds: tuple[float, float]) -> str:
     low, high = bounds
     if found.at_low + found.at_high > MOSTLY:
         return ""
-    if found.at_low - data.at_low < CLIPPED or abs(found.at_low - data.in_lower_half) > ALIKE:
+    if found.at_low - data.at_low < CLIPPED or abs(found.at_low - data.in_lower_half) > TOLERANCE:
         return ""
     return (
         f"{found.at_low:.0%} of the values are {low:g}, of the data {data.at_low:.0%}, with {data.in_lower_half:.0%} "

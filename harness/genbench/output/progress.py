@@ -33,7 +33,7 @@ class Lines:
         """Note when a trial began."""
         self._started[task] = time.perf_counter()
 
-    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
+    def progressed(self, task: str, progress: Mapping[str, Any]) -> None:
         """Say what is waited for, once: else a log holds ends only."""
         stage = str(progress.get("stage", ""))
         if stage.startswith("waits") and stage != self._waits.get(task):
@@ -87,7 +87,7 @@ class Display(Lines):
         super().started(task)
         self._stages[task] = ""
 
-    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
+    def progressed(self, task: str, progress: Mapping[str, Any]) -> None:
         """Show the trial's stage."""
         self._stages[task] = stage_in_words(progress)
 

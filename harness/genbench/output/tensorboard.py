@@ -70,13 +70,13 @@ class TensorBoard:
         self._close(task)
         self._watcher.started(task)
 
-    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
-        """Write the lines that were logged since the last beat."""
+    def progressed(self, task: str, progress: Mapping[str, Any]) -> None:
+        """Write the lines that were logged since the last report."""
         lines = progress.get("lines")
         if lines:
             with _writing(self._root):
                 self._events(task).add_lines(lines)
-        self._watcher.beat(task, progress)
+        self._watcher.progressed(task, progress)
 
     def ended(self, task: str, outcome: Outcome) -> None:
         """Write what the trial came to."""

@@ -240,10 +240,10 @@ def _labelled(rows: Sequence[BoardRow]) -> list[BoardRow]:
     by_label: dict[str, list[BoardRow]] = {}
     for row in rows:
         by_label.setdefault(row.model, []).append(row)
-    return [_told_apart(row, by_label[row.model]) for row in rows]
+    return [_distinguished(row, by_label[row.model]) for row in rows]
 
 
-def _told_apart(row: BoardRow, several: Sequence[BoardRow]) -> BoardRow:
+def _distinguished(row: BoardRow, several: Sequence[BoardRow]) -> BoardRow:
     """Return a row, where several have its label, with what tells it apart: its edition, or what is in its files."""
     if len(several) == 1:
         return row

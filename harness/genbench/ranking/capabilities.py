@@ -63,7 +63,7 @@ def _capability(dataset: str, rows: Sequence[BoardRow], families: Sequence[Famil
         trials=len(trials),
         fit_seconds=rows[0].mean_of("fit") if rows[0].is_pretrained else _mean(_fit_seconds(trials)),
         samples_per_second=_mean([rate for t in trials if (rate := _rate(t)) is not None]),
-        ess=_mean([worth for s in scores if (worth := _ess(s)) is not None]),
+        ess=_mean([size for s in scores if (size := _ess(s)) is not None]),
         inference=None if abilities is None else "encode" in abilities,
         density=None if abilities is None else next((name for name in DENSITIES if name in abilities), ""),
         chain=_chain(model["traits"].get("family")),
@@ -87,7 +87,7 @@ def _rate(trial: TrialRecord) -> float | None:
 def _ess(score: ScoreRow) -> float | None:
     """Return the effective number of samples that a metric reported or a trial's stages recorded."""
     details = [score.extras or {}, *(stage.details for stage in score.trial.stages.values())]
-    return next((worth for found in details if (worth := _number(found, "effective_samples")) is not None), None)
+    return next((size for found in details if (size := _number(found, "effective_samples")) is not None), None)
 
 
 def _number(found: Mapping[str, Any], name: str) -> float | None:

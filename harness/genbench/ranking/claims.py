@@ -104,21 +104,21 @@ def available() -> dict[str, Path]:
     return {path.stem: path for path in sorted(files.shipped("claims").glob("*.toml"))}
 
 
-def load(wanted: Iterable[str], resolver: Resolver) -> list[Claim]:
+def load(names: Iterable[str], resolver: Resolver) -> list[Claim]:
     """Return the claims of files by name. Raises RequestError for an unknown name or a malformed file."""
-    return [_claim(entry, resolver, name) for name in wanted for entry in _read(name).get("claim", [])]
+    return [_claim(entry, resolver, name) for name in names for entry in _read(name).get("claim", [])]
 
 
-def families(wanted: Iterable[str]) -> list[Family]:
+def families(names: Iterable[str]) -> list[Family]:
     """Return what claims files by name say in words of families of models. Raises RequestError as `load` does."""
-    return [_family(entry, name) for name in wanted for entry in _read(name).get("family", [])]
+    return [_family(entry, name) for name in names for entry in _read(name).get("family", [])]
 
 
 def _read(name: str) -> dict[str, Any]:
-    known = available()
-    if name not in known:
-        raise unknown("claims", name, known)
-    table = toml.read(known[name])
+    by_name = available()
+    if name not in by_name:
+        raise unknown("claims", name, by_name)
+    table = toml.read(by_name[name])
     toml.check(table, FILE, f"claims {name}")
     return table
 
@@ -130,8 +130,8 @@ def _family(entry: Mapping[str, Any], name: str) -> Family:
     return Family(**entry)
 
 
-def _is_one_of(model: str, asked: str) -> bool:
-    return any(spec.is_of(model, one) for one in spec.split(asked))
+def _is_one_of(model: str, requested: str) -> bool:
+    return any(spec.is_of(model, one) for one in spec.split(requested))
 
 
 def _claim(entry: Mapping[str, Any], resolver: Resolver, name: str) -> Claim:

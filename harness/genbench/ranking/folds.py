@@ -47,9 +47,9 @@ def protocol_id(ids: Sequence[str]) -> str:
 
 def dataset_name(row: ScoreRow) -> str:
     """Return what a row's dataset is called whichever fold it is: tfd of tfd[fold=3]."""
-    asked = spec.parse(row.trial.dataset["label"])
-    options = {name: value for name, value in asked.options.items() if name != "fold"}
-    return spec.format_request(replace(asked, options=options), colon=True)
+    request = spec.parse(row.trial.dataset["label"])
+    options = {name: value for name, value in request.options.items() if name != "fold"}
+    return spec.format_request(replace(request, options=options), colon=True)
 
 
 def whole_seeds(scores: Sequence[ScoreRow], folds: int) -> list[list[float]]:
@@ -90,12 +90,12 @@ def _family(row: ScoreRow) -> str:
 def _folds(row: ScoreRow) -> int:
     """Return how many folds a row's dataset has; a record that was not written by genbench may say anything."""
     traits = row.trial.dataset.get("traits")
-    told = traits.get("folds") if isinstance(traits, Mapping) else None
-    if not isinstance(told, int) or not isinstance(_options(row).get("fold"), int):
+    declared = traits.get("folds") if isinstance(traits, Mapping) else None
+    if not isinstance(declared, int) or not isinstance(_options(row).get("fold"), int):
         return 1
     with contextlib.suppress(RequestError):
         dataset_name(row)
-        return told if 1 < told <= MOST_FOLDS else 1
+        return declared if 1 < declared <= MOST_FOLDS else 1
     return 1
 
 

@@ -27,7 +27,7 @@ class ScoreRow:
 
     model, dataset and metric are as resolved; against is how many real images it was computed against, 0 where that is
     not known; stderr is the metric's own error of the value; per_example is the file
-    with one value per test image, if there is one; weights tells apart those that a feature extractor was trained to
+    with one value per test image, if there is one; weights distinguishes those that a feature extractor was trained to
     where it was used; code are the digests of the code that scored it, of metric and extractor, where they are known.
     """
 
@@ -123,7 +123,7 @@ def _readable_rows(folder: TrialFolder, record: TrialRecord, readable: Readable,
 
 
 def _notes(several: Sequence[Sequence[Copy]]) -> list[str]:
-    """Return a line that tells of the trials that lie in several folders."""
+    """Return a line about the trials that lie in several folders."""
     if not several:
         return []
     places = " and ".join(sorted(str(folder.path) for folder, _ in several[0]))
@@ -142,13 +142,13 @@ def _once(several: Sequence[Sequence[ScoreRow]]) -> list[ScoreRow]:
         return list(several[0])
     best: dict[str, ScoreRow] = {}
     for row in (row for rows in several for row in rows):
-        known = best.setdefault(row.protocol_id, row)
-        if known.value is not None and row.value is not None and known.value != row.value:
+        kept = best.setdefault(row.protocol_id, row)
+        if kept.value is not None and row.value is not None and kept.value != row.value:
             raise StoreError(
                 f"trial {row.trial.id} has different scores for {row.metric['label']} in the folders given: "
-                f"{known.value} and {row.value}; give one of the folders"
+                f"{kept.value} and {row.value}; give one of the folders"
             )
-        best[row.protocol_id] = min(known, row, key=_standing)
+        best[row.protocol_id] = min(kept, row, key=_standing)
     return sorted(best.values(), key=lambda row: f"{row.metric['name']}-{row.protocol_id}")
 
 
@@ -163,17 +163,17 @@ def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
 
     Raises StoreError for what is not what genbench writes.
     """
-    for stage, wanted in sorted(record.wanted.items()):
-        metric = {**wanted["metric"], "label": file_options.shown(wanted["metric"])}
-        head = {"trial": record, "protocol_id": wanted["id"], "protocol": wanted["words"], "metric": metric}
+    for stage, request in sorted(record.wanted.items()):
+        metric = {**request["metric"], "label": file_options.shown(request["metric"])}
+        head = {"trial": record, "protocol_id": request["id"], "protocol": request["words"], "metric": metric}
         if stage in record.stages:
             try:
                 yield _scored(folder, record, stage, head)
             except DamagedError as error:
                 yield ScoreRow(**head, status="damaged", reason=printable(error))
-        elif wanted["problem"] or wanted["skipped"]:
-            status = "failed" if wanted["problem"] else "skipped"
-            yield ScoreRow(**head, status=status, reason=wanted["problem"] or wanted["skipped"])
+        elif request["problem"] or request["skipped"]:
+            status = "failed" if request["problem"] else "skipped"
+            yield ScoreRow(**head, status=status, reason=request["problem"] or request["skipped"])
         else:
             status, reason = _stand(folder, record)
             yield ScoreRow(**head, status=status, reason=reason)

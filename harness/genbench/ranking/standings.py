@@ -36,8 +36,8 @@ def standings(store: Store) -> list[Standing]:
         state, words = _stands(folder, record, trial in announced)
         name = f"{record.model['label']} on {record.dataset['label']}, seed {record.seed}"
         found.append(Standing(state, trial, name, words))
-    known = {standing.trial for standing in found}
-    found += [Standing("planned", trial, printable(name)) for trial, name in announced.items() if trial not in known]
+    stored = {standing.trial for standing in found}
+    found += [Standing("planned", trial, printable(name)) for trial, name in announced.items() if trial not in stored]
     return sorted(found, key=lambda standing: (_place(standing.state), standing.name, standing.trial))
 
 
@@ -56,9 +56,9 @@ def _stands(folder: TrialFolder, record: TrialRecord, is_ahead: bool) -> tuple[s
         return "damaged", str(error)
     if damage:
         return "damaged", "; ".join(damage.values())
-    lacking = {stage: told for stage, told in record.wanted.items() if stage not in record.stages}
-    if problems := [told["problem"] for told in lacking.values() if told["problem"]]:
+    lacking = {stage: request for stage, request in record.wanted.items() if stage not in record.stages}
+    if problems := [request["problem"] for request in lacking.values() if request["problem"]]:
         return "failed", "; ".join(problems)
-    if record.status == "done" and not all(told["skipped"] for told in lacking.values()):
+    if record.status == "done" and not all(request["skipped"] for request in lacking.values()):
         return "interrupted", "a score was not computed"
     return record.status, record.reason or record.lacking

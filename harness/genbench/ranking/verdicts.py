@@ -52,7 +52,7 @@ def judge(
 ) -> Judgement:
     """Return what two or more runs of ours say of one published run, by the 95 % prediction interval for one run.
 
-    Outside of it the published run is told apart from ours, however wide the interval: were both of one distribution,
+    Outside it the published run is distinguished from ours, however wide the interval: were both of one distribution,
     that would happen to one in twenty. Inside, it is reproduced if the interval reaches at most `within` to either
     side; a wider one agrees with too much to say so. The published error takes no part: it is over test images, which
     are the same for all runs.

@@ -52,8 +52,8 @@ def digest(target: str) -> str:
     own top-level package; where it lies in none, from beside it. Nothing is imported.
     """
     found = modules(target)
-    told = [[name, hashlib.sha256(content).hexdigest()] for name, content in sorted(found.items())]
-    return files.digest(told, 16) if found else ""
+    digests = [[name, hashlib.sha256(content).hexdigest()] for name, content in sorted(found.items())]
+    return files.digest(digests, 16) if found else ""
 
 
 def modules(target: str) -> dict[str, bytes]:
@@ -150,13 +150,13 @@ def may_select(cls: type) -> bool:
 
 
 def _may_select(found: Mapping[str, bytes]) -> bool:
-    known = {*ELSEWHERE, *(name.partition(".")[0] for name in found)}
+    expected = {*ELSEWHERE, *(name.partition(".")[0] for name in found)}
     imported = {
         name.partition(".")[0]
         for module, text in found.items()
         for name in _imports(text, module, any(other.startswith(f"{module}.") for other in found))
     }
-    return bool(imported - known) or any(re.search(rb"\bselect\b", text) for text in found.values())
+    return bool(imported - expected) or any(re.search(rb"\bselect\b", text) for text in found.values())
 
 
 def is_older(resolved: Mapping[str, Any]) -> bool:

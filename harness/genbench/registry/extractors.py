@@ -36,10 +36,10 @@ def with_extractor(
 
     Raises RequestError where there is none of its name, Unsupported where it has no features of such images.
     """
-    asked = metric.options.get("extractor")
-    if not isinstance(asked, str):
+    requested = metric.options.get("extractor")
+    if not isinstance(requested, str):
         return metric
-    name = suited(space, metric.traits["own_classes"]) if asked == AUTO else asked
+    name = suited(space, metric.traits["own_classes"]) if requested == AUTO else requested
     extractor = resolver.remembered(
         "extractor",
         _with_options(resolver, name, options or {}),
@@ -52,8 +52,8 @@ def with_extractor(
 
 def takes(resolver: Resolver, text: str, option: str) -> bool:
     """Return whether an extractor has an option of a name."""
-    known = resolver.resolve("extractor", text)
-    return option in known.options or option in known.settings
+    candidate = resolver.resolve("extractor", text)
+    return option in candidate.options or option in candidate.settings
 
 
 def _with_options(resolver: Resolver, text: str, options: Mapping[str, Any]) -> str:
@@ -70,8 +70,8 @@ def bound(resolved: Resolved, space: Space, dataset: str) -> Resolved:
     digest = extractor.digest
     if not isinstance(digest, str):
         raise PluginError(f"extractor {resolved.label}: digest is {digest!r}; expected a text")
-    told = {"digest": digest, "describe": extractor.describe()}
-    return dataclasses.replace(resolved, traits={**resolved.traits, **told})
+    described = {"digest": digest, "describe": extractor.describe()}
+    return dataclasses.replace(resolved, traits={**resolved.traits, **described})
 
 
 def fetch(metrics: Iterable[Resolved], space: Space, dataset: str, originals: Path) -> None:

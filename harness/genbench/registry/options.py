@@ -121,8 +121,8 @@ def complete(cls: type, who: str, given: Mapping[str, Any]) -> dict[str, Any]:
     see = f"See: genbench show {who}"
     for name in given:
         if name not in options:
-            known = f" Known: {', '.join(options)}." if options else " It has none."
-            raise RequestError(f"{who} has no option {printable(name)!r}.{did_you_mean(name, options)}{known} {see}")
+            listed = f" Known: {', '.join(options)}." if options else " It has none."
+            raise RequestError(f"{who} has no option {printable(name)!r}.{did_you_mean(name, options)}{listed} {see}")
     return {
         name: _validated(option, given[name], who) if name in given else _plain(option.default)
         for name, option in options.items()

@@ -24,7 +24,7 @@ FILE = "file"
 """What stands for the distribution of a class in a single file, which has none."""
 
 SHOWN = 2
-"""How many broken plugins are told, with their reasons, to who asks for a name that nobody registered."""
+"""How many broken plugins an error about an unregistered name lists, with their reasons."""
 
 READ_AS_MISSING = {"nan", "na", "null", "none"}
 
@@ -162,7 +162,7 @@ class Registry:
         entry = in_file("model", name)
         kind = kind_of(entry.imported())
         if kind is None:
-            bases = ", ".join(f"genbench.{known.base.__name__}" for known in KINDS.values())
+            bases = ", ".join(f"genbench.{kind.base.__name__}" for kind in KINDS.values())
             raise entry.error(f"{entry.where} is no plugin; expected a subclass of one of {bases}")
         return [replace(entry, kind=kind.name)]
 
@@ -175,23 +175,25 @@ class Registry:
             return in_file(kind, name)
         found = self._entries.get((kind, name), [])
         if not found:
-            known = {entry.name for entry in self.entries(kind)}
+            known_names = {entry.name for entry in self.entries(kind)}
             if kind == "dataset" and os.path.isdir(name):
                 raise RequestError(f"unknown dataset {name!r}, a folder here; expected {spec.as_dataset(name)}")
-            raise self.unknown(kind, name, known, see=f"genbench list {KINDS[kind].plural}")
+            raise self.unknown(kind, name, known_names, see=f"genbench list {KINDS[kind].plural}")
         if len(found) > 1:
             owners = " and ".join(sorted(entry.plugin.distribution for entry in found))
             raise RequestError(f"{kind} {name!r} is registered by {owners}: uninstall one, or set GENBENCH_PLUGINS")
         return found[0]
 
-    def unknown(self, what: str, name: str, known: Iterable[str], see: str) -> RequestError:
+    def unknown(self, what: str, name: str, known_names: Iterable[str], see: str) -> RequestError:
         """Return the error for a name that nobody registered, with the broken plugins: one may have meant to."""
         broken = [plugin for plugin in self.plugins if plugin.problem]
         broken.sort(key=lambda plugin: -max(_likeness(name, plugin.name), _likeness(name, plugin.distribution)))
-        told = [f"{p.name} of {p.distribution} ({printable(p.problem, 200)})" for p in broken[:SHOWN]]
+        mentions = [f"{p.name} of {p.distribution} ({printable(p.problem, 200)})" for p in broken[:SHOWN]]
         if len(broken) > SHOWN:
-            told.append(f"and {len(broken) - SHOWN} more: see genbench plugins")
-        return RequestError(f"{unknown(what, name, known, see)}{'. Broken: ' if told else ''}{'; '.join(told)}")
+            mentions.append(f"and {len(broken) - SHOWN} more: see genbench plugins")
+        return RequestError(
+            f"{unknown(what, name, known_names, see)}{'. Broken: ' if mentions else ''}{'; '.join(mentions)}"
+        )
 
     def add(self, plugin: Plugin, entries: list[Entry]) -> None:
         """Take a plugin in. Names that a built-in has are refused; the others of that plugin work."""
@@ -200,8 +202,8 @@ class Registry:
             if entry not in taken:
                 self._entries.setdefault((entry.kind, entry.name), []).append(entry)
         if taken:
-            told = ", ".join(f"{entry.kind} {entry.name}" for entry in taken)
-            plugin = replace(plugin, problem=f"name taken by a built-in: {told}")
+            mentions = ", ".join(f"{entry.kind} {entry.name}" for entry in taken)
+            plugin = replace(plugin, problem=f"name taken by a built-in: {mentions}")
         self.plugins.append(plugin)
 
 
@@ -239,9 +241,9 @@ def _sources() -> Iterator[tuple[Plugin, Callable[[], object]]]:
     allowed = os.environ.get("GENBENCH_PLUGINS")
     if allowed is not None and not allowed.strip():
         return
-    wanted = None if allowed is None else {name.strip() for name in allowed.split(",")}
+    allowed_names = None if allowed is None else {name.strip() for name in allowed.split(",")}
     for point in entry_points.points():
-        if wanted is None or wanted & {point.name, point.distribution}:
+        if allowed_names is None or allowed_names & {point.name, point.distribution}:
             yield Plugin(point.name, point.distribution, point.version), point.load
 
 

@@ -107,10 +107,10 @@ class Resolver:
         """
         request = spec.parse(text, kind)
         entry = self.registry.find(kind, request.name)
-        asked = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
+        requested = [request.name, request.preset, request.positional, dict(request.options), dict(overrides or {})]
         state = entry.digest or loading.package_state(entry.target)
         named = _stamps([request.positional, *request.options.values(), *(overrides or {}).values()])
-        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, asked, state, *named], 24)
+        key = files.digest([FORMAT, kind, entry.target, entry.plugin.version, requested, state, *named], 24)
         if key not in self._memory:
             found = self._recall(key, kind, entry.target)
             self._memory[key] = found or self._remember(key, _resolve(entry, request, overrides or {}))
@@ -150,7 +150,7 @@ class Resolver:
 
 
 def _stamps(values: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return what there is to tell of the files that options name."""
+    """Return what identifies the files that options name."""
     found = [_stamp(value) for value in values if isinstance(value, str) and value]
     return [stamp for stamp in found if stamp]
 
@@ -163,7 +163,7 @@ def _with_code(resolved: Resolved) -> Resolved:
 
 
 def _stamp(text: str) -> dict[str, Any] | None:
-    """Return what there is to tell of the file that an option names; None where it names none."""
+    """Return what identifies the file that an option names; None where it names none."""
     with contextlib.suppress(OSError, ValueError):  # no path at all, as one that is too long
         path = Path(os.path.expanduser(text))
         if path.is_file():

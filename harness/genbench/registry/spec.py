@@ -181,9 +181,9 @@ def plain(label: str) -> str:
     return match["name"]
 
 
-def is_of(label: str, asked: str) -> bool:
+def is_of(label: str, requested: str) -> bool:
     """Return whether a label is of what was asked for: vae of vae, gan@paper[epochs=9] of gan and of gan@paper."""
-    mine, theirs = REQUEST.match(label), REQUEST.match(asked)
+    mine, theirs = REQUEST.match(label), REQUEST.match(requested)
     assert mine is not None
     assert theirs is not None
     return mine["name"] == theirs["name"] and theirs["preset"] in (None, mine["preset"])

@@ -73,8 +73,8 @@ def measure(metric: str, dataset: str = "digits", draws: int = 3, device: str = 
         raise RequestError(f"{metric} scores nothing on {dataset}: {responses[0].reason}")
     made = Scoring(laboratory, material.count).metric
     words = f"{made.describe()}; against half of the test images, {len(half.splits['test']):,}"
-    if laboratory.extractor_name and (told := laboratory.of_metric.describe()):
-        words += f"; features of {laboratory.extractor_name} ({told})"
+    if laboratory.extractor_name and (description := laboratory.of_metric.describe()):
+        words += f"; features of {laboratory.extractor_name} ({description})"
     return MetricResponse(laboratory.label, made.unit, made.higher_is_better, words, dataset, draws, responses)
 
 

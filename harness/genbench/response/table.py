@@ -35,13 +35,13 @@ def table(measured: MetricResponse) -> Table:
 
 def _cells(response: Response, is_first: bool) -> tuple[str, ...]:
     value = numbers.mean_and_error(response.mean, response.sd)
-    told = response.unit if is_first else ""
+    unit = response.unit if is_first else ""
     return (
         response.damage if is_first else "",
         numbers.short(response.level),
         numbers.count(response.samples),
         value,
-        response.reason or told,
+        response.reason or unit,
     )
 
 

@@ -101,7 +101,7 @@ class _Announcing:
 
     def __init__(self, watcher: Watcher, over: Callable[[str], None]) -> None:
         self.started = watcher.started
-        self.beat = watcher.beat
+        self.progressed = watcher.progressed
         self.stopping = watcher.stopping
         self._watcher = watcher
         self._over = over

@@ -65,10 +65,10 @@ class TrialRecord:
     dropped: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the record as JSON values, with the schema's number; that nothing was dropped is not said."""
-        told = {"schema": SCHEMA, **dataclasses.asdict(self)}
-        dropped = list(told.pop("dropped"))
-        return {**told, "dropped": dropped} if dropped else told
+        """Return the record as JSON values, with the schema's number; "dropped" is left out where it is empty."""
+        content = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        dropped = list(content.pop("dropped"))
+        return {**content, "dropped": dropped} if dropped else content
 
     def without(self, stage: str) -> TrialRecord:
         """Return the record without a stage."""

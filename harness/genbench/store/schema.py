@@ -71,7 +71,7 @@ class Identity(Shape):
 
 
 class ModelTraits(Shape):
-    """What is told of a model."""
+    """What a record holds about a model."""
 
     role: str
     samples_are: str
@@ -94,7 +94,7 @@ class Model(Shape):
 
 
 class Space(Whole):
-    """What is told of the space of images: (C, H, W), the number of classes, the least and greatest value."""
+    """The space of images in a record: (C, H, W), the number of classes, the least and greatest value."""
 
     shape: Annotated[list[Annotated[int, Field(ge=1, le=1 << 14)]], Field(min_length=3, max_length=3)]
     classes: Count | None
@@ -110,7 +110,7 @@ class Dataset(Shape):
 
 
 class MetricTraits(Shape):
-    """What is told of a metric."""
+    """What a record holds about a metric."""
 
     title: str
     unit: str
@@ -128,7 +128,7 @@ class Metric(Shape):
     traits: MetricTraits
 
 
-class Wanted(Shape):
+class RequestedScore(Shape):
     """A protocol that was asked for, and what came in the way."""
 
     id: str
@@ -176,7 +176,7 @@ class Record(Whole):
     budget: dict[str, Number]
     status: str
     reason: str
-    wanted: dict[StageName, Wanted]
+    wanted: dict[StageName, RequestedScore]
     stages: dict[StageName, Stage]
     environment: dict[str, Plain]
     attempts: Count
@@ -206,8 +206,8 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
     if len({wanted["id"] for wanted in record["wanted"].values()}) < len(record["wanted"]):
         raise StoreError(f"{where} is not as genbench writes it: it has a protocol twice; each counts once")
     identity = record["identity"]
-    told = {"seed": record["seed"], "dataset": record["dataset"]["digest"], "budget": record["budget"]}
-    other = next((part for part, value in told.items() if identity[part] != value), "")
+    stated = {"seed": record["seed"], "dataset": record["dataset"]["digest"], "budget": record["budget"]}
+    other = next((part for part, value in stated.items() if identity[part] != value), "")
     if other or record["id"] != files.digest(identity, 12):
         what = other or "id"
         raise StoreError(
@@ -225,10 +225,10 @@ def _check(shape: type[Shape], content: Mapping[str, Any], where: str) -> None:
         shape.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise StoreError(f"{where} is not as genbench writes it: {_told(first)}") from error
+        raise StoreError(f"{where} is not as genbench writes it: {_in_words(first)}") from error
 
 
-def _told(error: Mapping[str, Any]) -> str:
+def _in_words(error: Mapping[str, Any]) -> str:
     """Return what is wrong, in words."""
     *above, last = map(str, error["loc"] or ["a name"])
     path = printable(".".join([*above, last]))
@@ -249,8 +249,8 @@ DRAWN = re.compile(rf"samples/[0-9]{{5,9}}-[0-9]{{5,9}}({re.escape(SHARD)}|\.{re
 
 def _check_files(stage: str, kept: Mapping[str, Any], where: str) -> None:
     """Raise StoreError unless a stage lists the files that it is made of, and no others."""
-    needed, known = _files_of(stage)
-    if stray := next((name for name in kept["files"] if not known(name)), ""):
+    needed, is_known = _files_of(stage)
+    if stray := next((name for name in kept["files"] if not is_known(name)), ""):
         raise StoreError(
             f"{where} is not as genbench writes it: {stage} lists the file {printable(repr(stray), 60)}; "
             f"expected {needed or 'those of samples'} and what belongs to it"

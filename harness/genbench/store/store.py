@@ -135,7 +135,7 @@ class Store:
                 if record is not None:
                     trials.setdefault(record.id, []).append((folder, pool.record(record)))
         for trial_id in [trial_id for trial_id, copies in trials.items() if len(copies) > 1]:
-            trials[trial_id].sort(key=_worth, reverse=True)
+            trials[trial_id].sort(key=_preference, reverse=True)
             if differs := _contradiction(trials[trial_id]):
                 problems.append(Problem(trial_id, trials.pop(trial_id)[0][0], differs))
         self._note(trials, problems)
@@ -190,7 +190,7 @@ def _is_folder(path: Path) -> bool:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
 
 
-def _worth(copy: Copy) -> tuple[int, int, bool]:
+def _preference(copy: Copy) -> tuple[int, int, bool]:
     """Return how much lies whole in a folder, as far as can be told unread, and whether its name is kept."""
     folder, record = copy
     named = folder.path.name.endswith(f"-{record.id}")

@@ -22,7 +22,7 @@ from genbench.store.sealed import SealedFolder
 Writer = Callable[[Path], object]
 
 CHECKPOINT = "checkpoint"
-WORTH = 1.0
+SYNC_AFTER = 1.0
 """Seconds of work: a trial that holds more is written so that it outlives a loss of power, whatever that costs."""
 
 DAMAGED = ".damaged-"
@@ -136,7 +136,7 @@ class TrialFolder:
 
     def write(self, record: TrialRecord) -> TrialRecord:
         """Replace trial.json."""
-        files.write_record(self.path / RECORD, record.to_json(), sync=_is_worth_a_sync(record))
+        files.write_record(self.path / RECORD, record.to_json(), sync=_needs_sync(record))
         return record
 
     def commit(
@@ -157,7 +157,7 @@ class TrialFolder:
         record = dataclasses.replace(record, stages={**record.stages, stage: finished})
         stamps = dict(keep or {})
         for name, write in sorted(writers.items()):
-            with files.replacing(self.path / name, sync=_is_worth_a_sync(record)) as aside:
+            with files.replacing(self.path / name, sync=_needs_sync(record)) as aside:
                 write(aside)
                 stamps[name] = files.stamp(aside)
         finished = dataclasses.replace(finished, files=stamps)
@@ -201,13 +201,13 @@ class TrialFolder:
             record = self.record()
             if record is None or record.status == "done":
                 return
-            wanted = {
-                stage: {**told, "problem": f"{status}: {reason}"}
-                for stage, told in record.wanted.items()
-                if told["metric"]["label"] == metric and stage not in record.stages
+            failed = {
+                stage: {**request, "problem": f"{status}: {reason}"}
+                for stage, request in record.wanted.items()
+                if request["metric"]["label"] == metric and stage not in record.stages
             }
-            status = "interrupted" if wanted else status
-            self.write(dataclasses.replace(record, status=status, reason=reason, wanted={**record.wanted, **wanted}))
+            status = "interrupted" if failed else status
+            self.write(dataclasses.replace(record, status=status, reason=reason, wanted={**record.wanted, **failed}))
 
     def tidy(self) -> None:
         """Remove what killed processes left half-written. To be called under the lock."""
@@ -258,13 +258,13 @@ class TrialFolder:
                 (self.path / name).replace(aside / name)
 
 
-def _is_worth_a_sync(record: TrialRecord) -> bool:
+def _needs_sync(record: TrialRecord) -> bool:
     """Return whether a trial took so long that each write waits for the disk.
 
     Otherwise two workers with tiny trials spend a third of their time waiting for each other's. What a loss of power
-    then takes is told by its checksum, and done again in less than a second.
+    then takes is found by its checksum, and done again in less than a second.
     """
-    return sum(stage.seconds for stage in record.stages.values()) >= WORTH
+    return sum(stage.seconds for stage in record.stages.values()) >= SYNC_AFTER
 
 
 def _files_of(record: TrialRecord) -> list[tuple[str, str, Mapping[str, Any]]]:

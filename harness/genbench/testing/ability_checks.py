@@ -214,8 +214,8 @@ def _classified(laboratory: Laboratory, x: Tensor) -> Tensor:
 
     train = laboratory.split("train")
     assert train.labels is not None  # the dataset has classes
-    known = KNeighborsClassifier(5).fit(train.images.flatten(1).cpu().numpy(), train.labels.cpu().numpy())
-    return torch.from_numpy(known.predict(x.flatten(1).cpu().numpy()))
+    classifier = KNeighborsClassifier(5).fit(train.images.flatten(1).cpu().numpy(), train.labels.cpu().numpy())
+    return torch.from_numpy(classifier.predict(x.flatten(1).cpu().numpy()))
 
 
 def check_inpaint_keeps_known_pixels(laboratory: Laboratory) -> None:

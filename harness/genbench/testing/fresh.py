@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from genbench.testing.subject import Subject
 
-Asked = Mapping[str, Any]
+Question = Mapping[str, Any]
 
 HEAVY = (
     "torch", "torchvision", "torch_fidelity", "numpy", "scipy", "pandas", "sklearn", "matplotlib", "PIL", "jax",
@@ -25,7 +25,7 @@ HEAVY = (
 """Packages that take long to import, and that a registering module must leave to the classes it names."""
 
 
-def imported_by_registering(asked: Asked) -> list[str]:
+def imported_by_registering(query: Question) -> list[str]:
     """Return the heavy packages that finding and registering the plugins imports."""
     from genbench.registry.plugins import load_registry
 
@@ -33,7 +33,7 @@ def imported_by_registering(asked: Asked) -> list[str]:
     return [name for name in HEAVY if name in sys.modules]
 
 
-def samples(asked: Asked) -> None:
+def samples(query: Question) -> None:
     """Draw samples of a stored model, and leave them in a file."""
     import torch
 
@@ -41,29 +41,29 @@ def samples(asked: Asked) -> None:
     from genbench.testing.fixtures import Laboratory
     from genbench.trial import sampling, state
 
-    laboratory = Laboratory(_subject(asked))
-    asked_for = asked["space"]
-    space = Space(tuple(asked_for["shape"]), asked_for["classes"], tuple(asked_for["bounds"]))
+    laboratory = Laboratory(_subject(query))
+    space_fields = query["space"]
+    space = Space(tuple(space_fields["shape"]), space_fields["classes"], tuple(space_fields["bounds"]))
     model = laboratory.built(space)
-    state.restore(model, Path(asked["model"]), torch.device("cpu"))
-    drawn = laboratory.sample(laboratory.evaluating(model), asked["n"])
-    sampling.save_shard(Path(asked["drawn"]), drawn)
+    state.restore(model, Path(query["model"]), torch.device("cpu"))
+    drawn = laboratory.sample(laboratory.evaluating(model), query["n"])
+    sampling.save_shard(Path(query["drawn"]), drawn)
 
 
-def exercise(asked: Asked) -> str:
+def exercise(query: Question) -> str:
     """Use the plugin once, in the simplest way; return why it could not be used, or ""."""
     from genbench.testing.exercise import exercise as use
     from genbench.testing.fixtures import Laboratory
     from genbench.testing.outcomes import CheckSkipped
 
     try:
-        use(Laboratory(_subject(asked), asked["dataset"]))
+        use(Laboratory(_subject(query), query["dataset"]))
     except CheckSkipped as skipped:
         return str(skipped)
     return ""
 
 
-def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
+def exercise_on_a_stand_in(query: Question) -> dict[str, str]:
     """Use the plugin once on the stand-in for a GPU; return {"failed": why}, {"skipped": why}, or {}."""
     os.environ["CUDA_VISIBLE_DEVICES"] = "0"  # the stand-in's, where true ones are hidden
     from genbench.testing import cuda_standin
@@ -75,9 +75,9 @@ def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
     from genbench.testing.fixtures import Laboratory
     from genbench.testing.outcomes import CheckSkipped, reason_of
 
-    subject = _subject(asked)
+    subject = _subject(query)
     try:
-        use(Laboratory(subject, asked["dataset"], "cuda"))
+        use(Laboratory(subject, query["dataset"], "cuda"))
     except (CheckSkipped, Unsupported) as skipped:
         return {"skipped": str(skipped)}
     except (Exception, SystemExit) as error:
@@ -86,35 +86,35 @@ def exercise_on_a_stand_in(asked: Asked) -> dict[str, str]:
     return {}
 
 
-def digest(asked: Asked) -> str:
+def digest(query: Question) -> str:
     """Return the digest of a dataset's content."""
     from genbench.testing.dataset_checks import loaded_digest
 
-    return loaded_digest(_subject(asked))
+    return loaded_digest(_subject(query))
 
 
-def features(asked: Asked) -> tuple[str, list[list[float]]]:
+def features(query: Question) -> tuple[str, list[list[float]]]:
     """Return an extractor's digest, and its features of the first test images of a dataset."""
     import torch
 
     from genbench.testing.fixtures import Laboratory
 
-    laboratory = Laboratory(_subject(asked), asked["dataset"])
+    laboratory = Laboratory(_subject(query), query["dataset"])
     extractor = laboratory.extractor()
     with torch.no_grad(), laboratory.surroundings():
-        found = extractor.features(laboratory.split("test").images[: asked["n"]])
+        found = extractor.features(laboratory.split("test").images[: query["n"]])
     return str(extractor.digest), found.tolist()
 
 
-def _subject(asked: Asked) -> Subject:
+def _subject(query: Question) -> Subject:
     from genbench.registry.plugins import KINDS, Entry, Plugin
     from genbench.testing.subject import Subject
 
-    entry = Entry(asked["kind"], "checked", asked["target"], "", Plugin("checked", "checked", ""), asked["digest"])
-    return Subject("checked", KINDS[asked["kind"]], entry.load(), asked["options"], entry)
+    entry = Entry(query["kind"], "checked", query["target"], "", Plugin("checked", "checked", ""), query["digest"])
+    return Subject("checked", KINDS[query["kind"]], entry.load(), query["options"], entry)
 
 
-QUESTIONS: dict[str, Callable[[Asked], Any]] = {
+QUESTIONS: dict[str, Callable[[Question], Any]] = {
     "imported-by-registering": imported_by_registering,
     "samples": samples,
     "exercise": exercise,
@@ -126,8 +126,8 @@ QUESTIONS: dict[str, Callable[[Asked], Any]] = {
 
 def main(question: str, folder: Path) -> None:
     """Answer a question."""
-    asked = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
-    (folder / "answer.json").write_text(json.dumps(QUESTIONS[question](asked)), encoding="utf-8")
+    query = json.loads((folder / "asked.json").read_text(encoding="utf-8"))
+    (folder / "answer.json").write_text(json.dumps(QUESTIONS[question](query)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -29,9 +29,9 @@ def ask(subject: Subject, question: str, *, plugins: str | None = None, **detail
             f"{subject.cls.__qualname__} is made inside a function or a test, so no other process can import it"
         )
     digest = loading.source_digest(subject.target)
-    asked = {"kind": subject.kind.name, "target": subject.target, "digest": digest, "options": subject.options}
+    query = {"kind": subject.kind.name, "target": subject.target, "digest": digest, "options": subject.options}
     with scratch() as folder:
-        (folder / "asked.json").write_text(json.dumps({**asked, **details}), encoding="utf-8")
+        (folder / "asked.json").write_text(json.dumps({**query, **details}), encoding="utf-8")
         # -P: what lies in the working folder must not stand in for what is installed
         command = [sys.executable, "-P", "-m", "genbench.testing.fresh", question, str(folder)]
         done = _run(command, _environment(plugins))

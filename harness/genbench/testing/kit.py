@@ -111,7 +111,7 @@ class Session:
 
     def __post_init__(self) -> None:
         self._laboratory = Laboratory(self.subject, self.dataset, self.device)
-        self._told: dict[str, str] = {}
+        self._first_checks: dict[str, str] = {}
         self.checks = checks_of(self.subject)
 
     def perform(self, check: Check) -> Result:
@@ -132,20 +132,21 @@ class Session:
             raise
         except BaseException as error:  # compiled code has exceptions of its own, which are no Exception
             status, reason = "failed", reason_of(error, self.subject.file)
-            if (first := self._told_in(reason)) not in ("", check.name):
+            if (first := self._check_that_raised(reason)) not in ("", check.name):
                 status, reason = "skipped", f"it raised what it did in {first}"
             elif check.name not in self.expected:
                 raised = error.__context__ if isinstance(error, CheckFailed) else error
                 if raised is not None:
-                    self._told.setdefault(_without_numbers(describe(raised)), check.name)
+                    self._first_checks.setdefault(_without_numbers(describe(raised)), check.name)
         self.results.append(Result(check.name, status, reason, time.perf_counter() - started))
         return self.results[-1]
 
-    def _told_in(self, reason: str) -> str:
-        """Return the check that has told of what a reason says was raised, whatever the sizes; "" for none."""
+    def _check_that_raised(self, reason: str) -> str:
+        """Return the check that first reported the exception a reason names, whatever the sizes; "" for none."""
         seen = _without_numbers(reason)
         ways = (
-            (rf"(raised|failed:) (\w+\.)*{re.escape(raised)}( \(at |;|$)", name) for raised, name in self._told.items()
+            (rf"(raised|failed:) (\w+\.)*{re.escape(raised)}( \(at |;|$)", name)
+            for raised, name in self._first_checks.items()
         )
         return next((name for way, name in ways if re.search(way, seen)), "")
 
@@ -177,8 +178,8 @@ class Session:
         wrong = [name for name in expected if name not in known]
         if not wrong:
             return ""
-        told = f"a failure of {printable(wrong[0])!r} is expected, and {self.subject.label} has no such check."
-        return f"{told}{did_you_mean(wrong[0], known)} See: genbench check --list"
+        message = f"a failure of {printable(wrong[0])!r} is expected, and {self.subject.label} has no such check."
+        return f"{message}{did_you_mean(wrong[0], known)} See: genbench check --list"
 
 
 def _without_numbers(text: str) -> str:

@@ -70,7 +70,7 @@ def check_direction(laboratory: Laboratory) -> None:
     scoring = Scoring(laboratory)
     values = [scoring.score(scoring.noisy(share)).value for share in NOISE]
     sign = 1 if scoring.metric.higher_is_better else -1
-    told = ", ".join(f"{value:.4g}" for value in values)
+    listed = ", ".join(f"{value:.4g}" for value in values)
     better = "higher" if sign > 0 else "lower"
     if not sign * values[0] > sign * values[-1]:
         fail(
@@ -83,7 +83,7 @@ def check_direction(laboratory: Laboratory) -> None:
     for cleaner, noisier in itertools.pairwise(values):
         if sign * noisier > sign * cleaner + chance:
             fail(
-                f"with noise of {', '.join(f'{share:.0%}' for share in NOISE)} real images score {told}",
+                f"with noise of {', '.join(f'{share:.0%}' for share in NOISE)} real images score {listed}",
                 "worse with each step",
                 "Where that is in a metric's nature, expect this failure and say why: expected_failures.",
             )
@@ -198,9 +198,9 @@ def check_stderr_shrinks(laboratory: Laboratory) -> None:
     smaller = [Scoring(laboratory, count, share) for count, share in quarters]
     errors = [_stderr(scoring) for scoring in smaller if scoring.can_score()]
     if not any(each is not None and 1.3 < each / max(error, 1e-300) < 3.1 for each in errors):
-        told = ", ".join("none" if each is None else f"{each:.4g}" for each in errors)
+        listed = ", ".join("none" if each is None else f"{each:.4g}" for each in errors)
         fail(
-            f"stderr is {error:.4g}, and {told} with a quarter of the target images, of the samples, or of both",
+            f"stderr is {error:.4g}, and {listed} with a quarter of the target images, of the samples, or of both",
             "about twice as much in one of these",
             "A standard error is a deviation divided by √n, not the deviation itself; else return None.",
         )

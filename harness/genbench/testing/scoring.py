@@ -17,7 +17,7 @@ from genbench.testing.fixtures import Laboratory
 from genbench.testing.outcomes import CheckSkipped
 from genbench.trial import seeding
 from genbench.trial.evaluation import Shared, TrialEvaluation
-from genbench.trial.features import What, extracted, identity
+from genbench.trial.features import What, cache_identity, extracted
 
 COUNT = 400
 """Samples that a metric is given, unless it needs more."""
@@ -45,7 +45,7 @@ class Remembered:
 
     def get(self, extractor: FeatureExtractor, what: What, split: str, images: Tensor) -> Tensor:
         """Return features or logits of images, (n, d)."""
-        key = (repr(identity(extractor)), what, id(images))
+        key = (repr(cache_identity(extractor)), what, id(images))
         if key not in self._found:  # the images are kept too, so that no others get their id
             self._found[key] = (images, extracted(extractor, what, images)[what])
         return self._found[key][1]

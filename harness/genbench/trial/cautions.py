@@ -10,7 +10,9 @@ from genbench.numerics.scale import doubt, doubt_of_data, scale
 from genbench.trial.evaluation import Shared
 
 MOST_WORK = 10**11
-"""Values that are compared in search of copies: two seconds on a core. Of more, samples at even distances are."""
+"""Values that are compared in search of copies: two seconds on a core.
+
+Where there are more, evenly spaced samples are compared."""
 
 
 def cautions(shared: Shared, target: SplitName, n: int) -> list[str]:

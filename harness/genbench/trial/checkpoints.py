@@ -142,5 +142,5 @@ def _set_modes(model: Model, modes: list[list[bool]]) -> None:
         inner, parameters = list(top.modules()), list(top.parameters())
         for module, training in zip(inner, kept, strict=False):
             module.training = training
-        for parameter, wanted in zip(parameters, kept[len(inner) :], strict=True):
-            parameter.requires_grad = wanted
+        for parameter, is_trainable in zip(parameters, kept[len(inner) :], strict=True):
+            parameter.requires_grad = is_trainable

@@ -62,8 +62,8 @@ def opened(path: Path) -> TextIO:
 
 
 @contextlib.contextmanager
-def _descriptors_to(file: TextIO, wanted: bool) -> Iterator[None]:
-    if not wanted:
+def _descriptors_to(file: TextIO, is_enabled: bool) -> Iterator[None]:
+    if not is_enabled:
         yield
         return
     saved = {number: os.dup(number) for number in (1, 2)}

@@ -114,7 +114,7 @@ class Shared:
         if self._features is None:
             return self._extracted(extractor, what, name, lambda: self.split(name).images)
         kept = self._features
-        key = f"kept {what} of {name} by {features.identity(extractor)}"
+        key = f"kept {what} of {name} by {features.cache_identity(extractor)}"
         return self.once(key, lambda: kept.get(extractor, what, name, self.split(name).images))
 
     def sampled(self, n: int, step: int = 1) -> Iterator[Tensor]:
@@ -135,7 +135,7 @@ class Shared:
 
     def _extracted(self, extractor: FeatureExtractor, what: What, of: str, images: Callable[[], Tensor]) -> Tensor:
         """Return features or logits, and keep both where one pass gave them."""
-        key = f"of {of} by {features.identity(extractor)}"
+        key = f"of {of} by {features.cache_identity(extractor)}"
         found = self.once(f"{what} {key}", lambda: features.extracted(extractor, what, images()))
         for other in found:
             self.once(f"{other} {key}", lambda: found)
@@ -158,7 +158,7 @@ class TrialEvaluation:
         self.density = shared.density
         self.generator = seeding.stream(seed, "evaluate", protocol_id, device=shared.device)
         self._seed = seed
-        self.asked = 0  # the greatest number of samples asked for
+        self.samples_requested = 0  # the greatest number of samples asked for
         self.against = 0  # how many images of the split scored against were asked for
         self._shared = shared
         self._target: SplitName = target
@@ -199,7 +199,7 @@ class TrialEvaluation:
 
     def samples(self, n: int) -> Tensor:
         """Return the first n samples, (n, C, H, W)."""
-        self.asked = max(self.asked, n)
+        self.samples_requested = max(self.samples_requested, n)
         return self._shared.samples(n)
 
     def features(self, extractor: FeatureExtractor, of: ImageSet, n: int = 0) -> Tensor:
@@ -219,7 +219,7 @@ class TrialEvaluation:
             return self._shared.of_split(extractor, what, of)
         if n < 1:
             raise ValueError(f"{what} of samples: expected n, how many samples; as in {what}(e, 'samples', 1000)")
-        self.asked = max(self.asked, n)
+        self.samples_requested = max(self.samples_requested, n)
         return self._shared.of_samples(extractor, what, n)
 
     def once(self, key: str, compute: Callable[[], T]) -> T:
@@ -229,11 +229,12 @@ class TrialEvaluation:
         """
 
         def counted() -> tuple[T, int, int]:
-            others, (self.asked, self.against) = (self.asked, self.against), (0, 0)
+            others, (self.samples_requested, self.against) = (self.samples_requested, self.against), (0, 0)
             found = compute()
-            mine, (self.asked, self.against) = (self.asked, self.against), others
+            mine, (self.samples_requested, self.against) = (self.samples_requested, self.against), others
             return found, *mine
 
-        found, asked, against = self._shared.once(f"{self._target}: {key}", counted)
-        self.asked, self.against = max(self.asked, asked), max(self.against, against)
+        found, requested, against = self._shared.once(f"{self._target}: {key}", counted)
+        self.samples_requested = max(self.samples_requested, requested)
+        self.against = max(self.against, against)
         return found

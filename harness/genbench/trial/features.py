@@ -38,8 +38,8 @@ def make_ready(extractor: FeatureExtractor, space: Space, dataset: str, data: Ca
             extractor.prepare(data(), data_folder(), cache_folder() / "extractors")
 
 
-def identity(extractor: FeatureExtractor) -> list[str]:
-    """Return what tells prepared extractors apart: what was known before, the code, and the very weights."""
+def cache_identity(extractor: FeatureExtractor) -> list[str]:
+    """Return what distinguishes prepared extractors: what is known before preparing, the code, and the weights."""
     return [*_before(extractor), _code(type(extractor)), extractor.weights_digest]
 
 
@@ -107,7 +107,7 @@ class Features:
 
     def _path(self, extractor: FeatureExtractor, what: What, split: str, n: int) -> Path:
         computed_by = [_processor(self._device), str(torch.__version__).partition("+")[0], DTYPE]
-        key = files.digest([identity(extractor), what, self._dataset, split, n, computed_by], 24)
+        key = files.digest([cache_identity(extractor), what, self._dataset, split, n, computed_by], 24)
         return cache_folder() / "features" / f"{key}.safetensors"
 
 
@@ -127,10 +127,10 @@ def _read(path: Path, n: int) -> Tensor | None:
     try:
         with files.pinned(path) as pinned, safe_open(pinned, framework="pt") as file:
             (name,) = file.keys()
-            found, told = file.get_tensor(name).clone(), file.metadata()["sha256"]
+            found, stored_digest = file.get_tensor(name).clone(), file.metadata()["sha256"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    return found if len(found) == n and _sha256(found, path) == told else None
+    return found if len(found) == n and _sha256(found, path) == stored_digest else None
 
 
 def _sha256(tensor: Tensor, path: Path) -> str:

@@ -17,11 +17,11 @@ GREATEST = 1e6
 
 
 def mixing(samples: Tensor, chains: int, batch: int) -> dict[str, float]:
-    """Return how samples (n, C, H, W) mix that come from parallel chains, anew in each batch: {} for too few steps.
+    """Return how well samples (n, C, H, W) of parallel chains, new in each batch, mix: {} for too few steps.
 
-    Sample i of a batch is of chain i % chains. Looked at are the mean pixel and eight fixed random projections of the
-    images; told is the worst of them: `autocorrelation_time` in kept steps, `effective_samples` of all n, and `r_hat`,
-    which is about 1 where chains have mixed, and more where they have not.
+    Sample i of a batch is of chain i % chains. The mean pixel and eight fixed random projections of the images are
+    examined, and the worst of them is reported: `autocorrelation_time` in kept steps, `effective_samples` of all n, and
+    `r_hat`, which is about 1 where chains have mixed, and more where they have not.
     """
     parts = [_arranged(part, chains) for part in torch.split(samples, batch)]
     whole = [part for part in parts if len(part) >= LEAST]

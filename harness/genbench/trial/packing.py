@@ -21,7 +21,7 @@ AT_ONCE = 1 << 22
 
 
 def packed(samples: Tensor) -> dict[str, Tensor]:
-    """Return the arrays that samples (n, C, H, W) float32 are stored as. Values are told apart by their bits."""
+    """Return the arrays that samples (n, C, H, W) float32 are stored as. Values are distinguished by their bits."""
     flat = samples.contiguous().numpy().view(np.uint32).reshape(len(samples), samples.shape[1:].numel())
     table = _values(flat)
     if table is None:

@@ -72,8 +72,10 @@ class Protocol:
         """Return the protocol for the caption under a table."""
         words = [self.metric.traits["describe"]]
         if self.extractor:
-            told = self.extractor["traits"]["describe"]
-            words.append(f"features of {file_options.shown(self.extractor)}" + (f" ({told})" if told else ""))
+            description = self.extractor["traits"]["describe"]
+            words.append(
+                f"features of {file_options.shown(self.extractor)}" + (f" ({description})" if description else "")
+            )
         if self._against and (self.extractor or self._against != "test"):
             words.append(f"scored against the {self._against} split")
         if self.resized:

@@ -35,7 +35,7 @@ from genbench.trial.protocol import MODEL, Protocol, is_scored
 from genbench.trial.selection import BestValid, KeepLast, Selector
 from genbench.trial.tensor_files import save_tensors
 from genbench.trial.torch_state import known_state, settled
-from genbench.trial.training import Beat, Stop, TrainingRun
+from genbench.trial.training import ProgressCallback, Stop, TrainingRun
 
 TRACEBACK = "traceback.txt"
 PORTION = 2**26
@@ -52,7 +52,7 @@ class Performance:
         record: TrialRecord,
         data: Prepared,
         device: torch.device,
-        beat: Beat,
+        report_progress: ProgressCallback,
         stop: Stop,
         share: float = 1.0,
     ) -> None:
@@ -66,7 +66,7 @@ class Performance:
         self._trial = assignment.trial
         self._assignment = assignment
         self._folder = folder
-        self._beat = beat
+        self._report_progress = report_progress
         self._stop = stop
         self._data = data
         key = work_key(assignment, device)
@@ -98,7 +98,7 @@ class Performance:
 
     @contextlib.contextmanager
     def surroundings(self, alone: bool) -> Iterator[None]:
-        """Be in what a trial runs in: its own output file, and the state of torch that is the same for all."""
+        """Set the surroundings of a trial: its own output file, and the state of torch that all trials share."""
         strict = self._trial.model.distribution == BUILTIN
         with (
             environment.output_to(self._folder.path / "output.txt", alone),
@@ -111,13 +111,13 @@ class Performance:
         (self._folder.path / TRACEBACK).unlink(missing_ok=True)
         if "fit" not in self.record.stages:
             self._fit()
-        self._leave_if_asked()
+        self._leave_if_stopping()
         counts = [metric.traits["samples"] for metric in self._assignment.metrics]
         if max(counts, default=0):
             self._draw_all(max(counts))
         self._kept.clear()
         for protocol in sorted(self.protocols(), key=lambda p: bool(self.record.wanted[p.stage]["problem"])):
-            self._leave_if_asked()
+            self._leave_if_stopping()
             if self._assignment.fresh_scores or not is_scored(self.record, protocol):
                 self.record = self.record.without(protocol.stage)
                 self._try_to_score(protocol)
@@ -137,16 +137,16 @@ class Performance:
                 raise Interrupted(f"{protocol.metric.label} left the GPU unusable: {printable(error)}") from error
 
     def _untried(self) -> bool:
-        """Return whether there are metrics that nothing is known of."""
-        wanted = self.record.wanted
-        return any(not is_scored(self.record, p) and not wanted[p.stage]["problem"] for p in self.protocols())
+        """Return whether some metrics have neither a score nor a recorded problem."""
+        requests = self.record.wanted
+        return any(not is_scored(self.record, p) and not requests[p.stage]["problem"] for p in self.protocols())
 
     @property
     def is_scored(self) -> bool:
         """Return whether it ended well and has every score that was asked for."""
         return self.record.status == "done" and all(is_scored(self.record, p) for p in self.protocols())
 
-    def _leave_if_asked(self) -> None:
+    def _leave_if_stopping(self) -> None:
         if self._stop():
             raise Interrupted("stopped between two stages")
 
@@ -175,7 +175,9 @@ class Performance:
         ]
         keeper = Checkpoints(self._kept, model, self.device, self._assignment.checkpoint_every, parts)
         selector = self._selector(model, data.valid.images, parts)
-        run = TrainingRun(self._trial.seed, self.device, self._trial.budget, self._beat, keeper, self._stop, selector)
+        run = TrainingRun(
+            self._trial.seed, self.device, self._trial.budget, self._report_progress, keeper, self._stop, selector
+        )
         with seeding.seeded(self._trial.seed, "fit"), torch.enable_grad():
             model.fit(data, run)
         run.end_epoch()
@@ -267,7 +269,7 @@ class Performance:
 
     def _draw(self, have: int, need: int, size: int) -> None:
         """Draw batches have..need-1 and commit them beside those there are; of chains with a log, a line a batch."""
-        self._beat({"stage": "samples"})
+        self._report_progress({"stage": "samples"})
         before = self.record.stages.get("samples")
         started = time.perf_counter()
         drawing = sampling.Drawing(self._shared.model, self._data.space, self._trial.seed, self.device)
@@ -299,7 +301,7 @@ class Performance:
 
     def _score(self, protocol: Protocol) -> None:
         """Score under a protocol, or note why the metric cannot."""
-        self._beat({"stage": protocol.metric.label})
+        self._report_progress({"stage": protocol.metric.label})
         with settled():
             metric: Metric = protocol.metric.instantiate()
         extractor = functools.partial(self._extractor, protocol) if protocol.extractor else None
@@ -319,7 +321,7 @@ class Performance:
         return self._shared.extractor(protocol.extractor or {}, self._data.digest)
 
     def _commit_score(self, protocol: Protocol, score: Score, evaluation: TrialEvaluation, seconds: float) -> None:
-        samples, against = evaluation.asked, evaluation.against if score.against is None else score.against
+        samples, against = evaluation.samples_requested, evaluation.against if score.against is None else score.against
         _check_finite(protocol.metric.label, score)
         name = f"metrics/{protocol.stage}"
         inputs = {"model": restoring.model_digest(self.record), "dataset": self._trial.dataset_digest}
@@ -357,7 +359,7 @@ class Performance:
 
     def note(self, protocol: Protocol, problem: str = "", skipped: str = "") -> None:
         """Keep in the record that a protocol was asked for, and what came in the way."""
-        wanted = {
+        request = {
             "metric": dataclasses.asdict(protocol.metric),
             "id": protocol.id,
             "words": protocol.in_words(),
@@ -365,7 +367,7 @@ class Performance:
             "problem": problem,
             "skipped": skipped,
         }
-        self.record = dataclasses.replace(self.record, wanted={**self.record.wanted, protocol.stage: wanted})
+        self.record = dataclasses.replace(self.record, wanted={**self.record.wanted, protocol.stage: request})
 
 
 def work_key(assignment: Assignment, device: torch.device) -> str:

@@ -25,7 +25,7 @@ TARGET = "genbench.data.given:GivenImages"
 ORIGIN = "evaluate"
 """What stands for the distribution of images made elsewhere, which have none."""
 
-NOT_SAID = "not said"
+NOT_STATED = "not said"
 """What samples are whose maker did not say what they are."""
 
 Paths = Sequence[str | os.PathLike[str]] | str | os.PathLike[str]
@@ -72,7 +72,7 @@ def find(
     for name in given:
         _check_name(name, registry)
     declared = _declared(given, samples_are)
-    return [_source(name, _paths(name, asked), declared[name], size) for name, asked in given.items()]
+    return [_source(name, _paths(name, given_path), declared[name], size) for name, given_path in given.items()]
 
 
 def _source(name: str, paths: Sequence[Path], declared: str, size: int) -> Source:
@@ -132,27 +132,32 @@ def _check_name(name: str, registry: Registry) -> None:
 
 def _declared(given: Mapping[str, Paths], samples_are: Mapping[str, str] | str | None) -> dict[str, str]:
     """Return what the samples of each source are said to be."""
-    said = dict.fromkeys(given, samples_are) if isinstance(samples_are, str) else dict(samples_are or {})
-    for name, words in said.items():
+    stated = dict.fromkeys(given, samples_are) if isinstance(samples_are, str) else dict(samples_are or {})
+    for name, words in stated.items():
         if name not in given:
             raise unknown("source of images", name, given)
         if words not in get_args(SamplesAre):
             raise RequestError(
                 f"samples of {name} are {printable(words)!r}; expected one of: {', '.join(get_args(SamplesAre))}"
             )
-    return {name: said.get(name) or NOT_SAID for name in given}
+    return {name: stated.get(name) or NOT_STATED for name in given}
 
 
-def _paths(name: str, asked: Paths) -> list[Path]:
+def _paths(name: str, given_path: Paths) -> list[Path]:
     """Return the files and folders that paths and patterns stand for. A text may hold several, by commas."""
-    texts = spec.split(asked) if isinstance(asked, str) else [asked] if isinstance(asked, os.PathLike) else list(asked)
+    if isinstance(given_path, str):
+        texts: Sequence[str | os.PathLike[str]] = spec.split(given_path)
+    else:
+        texts = [given_path] if isinstance(given_path, os.PathLike) else list(given_path)
     if not texts:
         raise RequestError(f"{name}: no path given; expected a file or folder of images, as in {name}=images.npz")
     return [path for text in texts for path in _matches(name, text)]
 
 
-def _matches(name: str, asked: str | os.PathLike[str]) -> list[Path]:
-    text = os.path.expanduser(os.fspath(asked).strip('"') if isinstance(asked, str) else os.fspath(asked))
+def _matches(name: str, given_path: str | os.PathLike[str]) -> list[Path]:
+    text = os.path.expanduser(
+        os.fspath(given_path).strip('"') if isinstance(given_path, str) else os.fspath(given_path)
+    )
     if not text.isprintable():
         raise RequestError(f"{name}: the path {printable(text)} has characters that are no text here; rename it")
     if os.path.exists(text) or not glob.has_magic(text):

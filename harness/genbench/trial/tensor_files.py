@@ -1,4 +1,4 @@
-"""Tensors written to a file: errors of the disk are told as what they are."""
+"""Tensors written to a file: errors of the disk are reported as such."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from genbench.trial.checkpoints import Keeper, NoCheckpoints
 from genbench.trial.identity import Budget
 from genbench.trial.selection import KeepLast, Selector
 
-Beat = Callable[[Mapping[str, Any]], None]
+ProgressCallback = Callable[[Mapping[str, Any]], None]
 Stop = Callable[[], bool]
 
 
@@ -35,7 +35,7 @@ class TrainingRun:
         seed: int,
         device: torch.device,
         budget: Budget | None = None,
-        beat: Beat = lambda progress: None,
+        report_progress: ProgressCallback = lambda progress: None,
         keeper: Keeper | None = None,
         stop: Stop = lambda: False,
         selector: Selector | None = None,
@@ -49,7 +49,7 @@ class TrainingRun:
         self._seed = seed
         self._draws = seeding.stream(seed, "draw", device=device)
         self._budget = budget or Budget()
-        self._beat = beat
+        self._report_progress = report_progress
         self._keeper = keeper or NoCheckpoints()
         self._stop = stop
         self._selector = selector or KeepLast()
@@ -59,8 +59,8 @@ class TrainingRun:
         self._batches_done = 0  # of the present epoch
         self._seconds_before = 0.0
         self._started = time.perf_counter()
-        self._last_beat = 0.0
-        self._told = 0  # lines
+        self._last_report = 0.0
+        self._lines_reported = 0
         self._sums: dict[str, Tensor | float] = {}
         self._counts: dict[str, int] = {}
 
@@ -152,7 +152,7 @@ class TrainingRun:
     def log(self, **scalars: float | Tensor) -> None:
         """Add to the means of this epoch. Tensors stay on the device until it ends.
 
-        Raises ValueError for what is no single number, as a picture is none.
+        Raises ValueError for a value that is not a single number, such as a picture.
         """
         for name, value in scalars.items():
             self._sums[name] = self._sums.get(name, 0.0) + _number(name, value)
@@ -177,21 +177,21 @@ class TrainingRun:
             line = {"loop": self._loop, "epoch": self.epoch, "step": self.step, **means}
             self.lines.append(json.dumps(line))  # NaN stays readable here: a log is for people
         wrong = [name for name, mean in means.items() if not math.isfinite(mean)]
-        if wrong or time.perf_counter() - self._last_beat > 0.1 or self.epoch == epochs:
-            self._tell(epochs, means)
+        if wrong or time.perf_counter() - self._last_report > 0.1 or self.epoch == epochs:
+            self._report(epochs, means)
         for name in wrong:
             raise Diverged(f"{name} is {means[name]} in epoch {self.epoch} of loop {self._loop + 1}")
 
-    def _tell(self, epochs: int, means: Mapping[str, float]) -> None:
-        """Beat, with the lines since the last one; an attempt that goes on from a checkpoint begins with all of its."""
-        self._last_beat = time.perf_counter()
-        lines, self._told = self.lines[self._told :], len(self.lines)
+    def _report(self, epochs: int, means: Mapping[str, float]) -> None:
+        """Report progress and the lines since the last report: all of them after a checkpoint was taken up."""
+        self._last_report = time.perf_counter()
+        lines, self._lines_reported = self.lines[self._lines_reported :], len(self.lines)
         place = {"loop": self._loop, "epoch": self.epoch, "epochs": epochs}
-        self._beat({"stage": "fit", **place, "log": means, "lines": lines})
+        self._report_progress({"stage": "fit", **place, "log": means, "lines": lines})
 
 
 def _number(name: str, value: Any) -> Tensor | float:
-    """Return what is logged, a tensor of one value where it is; it stays on its device."""
+    """Return a logged value; a tensor must hold one value, and stays on its device."""
     size = value.numel() if isinstance(value, Tensor) else 1
     try:
         if size != 1:

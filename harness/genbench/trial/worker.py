@@ -13,7 +13,7 @@ import torch
 
 from genbench import waiting
 from genbench.api import Space
-from genbench.data.cache import Prepared, sound
+from genbench.data.cache import Prepared, verified
 from genbench.errors import (
     ChangedError,
     DamagedError,
@@ -37,7 +37,7 @@ from genbench.store.trial_folder import TrialFolder
 from genbench.trial import environment, gpu, sources
 from genbench.trial.identity import Assignment, TrialSpec
 from genbench.trial.runner import Performance
-from genbench.trial.training import Beat, Stop
+from genbench.trial.training import ProgressCallback, Stop
 
 REPAIRS = 5
 """How often a trial's stages are set aside and done again before the disk is called unsound."""
@@ -57,14 +57,14 @@ class Place:
     share: float = 1.0
 
 
-def answer(text: str, beat: Beat, stop: Stop, place: Place = Place()) -> dict[str, Any]:
+def answer(text: str, report_progress: ProgressCallback, stop: Stop, place: Place = Place()) -> dict[str, Any]:
     """Perform an assignment; return plain data, whatever happens: what `perform` returns, or what came in the way.
 
     status is busy where another process is at work on the trial, and error where no trial can be performed at all.
     """
     try:
-        with waiting.heeding(stop, lambda message: beat({"stage": message})):
-            return perform(text, beat, stop, place)
+        with waiting.reporting_to(stop, lambda message: report_progress({"stage": message})):
+            return perform(text, report_progress, stop, place)
     except Interrupted as error:
         return {"status": "interrupted", "reason": str(error), "notes": []}
     except Busy as error:
@@ -80,14 +80,17 @@ def answer(text: str, beat: Beat, stop: Stop, place: Place = Place()) -> dict[st
 
 
 def perform(
-    text: str, beat: Beat = lambda progress: None, stop: Stop = lambda: False, place: Place = Place()
+    text: str,
+    report_progress: ProgressCallback = lambda progress: None,
+    stop: Stop = lambda: False,
+    place: Place = Place(),
 ) -> dict[str, Any]:
     """Perform an assignment (canonical JSON) in its trial's folder; return status, reason if not done, and notes.
 
-    Of a GPU, crowded says that it ran out of memory with a part of it, gpu_lost that it cannot be used any more in this
-    process. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside, noted,
-    and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work in it,
-    ChangedError where a single file, or one that an option names, is not what the trial was planned with.
+    On a GPU, crowded says that the trial ran out of memory with only a part of it; gpu_lost that this process can no
+    longer use it. A model or metric that raises costs only its own trial. A stage that turns out damaged is set aside,
+    noted, and done again. Raises StoreError where the folder cannot be written, Busy where another process is at work
+    in it, ChangedError where a single file, or one that an option names, is not what the trial was planned with.
     """
     assignment = Assignment.from_json(text)
     trial = assignment.trial
@@ -97,12 +100,12 @@ def perform(
     gpu.take_share(device, place.share)
     folder = _folder(assignment)
     notes: list[str] = []
-    with folder.lock(), progress_file.noted(folder.path, beat) as beat:
+    with folder.lock(), progress_file.noted(folder.path, report_progress) as report_progress:
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
         data = prepared(trial, notes)
         record = _with_space(record, data.space)
         for _ in range(REPAIRS):
-            performance = Performance(assignment, folder, record, data, device, beat, stop, place.share)
+            performance = Performance(assignment, folder, record, data, device, report_progress, stop, place.share)
             try:
                 status, reason = _outcome(performance, place)
             except DamagedError as damage:
@@ -115,15 +118,15 @@ def perform(
             performance.end(status, reason)
             if performance.is_scored:
                 folder.drop(performance.record, assignment.keep)
-            told = {"status": status, "reason": reason or _problems(performance), "notes": notes}
-            return told if device.type == "cpu" else {**told, **_of_gpu(performance)}
+            result = {"status": status, "reason": reason or _problems(performance), "notes": notes}
+            return result if device.type == "cpu" else {**result, **_of_gpu(performance)}
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
 
 def _problems(performance: Performance) -> str:
     """Return what came in the way of the protocols that were asked for, or ""."""
-    wanted = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
-    return "; ".join(told["problem"] for told in wanted if told["problem"])
+    requests = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
+    return "; ".join(request["problem"] for request in requests if request["problem"])
 
 
 def _check_unchanged(assignment: Assignment) -> None:
@@ -152,11 +155,11 @@ def _folder(assignment: Assignment) -> TrialFolder:
 
 
 def prepared(trial: TrialSpec, notes: list[str]) -> Prepared:
-    """Return a trial's dataset, each bit read; that one was damaged is noted.
+    """Return a trial's dataset, read and verified whole; damage that was repaired is added to the notes.
 
     Raises DataError where it is no longer what the trial was planned for.
     """
-    data, damage = sound(trial.dataset.instantiate(), trial.dataset.identity)
+    data, damage = verified(trial.dataset.instantiate(), trial.dataset.identity)
     notes += [damage] if damage else []
     if data.digest != trial.dataset_digest:
         raise DataError(f"{trial.dataset.label} changed while the run was going on; start the run again")
@@ -193,8 +196,8 @@ def _to_go_on_with(
 
 def _with_space(record: TrialRecord, space: Space) -> TrialRecord:
     """Return the record with the space of its images, so that its model can be restored where the images are not."""
-    told = {"shape": list(space.shape), "classes": space.classes, "bounds": list(space.bounds)}
-    return dataclasses.replace(record, dataset={**record.dataset, "space": told})
+    fields = {"shape": list(space.shape), "classes": space.classes, "bounds": list(space.bounds)}
+    return dataclasses.replace(record, dataset={**record.dataset, "space": fields})
 
 
 def _stored(folder: TrialFolder, notes: list[str]) -> TrialRecord | None:

@@ -17,7 +17,7 @@ from genbench import FeatureExtractor, Space, Split, TrainingData, files, settin
 from genbench.api import ImageSet
 from genbench.testing.made_images import made
 from genbench.trial.evaluation import Shared, TrialEvaluation
-from genbench.trial.features import Features, What, identity, make_ready
+from genbench.trial.features import Features, What, cache_identity, make_ready
 
 CPU = torch.device("cpu")
 IMAGES = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -172,7 +172,14 @@ def test_features_of_another_processor_have_another_key(monkeypatch: pytest.Monk
 
 
 def test_keys_of_a_cpu_are_what_they_were() -> None:
-    known = [identity(Counting()), "features", "digest", "test", 3, ["cpu", torch.__version__.split("+")[0], "float32"]]
+    known = [
+        cache_identity(Counting()),
+        "features",
+        "digest",
+        "test",
+        3,
+        ["cpu", torch.__version__.split("+")[0], "float32"],
+    ]
     assert Features("digest", CPU)._path(Counting(), "features", "test", 3).stem == files.digest(known, 24)
 
 
@@ -197,7 +204,7 @@ def test_extractors_are_trained_and_used_in_true_float32() -> None:
 
 
 def test_a_setting_is_no_part_of_the_key() -> None:
-    assert identity(Counting(place="/a")) == identity(Counting(place="/b"))
+    assert cache_identity(Counting(place="/a")) == cache_identity(Counting(place="/b"))
 
 
 def test_cheap_features_are_not_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,7 +225,7 @@ def test_what_is_known_once_prepared_is_not_asked_for_before() -> None:
     space = Space((1, 4, 4))
     extractor = Late()
     make_ready(extractor, space, "digest", lambda: TrainingData(made(space, 3), made(space, 3), space))
-    assert identity(extractor)[-1] == "trained"
+    assert cache_identity(extractor)[-1] == "trained"
 
 
 SLOW = """

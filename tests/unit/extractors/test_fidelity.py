@@ -24,7 +24,7 @@ from genbench.registry.extractors import bound
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.testing.made_images import made
-from genbench.trial.features import extracted, identity, make_ready
+from genbench.trial.features import cache_identity, extracted, make_ready
 from genbench_plugins.extractors.fidelity import VGG16, Inception
 from genbench_plugins.extractors.official_weights import Official, opened
 
@@ -105,7 +105,7 @@ def test_a_given_file_is_told_by_its_content_and_not_by_its_path(tmp_path: Path)
     for extractor in (one, other):
         extractor.bind(COLOUR, "digest")
     assert one.digest == hashlib.sha256(b"weights").hexdigest()
-    assert identity(one) == identity(other)
+    assert cache_identity(one) == cache_identity(other)
     assert "weights of one's own" in one.describe()
 
 

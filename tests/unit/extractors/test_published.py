@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from genbench import DataError, Space, TrainingData, Unsupported
 from genbench.testing.made_images import made
-from genbench.trial.features import extracted, identity, make_ready
+from genbench.trial.features import cache_identity, extracted, make_ready
 from genbench_plugins.extractors.published import CLIP, DINOv2, PublishedExtractor
 from genbench_plugins.extractors.vision_transformer import Sizes, VisionTransformer, renamed
 
@@ -344,7 +344,7 @@ def test_other_weights_are_another_protocol_and_are_told(small, tmp_path: Path) 
     save_file(state, tmp_path / "a.safetensors")
     save_file({name: 2 * each for name, each in state.items()}, tmp_path / "b.safetensors")
     one, other = (ready(plugin(weights=str(tmp_path / name))) for name in ("a.safetensors", "b.safetensors"))
-    assert identity(one) != identity(other)
+    assert cache_identity(one) != cache_identity(other)
     assert "weights of one's own" in one.describe()
 
 

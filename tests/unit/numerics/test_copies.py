@@ -11,7 +11,7 @@ from scipy.stats import binom
 from torch import Tensor
 from torch.nn import functional
 
-from genbench.numerics.copies import ALIKE, Copies, copied, copies, shrunk
+from genbench.numerics.copies import COPY_RATIO, Copies, copied, copies, shrunk
 
 
 def generator() -> torch.Generator:
@@ -31,7 +31,7 @@ def test_which_original_a_row_copies_is_as_by_scipy() -> None:
     x = torch.cat([originals[:40] + 0.15 * normal(40, 6, seed=1), normal(40, 6, seed=2)])
     distances = cdist(x.double().numpy(), originals.double().numpy(), "sqeuclidean")
     nearest, second = np.sort(distances, 1)[:, :2].T
-    expected = np.where(nearest <= ALIKE * second, distances.argmin(1), -1)
+    expected = np.where(nearest <= COPY_RATIO * second, distances.argmin(1), -1)
     assert 10 < (expected >= 0).sum() < 60, "some of both"
     assert copied(x, originals, memory_mib=0.01).tolist() == expected.tolist()
 

@@ -68,7 +68,7 @@ class Heard(Silent):
     def __init__(self) -> None:
         self.stages: list[str] = []
 
-    def beat(self, task: str, progress: Mapping[str, Any]) -> None:
+    def progressed(self, task: str, progress: Mapping[str, Any]) -> None:
         self.stages.append(str(progress["stage"]))
 
 

@@ -77,7 +77,7 @@ def test_features_are_computed_once_and_batch_by_batch() -> None:
     evaluation = TrialEvaluation(both, "test", 0, "a")
     found = evaluation.features(Counting(), "samples", n=2500)
     assert found.shape == (2500, 64)
-    assert evaluation.asked == 2500
+    assert evaluation.samples_requested == 2500
     TrialEvaluation(both, "test", 0, "b").features(Counting(), "target")
     TrialEvaluation(both, "test", 0, "c").features(Counting(), "target")
     assert seen == [500] * 6

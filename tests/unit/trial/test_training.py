@@ -125,20 +125,20 @@ def test_a_budget_of_seconds_ends_the_loop() -> None:
 
 
 def test_beats_tell_the_epoch() -> None:
-    beats = []
-    run = TrainingRun(0, CPU, beat=beats.append)
+    reports = []
+    run = TrainingRun(0, CPU, report_progress=reports.append)
     for _ in run.batches(ROWS, size=5, epochs=3):
         run.log(d=0.5)
-    told = [beat.pop("lines") for beat in beats]
-    assert beats[-1] == {"stage": "fit", "loop": 0, "epoch": 3, "epochs": 3, "log": {"d": 0.5}}
+    told = [report.pop("lines") for report in reports]
+    assert reports[-1] == {"stage": "fit", "loop": 0, "epoch": 3, "epochs": 3, "log": {"d": 0.5}}
     assert sum(told, []) == run.lines
     assert len(run.lines) == 3
 
 
 def test_what_diverges_is_told_before_it_ends() -> None:
-    beats = []
-    run = TrainingRun(0, CPU, beat=beats.append)
+    reports = []
+    run = TrainingRun(0, CPU, report_progress=reports.append)
     with pytest.raises(Diverged, match="d is nan in epoch 2 of loop 1"):
         for _ in run.batches(ROWS, size=10, epochs=3):
             run.log(d=0.5 if run.epoch == 1 else math.nan)
-    assert beats[-1]["lines"] == run.lines[1:]
+    assert reports[-1]["lines"] == run.lines[1:]

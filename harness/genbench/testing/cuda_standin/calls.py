@@ -58,7 +58,7 @@ class Call:
                 self._sort(value)
 
     @property
-    def asked(self) -> torch.device | None:
+    def requested_device(self) -> torch.device | None:
         """Return the device that is asked for, or None."""
         return self.kwargs.get("device") if self.operator.takes_device else None
 
@@ -75,9 +75,11 @@ class Call:
     @property
     def to_gpu(self) -> bool:
         """Return whether the result lies on the GPU. C++ asks for "meta" where a tensor there is its model."""
-        if self.asked is None:
+        if self.requested_device is None:
             return bool(self.gpu)
-        return self.asked.type != "cpu" and (self.asked.type != "meta" or context.device_count() > 0)
+        return self.requested_device.type != "cpu" and (
+            self.requested_device.type != "meta" or context.device_count() > 0
+        )
 
     @property
     def generator(self) -> Any:

@@ -119,8 +119,8 @@ def _synchronize() -> None:
 
 
 def _memory_stats(number: int) -> dict[str, Any]:
-    told = {"all": {"current": memory.now, "peak": memory.peak}}
-    return {"allocated_bytes": told, "reserved_bytes": told}
+    statistics = {"all": {"current": memory.now, "peak": memory.peak}}
+    return {"allocated_bytes": statistics, "reserved_bytes": statistics}
 
 
 def _reset_peak(number: int) -> None:

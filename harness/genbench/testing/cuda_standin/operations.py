@@ -69,8 +69,8 @@ GPUTensor.perform = staticmethod(perform)
 
 
 def _check_limits(call: Call) -> None:
-    if call.asked is not None and call.asked.type not in ("cpu", "cuda", "meta"):
-        raise StandInLimit(f"the stand-in for CUDA knows no device {call.asked}")
+    if call.requested_device is not None and call.requested_device.type not in ("cpu", "cuda", "meta"):
+        raise StandInLimit(f"the stand-in for CUDA knows no device {call.requested_device}")
     if any(tensor.is_meta for tensor in call.cpu):
         raise StandInLimit(f'the stand-in for CUDA lost values in {call.name}: C++ made a tensor on "meta"')
 
@@ -78,7 +78,7 @@ def _check_limits(call: Call) -> None:
 def _on_cpu(call: Call) -> Any:
     """Return what a call returns on the CPU."""
     args, kwargs = unwrapped(call.args), {name: unwrapped(value) for name, value in call.kwargs.items()}
-    if call.asked is not None:
+    if call.requested_device is not None:
         kwargs["device"] = torch.device("cpu")
     draws = call.operator.is_random and call.to_gpu and call.generator is None
     try:
@@ -117,7 +117,7 @@ def _crosses(call: Call) -> bool:
 
 
 def _lands_on_gpu(call: Call) -> bool:
-    return call.to_gpu if call.asked is not None else isinstance(call.args[0], GPUTensor)
+    return call.to_gpu if call.requested_device is not None else isinstance(call.args[0], GPUTensor)
 
 
 def _is_mask(index: Any) -> bool:

@@ -71,8 +71,8 @@ def check(call: Call) -> None:
 def _check_generator(call: Call) -> None:
     given = call.generator
     if given is not None and is_on_gpu(given) != call.to_gpu:
-        wanted, found = ("cuda", "cpu") if call.to_gpu else ("cpu", "cuda")
-        raise RuntimeError(f"Expected a '{wanted}' device type for generator but found '{found}' (in {call.name})")
+        expected, found = ("cuda", "cpu") if call.to_gpu else ("cpu", "cuda")
+        raise RuntimeError(f"Expected a '{expected}' device type for generator but found '{found}' (in {call.name})")
 
 
 def _check_devices(call: Call) -> None:

@@ -92,8 +92,8 @@ class GPUTensor(Tensor):
     # What would make a tensor on "meta", or copy where nothing is to be done
 
     def to(self, *args: Any, **kwargs: Any) -> Any:
-        asked = {name: value for name, value in kwargs.items() if name != "copy"}
-        device, dtype, _, memory_format = _C._nn._parse_to(*args, **asked)
+        placement = {name: value for name, value in kwargs.items() if name != "copy"}
+        device, dtype, _, memory_format = _C._nn._parse_to(*args, **placement)
         stays = (device is None or device.type != "cpu") and dtype in (None, self.dtype) and memory_format is None
         return self if stays and not kwargs.get("copy") else super().to(*args, **kwargs)
 
