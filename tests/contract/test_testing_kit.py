@@ -205,6 +205,7 @@ def run_pytest(folder: Path, expected: str) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.slow
 def test_checks_are_tests_with_strict_expected_failures(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, '{"batch-is-irrelevant": "the batch is the point", "features": "no reason"}')
     for line in (

@@ -33,7 +33,7 @@ def sh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=120,
+            timeout=600,
             check=False,
         )
 

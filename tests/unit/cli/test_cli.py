@@ -288,7 +288,7 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(toy: str, tm
         assert process.poll() is None
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "interrupted: 1 of 2 trials are done" in err
