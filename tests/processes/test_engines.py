@@ -20,6 +20,7 @@ from genbench.engines.process import ProcessEngine, why_lost
 from genbench.engines.schedule import Outcome
 from genbench.errors import RequestError, StoreError
 from genbench.runs import execution, planning
+from genbench.store.progress_file import PROGRESS
 from genbench.store.store import Store
 
 Run = Callable[..., execution.Report]
@@ -300,8 +301,7 @@ def test_asked_twice_it_stops_at_once(start: Any, tmp_path: Path) -> None:
 
 def test_workers_end_when_their_driver_is_killed_and_save_before(start: Any, tmp_path: Path) -> None:
     process = start("--models", "toy[epochs=1000000]", "--seeds", "2", "--jobs", "2")
-    wait_for(lambda: len(list(tmp_path.rglob("trial.json"))) == 2)
-    time.sleep(0.3)
+    wait_for(lambda: len([path for path in tmp_path.rglob(PROGRESS) if "epoch" in path.read_text()]) == 2)
     inside = children_of(process)
     assert len(inside) == 2
     process.kill()
