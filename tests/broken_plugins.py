@@ -1194,3 +1194,83 @@ class DigestOfProcess(Plain):
     @property
     def digest(self) -> str:
         return str(os.getpid())
+
+
+# Engines -------------------------------------------------------------------------------------------------------------
+
+
+@options
+class SteadyEngine(genbench.Engine):
+    """One task after another in this process; holds everything."""
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        self.waiting: list[genbench.Task] = []
+        self.cancelled = False
+        self.listen(lambda event: None)
+
+    def submit(self, task: genbench.Task, attempt: int) -> None:
+        self.waiting.append(task)
+
+    def events(self, wait: float):
+        while self.waiting:
+            task = self.waiting.pop()
+            yield genbench.Event(task.id, 1, "started")
+            yield from self.performed(task)
+
+    def performed(self, task: genbench.Task):
+        yield genbench.Event(task.id, 1, "done", genbench.perform(task, stop=lambda: self.cancelled))
+
+    def cancel(self, task: str) -> None:
+        self.cancelled = True
+
+    def close(self) -> None:
+        self.waiting.clear()
+
+
+@breaks("close-can-be-repeated", "slots is 0")
+@options
+class NoSlots(SteadyEngine):
+    """Has place for no task."""
+
+    version: ClassVar[int] = 1
+
+    slots = 0
+
+
+@breaks("each-task-ends-once", "started, done, done; expected started, then one of done and lost")
+@options
+class EndsTwice(SteadyEngine):
+    """Says twice that a task is done."""
+
+    version: ClassVar[int] = 1
+
+    def performed(self, task: genbench.Task):
+        done = genbench.Event(task.id, 1, "done", genbench.perform(task, stop=lambda: self.cancelled))
+        yield from (done, done)
+
+
+@breaks("bits-are-those-of-one-process", "of two trials these files differ from those of one process")
+@options
+class SaysDone(SteadyEngine):
+    """Performs nothing."""
+
+    version: ClassVar[int] = 1
+
+    def performed(self, task: genbench.Task):
+        yield genbench.Event(task.id, 1, "done", {"status": "done"})
+
+
+@breaks("a-cancelled-task-ends", "ended as done; expected interrupted")
+@options
+class Deaf(SteadyEngine):
+    """Does not save what is cancelled, and says done."""
+
+    version: ClassVar[int] = 1
+
+    def performed(self, task: genbench.Task):
+        if self.cancelled:
+            yield genbench.Event(task.id, 1, "done", {"status": "done"})
+        else:
+            yield from super().performed(task)

@@ -27,7 +27,8 @@ import torch
 from genbench.api import Split, TrainingData
 from genbench.engines.schedule import Silent
 from genbench.runs import execution, planning
-from genbench.runs.grid import task
+from genbench.runs.planning import task
+from genbench.runs.settings import RunSettings
 from genbench.trial import seeding
 from genbench.trial.identity import Assignment
 from genbench.trial.torch_state import known_state
@@ -91,8 +92,8 @@ def overhead(folder: Path, repeats: int) -> None:
 
 def ratio(model: str, every: float, results: Path) -> float:
     """Return how many times as long a trial's fit takes as the bare loop."""
-    planned = planning.plan(model, reference="none", seeds=1, results=results, checkpoint_every=every)
-    assignment = Assignment.from_json(task(planned.todo[0], planned.grid, results, planned.conditions).spec)
+    planned = planning.plan(RunSettings(model, reference="none", seeds=1, results=results, checkpoint_every=every))
+    assignment = Assignment.from_json(task(planned, planned.todo[0]).spec)
     fit_only = dataclasses.replace(assignment, metrics=()).to_json()
     return seconds(lambda: perform(fit_only)) / seconds(lambda: bare(assignment))
 
@@ -117,7 +118,7 @@ def jobs(folder: Path, trials: int) -> None:
     warm, whole = {}, {}
     for number in (1, 2):
         clock, request = Clock(), {"seeds": trials, "jobs": number, "results": folder / str(number)}
-        planned = planning.plan("vae[epochs=8]", reference="none", engine="process", **request)  # type: ignore[arg-type]
+        planned = planning.plan(RunSettings("vae[epochs=8]", reference="none", engine="process", **request))  # type: ignore[arg-type]
         whole[number] = seconds(lambda planned=planned, clock=clock: execution.execute(planned, clock))  # type: ignore[misc]
         warm[number] = clock.over - clock.began
         print(
@@ -142,7 +143,8 @@ def store(folder: Path, trials: int) -> None:
     """Print the driver's memory over many trials, and how long the command takes to plan and print them all."""
     memory = Memory()
     request = {"reference": "none", "metrics": "parzen[samples=1000]", "seeds": trials, "results": folder / "results"}
-    took = seconds(lambda: execution.execute(planning.plan("gaussian", engine="process", **request), memory))  # type: ignore[arg-type]
+    settings = RunSettings("gaussian", engine="process", **request)  # type: ignore[arg-type]
+    took = seconds(lambda: execution.execute(planning.plan(settings), memory))
     tenth = len(memory.mib) // 10
     print(f"{trials} trials of gaussian through two workers: {took:.0f} s")
     print(f"the driver's memory: {memory.mib[tenth]:.0f} MiB after a tenth of them, {memory.mib[-1]:.0f} MiB after all")

@@ -37,14 +37,21 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
-    from genbench.runs.execution import Report, load_results, load_verdicts, run
+    from genbench.runs.execution import run
     from genbench.runs.external import evaluate
+    from genbench.runs.report import Report
+    from genbench.runs.stored import load_results, load_verdicts
+    from genbench.trial.task import perform
 
 __version__ = "0.1.0"
 
 _LAZY = {
-    **dict.fromkeys(("Report", "load_results", "load_verdicts", "run"), "genbench.runs.execution"),
+    "Report": "genbench.runs.report",
     "evaluate": "genbench.runs.external",
+    "load_results": "genbench.runs.stored",
+    "load_verdicts": "genbench.runs.stored",
+    "perform": "genbench.trial.task",
+    "run": "genbench.runs.execution",
 }
 
 __all__ = [
@@ -79,6 +86,7 @@ __all__ = [
     "load_results",
     "load_verdicts",
     "opened",
+    "perform",
     "run",
     "setting",
 ]

@@ -407,13 +407,16 @@ class FeatureExtractor(Plugin, ABC):
 
 @dataclass(frozen=True)
 class Task:
-    """One trial to perform: plain data only, so that it can travel. spec is canonical JSON."""
+    """One trial to perform: plain data only, so that it can travel. spec is canonical JSON.
+
+    cpus are the threads that it computes with, gpus the part of a GPU that it takes, 0 on the CPU: what an engine that
+    places tasks on several machines asks for.
+    """
 
     id: str
     spec: str
     cpus: int = 1
     gpus: float = 0.0
-    memory_mib: int | None = None
 
 
 @dataclass(frozen=True)
@@ -433,7 +436,6 @@ class Engine(Plugin, ABC):
     is never given more.
     """
 
-    shares_files: ClassVar[bool] = True
     can_cancel: ClassVar[bool] = True
 
     @property
@@ -448,7 +450,7 @@ class Engine(Plugin, ABC):
 
     @abstractmethod
     def submit(self, task: Task, attempt: int) -> None:
-        """Take a task, to be performed by `genbench.trial.worker.answer`."""
+        """Take a task, to be performed by `genbench.perform` in whatever process it is placed in."""
 
     @abstractmethod
     def events(self, wait: float) -> Iterable[Event]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from genbench.errors import StoreError
-from genbench.runs import execution
+from genbench.runs import execution, stored
 from genbench.store.store import Store
 
 RUN = [sys.executable, "-m", "genbench", "run", "--models", "gaussian", "--reference", "none", "--quiet"]
@@ -44,7 +44,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(engine: str, small_
     assert "What was stored is kept." in told.stderr
     assert statuses(results) == ["done", "interrupted"]
     assert list(results.rglob(".*.safetensors.*")) == [], "nothing half-written is left in the way"
-    (row,) = execution.stored_boards([results])[0][0].rows
+    (row,) = stored.read_boards([results])[0][0].rows
     assert (row.seeds_done, row.seeds_planned) == (1, 2)
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
@@ -76,9 +76,9 @@ def read_only(toy: str, small_disk: Path) -> Path:
 
 
 def test_a_read_only_folder_is_read_and_what_is_to_be_written_is_refused(read_only: Path) -> None:
-    (board,), damaged = execution.stored_boards([read_only])
+    (board,), damaged = stored.read_boards([read_only])
     assert (board.rows[0].seeds_done, damaged) == (1, [])
     with pytest.raises(StoreError, match=r"cannot write to .*results.*(Permission denied|Read-only)"):
         execution.run("toy", "brightness", seeds=2, reference="none", results=read_only)
-    (board,), _ = execution.stored_boards([read_only])
+    (board,), _ = stored.read_boards([read_only])
     assert board.rows[0].seeds_done == 1

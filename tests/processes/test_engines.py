@@ -20,6 +20,7 @@ from genbench.engines.process import ProcessEngine, why_lost
 from genbench.engines.schedule import Outcome
 from genbench.errors import RequestError, StoreError
 from genbench.runs import execution, planning
+from genbench.runs.settings import RunSettings
 from genbench.store.progress_file import PROGRESS
 from genbench.store.store import Store
 
@@ -158,7 +159,7 @@ def test_an_interrupted_fresh_run_is_gone_on_with_and_a_failed_one_keeps_the_old
     run("toy", seeds=2, engine="inline")
     before = {record.seed: record for _, record in Store(Path("results")).all()}
     Store(Path("results")).keep_fresh_mark("mark")
-    assert len(planning.plan("toy", "brightness", seeds=2, reference="none", fresh=True).todo) == 2
+    assert len(planning.plan(RunSettings("toy", "brightness", seeds=2, reference="none", fresh=True)).todo) == 2
     report = run("toy", seeds=2, fresh=True, jobs=2)
     after = {record.seed: record for _, record in Store(Path("results")).all()}
     assert {record.fresh for record in after.values()} == {"mark"}
@@ -216,14 +217,14 @@ def test_what_an_engine_cannot_do_is_refused_before_anything_trains(given: dict[
 
 def test_trials_take_workers_also_where_there_is_one(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GENBENCH_ENGINE")
-    planned = [planning.plan("toy", seeds=seeds, reference="none") for seeds in (1, 2)]
+    planned = [planning.plan(RunSettings("toy", seeds=seeds, reference="none")) for seeds in (1, 2)]
     assert [plan.engine.name for plan in planned] == ["process", "process"]
     assert planned[0].engine.settings["jobs"] == 1
     assert planned[1].engine.settings["jobs"] == min(2, len(os.sched_getaffinity(0)))
 
 
 def test_an_error_of_the_disk_ends_the_run_and_says_so(run: Run) -> None:
-    trial = planning.plan("toy", seeds=3, reference="none").todo[1]
+    trial = planning.plan(RunSettings("toy", seeds=3, reference="none")).todo[1]
     Path("results/trials").mkdir(parents=True)
     Path(f"results/trials/{trial.folder_name}-{trial.id}").write_text("in the way")
     with pytest.raises(StoreError, match=rf"cannot write to .*{trial.id}: File exists"):

@@ -6,6 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ from genbench.ranking import frames
 from genbench.ranking.board import boards
 from genbench.ranking.scores import collect
 from genbench.runs import planning
-from genbench.runs.grid import missing, task
+from genbench.runs.grid import missing
+from genbench.runs.planning import task
+from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
 from genbench.store.trial_folder import TrialFolder
 from genbench.trial import worker
@@ -103,7 +106,7 @@ def read(trial: Path) -> None:
     found = boards(collected.rows)
     to_csv(frames.leaderboard(found))
     to_csv(frames.trials(collected.rows))
-    planned = planning.plan(**GIVEN, results=trial.parents[1])
+    planned = planning.plan(RunSettings(**GIVEN, results=trial.parents[1]))
     with contextlib.suppress(GenbenchError):
         missing(planned.grid, Store(trial.parents[1]))
     for copies in Store(trial.parents[1]).read().trials.values():
@@ -209,8 +212,9 @@ def test_commands_on_mutated_records_answer_and_change_nothing_outside(
             assert main(line.split()) in (0, 1, 2)
             assert outside(home, trial) == before
         assert main(["figures", str(results), "--kinds", "curves", "-o", str(home / "figures")]) in (0, 1, 2)
-        planned = planning.plan(**GIVEN, results=results.parent / "elsewhere")
-        spec = task(planned.todo[0], planned.grid, results, planned.conditions, trial.name).spec
+        planned = planning.plan(RunSettings(**GIVEN, results=results.parent / "elsewhere"))
+        planned = replace(planned, store=Store(results))
+        spec = task(planned, planned.todo[0], trial.name).spec
         assert worker.answer(spec, lambda progress: None, lambda: False)["status"] in ("done", "error", "failed")
         shutil.rmtree(home / "figures", ignore_errors=True)
         assert outside(home, trial) == before

@@ -15,8 +15,9 @@ import genbench
 from genbench import files
 from genbench.cli import main
 from genbench.errors import NotKept, RequestError, StoreError
-from genbench.runs import execution, planning
-from genbench.runs.grid import task
+from genbench.runs import planning, stored
+from genbench.runs.planning import task
+from genbench.runs.settings import RunSettings
 from genbench.runs.slimming import slim
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -195,7 +196,7 @@ def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run)
     code, _, err = cli(*whole[:-1], "--keep", "all")
     assert code == 0
     assert re.search(r"seed \d, without .*, which were not kept \(and 3 more\): made again where that is needed", err)
-    values = [[(r.trial.id, r.protocol_id, r.value) for r in execution.collect(Store(Path(p))).rows] for p in ("results", "whole")]  # fmt: skip
+    values = [[(r.trial.id, r.protocol_id, r.value) for r in stored.collect(Store(Path(p))).rows] for p in ("results", "whole")]  # fmt: skip
     assert sorted(values[0]) == sorted(values[1])
     for record in records():
         assert record.dropped == ()
@@ -204,7 +205,7 @@ def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run)
         assert record.stages[first] == old[record.id].stages[first], "a score that is valid is not done again"
         drawn = old[record.id].stages["samples"]
         assert drawn.files.items() <= record.stages["samples"].files.items()
-    assert execution.tables(Store(Path("results")))["leaderboard.csv"] == csv("results")["leaderboard.csv"]
+    assert stored.tables(Store(Path("results")))["leaderboard.csv"] == csv("results")["leaderboard.csv"]
 
 
 def test_samples_that_are_kept_are_scored_without_training(cli: Run) -> None:
@@ -279,8 +280,10 @@ def test_a_record_lets_nothing_go_but_its_own_weights_and_samples(name: str, cli
 
 
 def test_killed_at_any_moment_of_letting_go_the_store_is_whole(cli: Run) -> None:
-    planned = planning.plan(QUICK, "parzen[samples=1000]", seeds=1, reference="none", results="results", keep="none")
-    (spec,) = [task(trial, planned.grid, Path("results"), planned.conditions).spec for trial in planned.todo]
+    planned = planning.plan(
+        RunSettings(QUICK, "parzen[samples=1000]", seeds=1, reference="none", results="results", keep="none")
+    )
+    (spec,) = [task(planned, trial).spec for trial in planned.todo]
     perform(spec.replace('"keep":"none"', '"keep":"all"'))
     shutil.copytree("results", "before")
     (trial,) = Path("results/trials").iterdir()

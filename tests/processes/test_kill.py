@@ -17,7 +17,8 @@ from places import TESTS
 from trials import contents_of
 
 from genbench.runs import planning
-from genbench.runs.grid import task
+from genbench.runs.planning import task
+from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
 from genbench.trial.worker import perform
 
@@ -32,8 +33,8 @@ KILLS = 32
 
 def tasks_of(results: Path) -> list[str]:
     """Return the assignments of a small grid, as a worker gets them."""
-    planned = planning.plan("layered[epochs=1]", "brightness,parzen[samples=1000]", seeds=1, reference="none", results=results, checkpoint_every=0)  # fmt: skip
-    return [task(trial, planned.grid, results, planned.conditions).spec for trial in planned.todo]
+    planned = planning.plan(RunSettings("layered[epochs=1]", "brightness,parzen[samples=1000]", seeds=1, reference="none", results=results, checkpoint_every=0))  # fmt: skip
+    return [task(planned, trial).spec for trial in planned.todo]
 
 
 def killed_at(number: int, spec: str, results: Path) -> bool:

@@ -29,7 +29,7 @@ from genbench.data.npz import NpzDataset
 from genbench.errors import ChangedError, DataError, Interrupted, StoreError
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
-from genbench.runs import execution
+from genbench.runs import execution, stored
 from genbench.store.store import Store
 from genbench.trial.features import Features
 
@@ -67,7 +67,7 @@ def digits() -> Prepared:
 
 
 def scores(results: str) -> dict[str, float]:
-    return {row.model["label"]: row.value for row in execution.collect(Store(Path(results))).rows}
+    return {row.model["label"]: row.value for row in stored.collect(Store(Path(results))).rows}
 
 
 # Prepared data --------------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import genbench
 from genbench import files
 from genbench.cli import main
 from genbench.errors import DamagedError, StoreError
-from genbench.runs import execution
+from genbench.runs import execution, stored
 from genbench.store import locks
 from genbench.store.store import Store
 from genbench.store.trial_folder import TrialFolder
@@ -156,7 +156,7 @@ def test_what_a_record_lists_is_not_read_through_a_folder_that_is_a_link(results
     folder = trial(results)
     shutil.move(folder / "metrics", "elsewhere")
     (folder / "metrics").symlink_to(Path("elsewhere").absolute())
-    (board,), damaged = execution.stored_boards(["results"])[0][:1], execution.stored_boards(["results"])[1]
+    (board,), damaged = stored.read_boards(["results"])[0][:1], stored.read_boards(["results"])[1]
     assert board.rows[0].seeds_done == 1
     assert [line.endswith(".json is no plain file") for line in damaged] == [True, True]  # each of its scores
 
@@ -165,7 +165,7 @@ def test_trials_that_are_a_link_are_neither_read_nor_written(results: Path) -> N
     shutil.move(results / "trials", "elsewhere")
     (results / "trials").symlink_to(Path("elsewhere").absolute())
     before = tree(Path("elsewhere"))
-    for call in (lambda: genbench.run(**GIVEN, fresh=True), lambda: execution.stored_boards(["results"])):
+    for call in (lambda: genbench.run(**GIVEN, fresh=True), lambda: stored.read_boards(["results"])):
         with pytest.raises(StoreError, match=r"results/trials is a link, which may lead anywhere; expected a folder"):
             call()
     assert tree(Path("elsewhere")) == before
@@ -364,7 +364,7 @@ def test_a_seed_that_another_was_copied_over_is_trained_again(results: Path, exp
     bits = {name: content for name, content in contents_of(results).items() if one.name in name}
     shutil.rmtree(one)
     shutil.copytree(zero, one)
-    ((board, _), _) = execution.stored_boards(["results"])
+    ((board, _), _) = stored.read_boards(["results"])
     assert (board.rows[0].seeds_done, board.rows[0].seeds_planned) == (1, 1)
     report = genbench.run(**GIVEN)
     assert [outcome.status for outcome in report.outcomes.values()] == ["done"]
@@ -388,7 +388,7 @@ def test_a_record_that_is_not_of_its_own_id_is_of_no_trial(
     change: Callable[[dict[str, Any]], object], wrong: str, results: Path
 ) -> None:
     reseal(trial(results), change)
-    (board, _), damaged = execution.stored_boards(["results"])
+    (board, _), damaged = stored.read_boards(["results"])
     assert board.rows[0].seeds_done == 1
     (problem,) = damaged
     assert f"is of no trial: its {wrong} is not what its identity says" in problem
@@ -422,7 +422,7 @@ def test_of_several_folders_the_order_changes_nothing_and_a_score_beats_none(
             rewritten(trial(Path(name), seed), **changes)
     tables = []
     for paths in (["a-begun", "results"], ["results", "a-begun"], ["z-begun", "results", "a-begun"]):
-        boards, collected = execution.read_stored(paths)
+        boards, collected = stored.read(paths)
         tables.append([(board.metric["label"], row.summary.mean, row.seeds_done) for board in boards for row in board.rows])  # fmt: skip
         assert collected.damaged == []
         assert len(collected.notes) == 1
@@ -438,16 +438,16 @@ def test_scores_that_lie_apart_come_together(results: Path, expected: Any) -> No
         kept = {name: {n: v for n, v in getattr(record, name).items() if not n.startswith(gone)} for name in ("stages", "wanted")}  # fmt: skip
         rewritten(folder, **kept)
     for paths in (["results", "theirs"], ["theirs", "results"]):
-        boards, _ = execution.stored_boards(paths)
+        boards, _ = stored.read_boards(paths)
         assert [(board.metric["label"], board.rows[0].seeds_done) for board in boards] == [(row[0], 2) for row in expected]  # fmt: skip
     shutil.copytree(trial(Path("theirs")), results / "trials" / "theirs")
-    boards, _ = execution.stored_boards(["results"])
+    boards, _ = stored.read_boards(["results"])
     assert [board.rows[0].seeds_done for board in boards] == [2, 2]
 
 
 def test_boards_stand_in_one_order_whichever_folder_comes_first(results: Path) -> None:
     genbench.run(models="toy@long", metrics="parzen[samples=200]", reference="none", seeds=1, results="more")
-    orders = [execution.stored_boards(paths)[0] for paths in (["results", "more"], ["more", "results"])]
+    orders = [stored.read_boards(paths)[0] for paths in (["results", "more"], ["more", "results"])]
     labels = [[board.metric["label"] for board in boards] for boards in orders]
     assert labels[0] == labels[1]
     assert len(labels[0]) == 3
@@ -490,7 +490,7 @@ def test_a_folder_that_is_not_ours_beside_a_whole_one_stops_nothing(results: Pat
 
 def test_values_per_image_that_are_damaged_are_told_and_not_used(results: Path) -> None:
     flip(next(trial(results).glob("metrics/parzen-*.safetensors")))
-    boards, _ = execution.stored_boards(["results"])
+    boards, _ = stored.read_boards(["results"])
     row = boards[-1].rows[0]
     assert row.stderr_examples is None
     assert row.seeds_done == 2
@@ -521,7 +521,7 @@ def test_values_per_image_that_genbench_did_not_write_are_not_used(values: Any, 
         path = next(trial(results, seed).glob("metrics/parzen-*.safetensors"))
         path.write_bytes(values if isinstance(values, bytes) else save(values))
         restamped(trial(results, seed), path.stem, f"metrics/{path.name}")
-    boards, damaged = execution.stored_boards(["results"])
+    boards, damaged = stored.read_boards(["results"])
     assert boards[-1].rows[0].stderr_examples is None
     assert boards[-1].rows[0].seeds_done == 2
     assert damaged == []
@@ -580,7 +580,7 @@ def killed_at(number: int, results: Path) -> bool:
 
         sys.addaudithook(audit)
         try:
-            execution._write_tables(Store(results))
+            stored.write_tables(Store(results))
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

@@ -22,7 +22,8 @@ from genbench.cli import main
 from genbench.engines.schedule import Outcome, Silent
 from genbench.output.tensorboard import TensorBoard, grid
 from genbench.runs import planning
-from genbench.runs.grid import task
+from genbench.runs.planning import task
+from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
 from genbench.trial.worker import perform
 
@@ -98,11 +99,11 @@ def test_stored_trials_get_their_events_when_they_are_asked_for(tmp_path: Path) 
 
 def board_of(results: Path, model: str = GAN) -> tuple[TensorBoard, str, str]:
     """Return what writes for TensorBoard, a trial's id, and its assignment."""
-    planned = planning.plan(model, seeds=1, results=results, checkpoint_every=0, **GIVEN)
+    planned = planning.plan(RunSettings(model, seeds=1, results=results, checkpoint_every=0, **GIVEN))
     spaces = {planned.grid.datasets[0].digest: planned.data[0].space}
     board = TensorBoard(Store(results), planned.grid.trials(), spaces, Silent())
     trial = planned.grid.trials()[0]
-    return board, trial.id, task(trial, planned.grid, results, planned.conditions).spec
+    return board, trial.id, task(planned, trial).spec
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from genbench.errors import GenbenchError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry import entry_points
-from genbench.runs import execution
+from genbench.runs import stored
 from genbench.store import locks
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -114,7 +114,7 @@ def _stale(results: Path) -> list[str]:
     return [
         f"{printable(results / name)} is not what the stored trials give: it was edited, trials came or went since, or "
         "another genbench wrote it; any genbench run on the folder writes it again"
-        for name, text in execution.tables(Store(results)).items()
+        for name, text in stored.tables(Store(results)).items()
         if (results / name).is_file() and _text(results / name) != text
     ]
 

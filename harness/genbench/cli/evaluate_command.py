@@ -9,6 +9,7 @@ import click
 from genbench.cli import running, stray_words
 from genbench.errors import RequestError, printable
 from genbench.runs import external
+from genbench.runs.settings import RunSettings
 
 
 def _samples(context: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
@@ -54,14 +55,9 @@ def command(
     Without --samples, as many are scored as the smallest of all holds,
     if metrics usually ask for more.
     """
-    plan = external.plan(
-        _by_name("", sources),
-        samples_are=_said(samples_are),
-        options=running.parse_settings(settings),
-        **running.lists(given),
-        **given,
-    )
-    return running.perform(plan, dry_run, quiet)
+    named, said = _by_name("", sources), _said(samples_are)
+    asked = RunSettings(options=running.parse_settings(settings), **running.lists(given), **given)
+    return running.perform(external.plan(named, asked, said), dry_run, quiet)
 
 
 def _by_name(what: str, texts: tuple[str, ...]) -> dict[str, str]:

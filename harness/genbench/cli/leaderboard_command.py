@@ -20,7 +20,7 @@ from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
-from genbench.runs import execution
+from genbench.runs import stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,15 +71,15 @@ def command(
     if what == "verdicts" and not against:
         raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
     sources = [part for text in against for part in spec.split(text)]
-    found, stored = execution.read_stored(results or (Path("results"),), published := execution.published(sources))
-    for line in (*(f"not read: {problem}" for problem in stored.damaged), *stored.notes):
+    found, collected = stored.read(results or (Path("results"),), published := stored.published(sources))
+    for line in (*(f"not read: {problem}" for problem in collected.damaged), *collected.notes):
         stderr_console().print(line, soft_wrap=True)
     boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
     _show(Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES)), form, output)
-    return 1 if stored.damaged else 0
+    return 1 if collected.damaged else 0
 
 
 def _show(tables: Tables, form: str, output: Path | None) -> None:

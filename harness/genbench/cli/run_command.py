@@ -9,6 +9,7 @@ import click
 from genbench.cli import running, stray_words
 from genbench.errors import RequestError, did_you_mean
 from genbench.runs import planning, suites
+from genbench.runs.settings import RunSettings
 
 
 @click.command("run")
@@ -60,14 +61,14 @@ def command(words: tuple[str, ...], settings: tuple[str, ...], dry_run: bool, qu
     seeds, seed = given.pop("seeds"), given.pop("seed")
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
-    plan = planning.plan(
+    asked = RunSettings(
         suite=_suite(words),
         options=running.parse_settings(settings),
         seeds=[seed] if seed is not None else suites.parse_seeds(seeds) if seeds is not None else None,
         **running.lists(given, "models"),
         **given,
     )
-    return running.perform(plan, dry_run, quiet)
+    return running.perform(planning.plan(asked), dry_run, quiet)
 
 
 def _suite(words: tuple[str, ...]) -> str | None:

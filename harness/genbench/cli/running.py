@@ -15,6 +15,7 @@ from genbench.registry import spec
 from genbench.runs import execution
 from genbench.runs.grid import describe
 from genbench.runs.planning import Plan
+from genbench.runs.report import Report
 from genbench.store.layout import KEEPS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -154,11 +155,11 @@ def perform(plan: Plan, dry_run: bool, quiet: bool) -> int:
 
 def _print_head(plan: Plan) -> None:
     console = stderr_console()
-    threads, device = plan.conditions.threads, plan.conditions.device
+    threads, device = plan.settings.threads, plan.settings.device
     jobs = plan.engine.settings.get("jobs", 1)
     work = f"{jobs} {'job' if jobs == 1 else 'jobs'} x {threads} {'thread' if threads == 1 else 'threads'}"
-    if 0 < plan.conditions.gpus < 1:
-        work += f", {round(1 / plan.conditions.gpus)} share a GPU"
+    if 0 < plan.gpus < 1:
+        work += f", {round(1 / plan.gpus)} share a GPU"
     place = f"; {device}, {work}" if plan.todo else ""
     for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
         words = numbers.image_words(data.shape, data.sizes)
@@ -194,7 +195,7 @@ def _run(plan: Plan, quiet: bool) -> int:
     return 1 if report.failed else 0
 
 
-def _closing(report: execution.Report) -> list[str]:
+def _closing(report: Report) -> list[str]:
     rows, trials = report.total
     root = report.plan.store.root
     done = sum(outcome.status == "done" for outcome in report.outcomes.values())
@@ -202,7 +203,7 @@ def _closing(report: execution.Report) -> list[str]:
         f"{done} done in {numbers.seconds(report.seconds)}. "
         f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
     ]
-    if report.plan.tensorboard:
+    if report.plan.settings.tensorboard:
         lines.append(f"tensorboard --logdir {root}/tensorboard")
     lines += [f"! {note}" for note in report.notes]
     return lines + [f"not read: {problem}" for problem in report.damaged]

@@ -32,7 +32,7 @@ class InlineEngine(Engine):
 
     def events(self, wait: float) -> Iterable[Event]:
         """Perform the queued tasks; `wait` has no effect, since a task that began is not left."""
-        from genbench.trial.worker import answer
+        from genbench.trial.task import perform
 
         while self._queue:
             task, attempt = self._queue.popleft()
@@ -42,8 +42,8 @@ class InlineEngine(Engine):
 
             yield Event(task.id, attempt, "started")
             with ONE_AT_A_TIME:
-                told = answer(task.spec, beat, self._stop)
-            yield Event(task.id, attempt, "done", told)
+                outcome = perform(task, beat, self._stop)
+            yield Event(task.id, attempt, "done", outcome)
 
     def cancel(self, task: str) -> None:
         """Do nothing: a task that began asks by itself whether all is to stop."""

@@ -1,32 +1,26 @@
-"""The calls behind the command line, which are the Python API too: run, load_results, leaderboard."""
+"""Plans performed: trials through an engine, tables brought up to date; and `genbench.run`."""
 
 from __future__ import annotations
 
 import contextlib
-import pathlib
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from genbench.api import Engine, Task
-from genbench.data.folders import cache_folder
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import GenbenchError, StoreError, printable
-from genbench.files import write_text
-from genbench.ranking import claims, frames
 from genbench.ranking.board import Board, boards
-from genbench.ranking.scores import Collected, ScoreRow, collect
-from genbench.ranking.verdicts import Verdict, verdicts
-from genbench.registry.plugins import load_registry
-from genbench.registry.resolve import Resolver
+from genbench.ranking.scores import Collected, ScoreRow
 from genbench.runs import arguments
 from genbench.runs.arguments import Datasets, Metrics, Models, Path
-from genbench.runs.grid import task
-from genbench.runs.planning import Plan, plan, texts
+from genbench.runs.planning import Plan, plan, task
+from genbench.runs.report import Report
+from genbench.runs.settings import RunSettings
+from genbench.runs.stored import write_tables
 from genbench.store import plans
 from genbench.store.layout import Keep
 from genbench.store.store import Store
@@ -34,81 +28,9 @@ from genbench.trial.identity import Target, TrialSpec
 from genbench.trial.protocol import Protocol
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
 
     from genbench.output.tensorboard import TensorBoard
-
-
-@dataclass(frozen=True, repr=False)
-class Report:
-    """What a run came to: its boards, how the trials ended that it performed, and how long it took.
-
-    Printed, it is the tables that the command prints; in a notebook too.
-    total counts the rows of leaderboard.csv and the trials of the whole results folder; damaged says which of its
-    folders could not be read; remarks say which trials lie in several, and what could not be let go of.
-    """
-
-    plan: Plan
-    boards: Sequence[Board]
-    outcomes: Mapping[str, Outcome]
-    seconds: float
-    total: tuple[int, int]
-    damaged: Sequence[str]
-    remarks: Sequence[str] = ()
-
-    def __repr__(self) -> str:
-        """Return the tables as text."""
-        from genbench.output.board import boards_as_text
-
-        return boards_as_text(self.boards)
-
-    def _repr_html_(self) -> str:
-        """Return the tables as a notebook shows them."""
-        from genbench.output.boards_html import to_html
-
-        return to_html(self.boards)
-
-    @property
-    def leaderboard(self) -> pd.DataFrame:
-        """Return the boards as a data frame, in the columns of leaderboard.csv."""
-        return frames.leaderboard(self.boards)
-
-    @property
-    def verdicts(self) -> list[Verdict]:
-        """Return what became of each published number that the run was held against."""
-        return verdicts(self.boards, self.plan.claims)
-
-    @property
-    def against(self) -> pd.DataFrame:
-        """Return the verdicts on published numbers as a data frame: one per claim, or per model it is held against."""
-        return frames.verdicts(self.verdicts)
-
-    @property
-    def failed(self) -> int:
-        """Return how many scores that were asked for are missing, refusals of a metric apart."""
-        lacking = Counter[str]()
-        for board in self.boards:
-            for row in board.rows:
-                lacking.update(row.statuses)
-        missing = sum(count for status, count in lacking.items() if status != "skipped")
-        return missing + len(self._outdone)
-
-    @property
-    def notes(self) -> list[str]:
-        """Return what was noted on the way: damage that was repaired, old results that were kept, and remarks."""
-        repaired = (note for outcome in self.outcomes.values() for note in outcome.notes)
-        return [*repaired, *self._outdone, *self.remarks]
-
-    @property
-    def _outdone(self) -> list[str]:
-        """Return the trials that were to be trained anew, were not, and stand in the tables with their old results."""
-        names = {trial.id: str(trial) for trial in self.plan.todo} if self.plan.conditions.fresh else {}
-        return [
-            f"{names[trial]}: {outcome.status}: {outcome.reason}; its old results, if any, are kept"
-            for trial, outcome in self.outcomes.items()
-            if trial in names and outcome.status != "done"
-        ]
 
 
 def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
@@ -117,32 +39,33 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     engine: Engine = planned.engine.instantiate()
     store = planned.store
     tasks = [_task(trial, planned) for trial in planned.todo]
-    if planned.conditions.fresh and tasks:
-        store.keep_fresh_mark(planned.conditions.fresh)
-    board = _tensorboard(planned, watcher or Silent()) if planned.tensorboard else None
+    if planned.fresh_mark and tasks:
+        store.keep_fresh_mark(planned.fresh_mark)
+    board = _tensorboard(planned, watcher or Silent()) if planned.settings.tensorboard else None
     watched = board or watcher or Silent()
     try:
         ahead = {trial.id: str(trial) for trial in planned.todo}
         with plans.announced(store.root, ahead) if ahead else contextlib.nullcontext(_nothing) as over:
-            outcomes = perform_all(engine, tasks, _Announcing(watched, over), _settler(planned), planned.timeout)
+            watching, timeout = _Announcing(watched, over), planned.settings.timeout
+            outcomes = perform_all(engine, tasks, watching, _settler(planned), timeout)
         if board:
             board.finish()
     except BaseException:
         with contextlib.suppress(StoreError):  # what went wrong first is what is told
-            _write_tables(Store(planned.store.root))
+            write_tables(Store(planned.store.root))
         raise
     finally:
         if board:
             board.close()
-    if planned.conditions.fresh:
+    if planned.fresh_mark:
         store.keep_fresh_mark("")
-    collected = _write_tables(Store(store.root))
+    collected, rows = write_tables(Store(store.root))
     return Report(
         plan=planned,
         boards=_boards_of(planned, collected),
         outcomes=outcomes,
         seconds=time.perf_counter() - started,
-        total=(len(frames.leaderboard(boards(collected.rows))), len({row.trial.id for row in collected.rows})),
+        total=(rows, len({row.trial.id for row in collected.rows})),
         damaged=[*collected.damaged, *(board.damaged if board else ())],
         remarks=[*collected.notes, *_drop(planned)],
     )
@@ -153,7 +76,7 @@ def _drop(planned: Plan) -> list[str]:
 
     Returns what came in the way.
     """
-    keep = planned.conditions.keep
+    keep = planned.settings.keep
     if keep == "all":
         return []
     notes = []
@@ -191,7 +114,7 @@ class _Announcing:
 
 def _task(trial: TrialSpec, planned: Plan) -> Task:
     folder = planned.store.folder(trial.id, trial.folder_name)
-    return task(trial, planned.grid, planned.store.root, planned.conditions, folder.path.name)
+    return task(planned, trial, folder.path.name)
 
 
 def _tensorboard(planned: Plan, watcher: Watcher) -> TensorBoard:
@@ -220,10 +143,12 @@ def _callers_torch_kept() -> Iterator[None]:
         yield
 
 
-def executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
+def planned_and_executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
     """Make the plan of a call's arguments, which may be all that `genbench.runs.arguments` takes, and execute it."""
     with _callers_torch_kept():
-        return execute(planner(**arguments.taken(given)))
+        taken = arguments.taken(given)
+        own = {name: taken.pop(name) for name in ("sources", "samples_are") if name in taken}
+        return execute(planner(**own, settings=RunSettings(**taken)))
 
 
 def run(
@@ -277,7 +202,7 @@ def run(
 
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    return executed(plan, locals())
+    return planned_and_executed(plan, locals())
 
 
 def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
@@ -302,77 +227,3 @@ def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
     traits = {**row.metric["traits"], "extractor": protocol.extractor}
     metric = {**row.metric, "label": protocol.metric.shown, "target": protocol.metric.target, "traits": traits}
     return replace(row, trial=record, metric=metric)
-
-
-def _write_tables(store: Store) -> Collected:
-    """Write leaderboard.csv and trials.csv from the store, always whole; return what the store holds."""
-    collected = collect(store)
-    if store.trials.is_dir():
-        for name, text in _tables(collected).items():
-            write_text(store.root / name, text)
-    return collected
-
-
-def tables(store: Store) -> dict[str, str]:
-    """Return the CSV files that a store comes to, by name."""
-    return _tables(collect(store)) if store.trials.is_dir() else {}
-
-
-def _tables(collected: Collected) -> dict[str, str]:
-    from genbench.output.tables_csv import to_csv
-
-    return {
-        "leaderboard.csv": to_csv(frames.leaderboard(boards(collected.rows))),
-        "trials.csv": to_csv(frames.trials(collected.rows)),
-    }
-
-
-class Results(NamedTuple):
-    """What a results folder holds, as data frames: a row per model and protocol, and a row per trial and protocol."""
-
-    leaderboard: pd.DataFrame
-    trials: pd.DataFrame
-
-
-def load_results(path: Path = "results") -> Results:
-    """Return the leaderboard and the trials of a results folder, each a data frame.
-
-    Raises StoreError where there are none, RequestError where path is no path.
-    """
-    store = Store(pathlib.Path(arguments.path("path", path)))
-    store.check_readable()
-    collected = collect(store)
-    return Results(frames.leaderboard(boards(collected.rows)), frames.trials(collected.rows))
-
-
-def load_verdicts(against: Sequence[str] | str = "goodfellow2014", path: Path = "results") -> pd.DataFrame:
-    """Return published numbers held against a results folder: a row per claim, or per model it is held against.
-
-    Raises RequestError for unknown claims, StoreError where there are no results.
-    """
-    arguments.path("path", path)
-    compared = published(texts("against", arguments.taken({"against": against})["against"], None, ()))
-    return frames.verdicts(verdicts(stored_boards([path], compared)[0], compared))
-
-
-def published(wanted: Sequence[str]) -> list[claims.Claim]:
-    """Return the published numbers in claims files by name. Raises RequestError for an unknown one."""
-    return claims.load(wanted, Resolver(load_registry(), cache_folder())) if wanted else []
-
-
-def stored_boards(paths: Sequence[Path], compared: Sequence[claims.Claim] = ()) -> tuple[list[Board], list[str]]:
-    """Return the boards of all scores in results folders, and what is wrong with folders that could not be read.
-
-    A trial that lies in several folders counts once. Raises StoreError where its scores differ.
-    """
-    found, collected = read_stored(paths, compared)
-    return found, collected.damaged
-
-
-def read_stored(paths: Sequence[Path], compared: Sequence[claims.Claim] = ()) -> tuple[list[Board], Collected]:
-    """Return what `stored_boards` does, with all else that there is to tell of the folders."""
-    stores = [Store(pathlib.Path(path)) for path in paths]
-    for store in stores:
-        store.check_readable()
-    collected = collect(*stores)
-    return boards(collected.rows, compared), collected

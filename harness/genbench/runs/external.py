@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -21,6 +20,7 @@ from genbench.runs import execution, planning
 from genbench.runs.arguments import Datasets, Images, Metrics, Models, Path
 from genbench.runs.grid import Grid
 from genbench.runs.planning import Plan
+from genbench.runs.report import Report
 from genbench.runs.settings import RunSettings
 from genbench.store.layout import Keep
 from genbench.trial import sources as given
@@ -32,29 +32,7 @@ if TYPE_CHECKING:
 
 
 def plan(
-    sources: Mapping[str, Paths],
-    metrics: Sequence[str] | str | None = None,
-    datasets: Sequence[str] | str | None = None,
-    *,
-    samples_are: Mapping[str, str] | str | None = None,
-    reference: Sequence[str] | str | None = None,
-    against: Sequence[str] | str | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    samples: int | Literal["all"] | None = None,
-    size: int | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    target: Target = "test",
-    results: str | os.PathLike[str] = "results",
-    device: str = "auto",
-    threads: int = 1,
-    engine: str | None = None,
-    jobs: int | None = None,
-    jobs_per_gpu: int | None = None,
-    timeout: float | None = None,
-    checkpoint_every: float = 10.0,
-    fresh: bool = False,
-    fresh_scores: bool = False,
-    keep: Keep = "all",
+    sources: Mapping[str, Paths], settings: RunSettings, samples_are: Mapping[str, str] | str | None = None
 ) -> Plan:
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
@@ -63,31 +41,28 @@ def plan(
     many as the smallest of them has, where their default is more; "all" is as many as each of them has.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
-    settings = RunSettings(
-        results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, jobs_per_gpu=jobs_per_gpu
-    )
-    settings = replace(settings, fresh_scores=fresh_scores, keep=keep)
     settings.check()
     resolver = Resolver(load_registry(), cache_folder())
-    overrides = Overrides(resolver, options or {}, None if samples == "all" else samples, size)
-    models = overrides.resolve("model", planning.references(reference))
-    asked = _Metrics(resolver, overrides, planning.metric_texts(metrics, None, resolver), options or {}, samples)
-    places = overrides.resolve("dataset", planning.texts("datasets", datasets, None, planning.DATASETS))
+    options, samples = settings.options or {}, settings.samples
+    overrides = Overrides(resolver, options, None if samples == "all" else samples, settings.size)
+    models = overrides.resolve("model", planning.references(settings.reference))
+    metrics = _Metrics(resolver, overrides, planning.metric_texts(settings.metrics, resolver), options, samples)
+    places = overrides.resolve("dataset", planning.texts("datasets", settings.datasets, planning.DATASETS))
     overrides.check_used(is_size_taken=True)
-    compared = claims.load(planning.texts("against", against, None, ()), resolver)
+    compared = claims.load(planning.texts("against", settings.against, ()), resolver)
     settings = settings.on_existing_device()
-    found = given.find(sources, samples_are, resolver.registry, size or 0)
+    found = given.find(sources, samples_are, resolver.registry, settings.size or 0)
     data = [prepare(place.instantiate(), place.identity) for place in places]
-    fitted = [asked.fitting(found, each.space) for each in data]
+    fitted = [metrics.fitting(found, each.space) for each in data]
     triples = zip([fit for fit, _ in fitted], places, data, strict=True)
     seeds = range(max(len(source.seeds) for source in found))
-    pairs = planning.with_metrics(resolver, list(triples), weights)
+    pairs = planning.with_metrics(resolver, list(triples), settings.weights)
     resized = next(filter(None, (given.resizing(found, each.space) for each in data)), "")
-    grid = Grid(models, pairs, seeds, target, given=found, resized=resized)
+    grid = Grid(models, pairs, seeds, settings.target, given=found, resized=resized)
     planned = planning.made_ready(resolver, grid, data, compared, settings)
     _check_images(planned, found)
-    told = [*(note for each in data for note in given.notes(found, each.space)), *(n for _, fit in fitted for n in fit)]
-    return replace(planned, notes=list(dict.fromkeys([*planned.notes, *told])))
+    notes = [note for each in data for note in given.notes(found, each.space)] + [n for _, fit in fitted for n in fit]
+    return replace(planned, notes=list(dict.fromkeys([*planned.notes, *notes])))
 
 
 def evaluate(
@@ -114,7 +89,7 @@ def evaluate(
     fresh: bool = False,
     fresh_scores: bool = False,
     keep: Keep = "all",
-) -> execution.Report:
+) -> Report:
     """Score and rank images made elsewhere, as trained models are: `genbench evaluate`.
 
     `genbench.evaluate({"ours": ["a0.npz", "a1.npz"]}, metrics="parzen", datasets="mnist").leaderboard` is a data frame.
@@ -127,7 +102,7 @@ def evaluate(
 
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
-    return execution.executed(plan, locals())
+    return execution.planned_and_executed(plan, locals())
 
 
 class _Metrics:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from genbench.api import Task
 from genbench.errors import DamagedError
 from genbench.registry.resolve import Resolved
-from genbench.store.layout import Keep
 from genbench.store.store import Contents, Store
-from genbench.trial.identity import LAST, NO_BUDGET, Assignment, Budget, Target, TrialSpec
+from genbench.trial.identity import LAST, NO_BUDGET, Budget, Target, TrialSpec
 from genbench.trial.protocol import Protocol, is_scored
 from genbench.trial.sources import Source
 
@@ -107,39 +103,6 @@ def _is_complete(
     if record.status in SETTLED:
         return all(protocol.stage in record.wanted for protocol in protocols)
     return record.status == "done" and all(is_scored(record, protocol) for protocol in protocols)
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """How trials are performed, which is no part of what they are.
-
-    checkpoint_every is in seconds; fresh the mark of a run that trains anew, or ""; with fresh_scores, what is trained
-    is scored anew; gpus is the part of a GPU that each trial has, 0 on the CPU; keep is what stays on the disk.
-    """
-
-    device: str = "cpu"
-    threads: int = 1
-    checkpoint_every: float = 10.0
-    fresh: str = ""
-    gpus: float = 0.0
-    fresh_scores: bool = False
-    keep: Keep = "all"
-
-
-def task(trial: TrialSpec, grid: Grid, results: Path, conditions: Conditions, folder: str = "") -> Task:
-    """Return the task that performs a trial, in the folder of this name, if one is given."""
-    shared = dataclasses.asdict(conditions)
-    gpus = shared.pop("gpus")
-    assignment = Assignment(
-        trial=trial,
-        metrics=tuple(grid.metrics(trial.dataset_digest)),
-        results=str(results.resolve()),
-        folder=folder,
-        target=grid.target,
-        resized=grid.resized,
-        **shared,
-    )
-    return Task(trial.id, assignment.to_json(), cpus=conditions.threads, gpus=gpus)
 
 
 def describe(grid: Grid) -> str:

@@ -7,10 +7,10 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from genbench.api import Task
 from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder, originals
 from genbench.engines.gpus import share
@@ -22,11 +22,10 @@ from genbench.registry.overrides import Overrides
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.runs import suites
-from genbench.runs.grid import Conditions, Dataset, Grid, missing
-from genbench.runs.settings import RunSettings, existing, place
-from genbench.store.layout import Keep
+from genbench.runs.grid import Dataset, Grid, missing
+from genbench.runs.settings import RunSettings, Texts, existing_device, make_engine
 from genbench.store.store import Store
-from genbench.trial.identity import LAST, NO_BUDGET, Budget, Target, TrialSpec, parse_selection
+from genbench.trial.identity import LAST, NO_BUDGET, Assignment, Budget, TrialSpec, parse_selection
 
 REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
 """The reference rows that are shown unless others, or none, are asked for."""
@@ -42,7 +41,8 @@ DEFAULT_SEEDS = 3
 class Plan:
     """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold.
 
-    notes say what was decided that could have been meant otherwise.
+    settings are as asked for, on the device that is used; fresh_mark is that of a run that trains anew, gpus the part
+    of a GPU that each trial has. notes say what was decided that could have been meant otherwise.
     """
 
     grid: Grid
@@ -51,76 +51,43 @@ class Plan:
     todo: Sequence[TrialSpec]
     store: Store
     engine: Resolved
-    conditions: Conditions
-    timeout: float | None = None
-    tensorboard: bool = False
+    settings: RunSettings
+    fresh_mark: str = ""
+    gpus: float = 0.0
     notes: Sequence[str] = ()
 
 
-def plan(
-    models: Sequence[str] | str | None = None,
-    metrics: Sequence[str] | str | None = None,
-    datasets: Sequence[str] | str | None = None,
-    *,
-    suite: str | None = None,
-    seeds: int | Sequence[int] | None = None,
-    reference: Sequence[str] | str | None = None,
-    against: Sequence[str] | str | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
-    samples: int | None = None,
-    size: int | None = None,
-    weights: str | os.PathLike[str] | None = None,
-    budget: str | None = None,
-    select: str | None = None,
-    target: Target = "test",
-    results: str | os.PathLike[str] = "results",
-    device: str = "auto",
-    threads: int = 1,
-    engine: str | None = None,
-    jobs: int | None = None,
-    jobs_per_gpu: int | None = None,
-    timeout: float | None = None,
-    checkpoint_every: float = 10.0,
-    fresh: bool = False,
-    fresh_scores: bool = False,
-    keep: Keep = "all",
-    tensorboard: bool = False,
-) -> Plan:
+def plan(settings: RunSettings) -> Plan:
     """Return what a run would do, with its data prepared; nothing is written to the results.
 
-    weights is the file of a feature extractor's.
     What is given wins over the suite, and the suite over the defaults: digits, parzen, 3 seeds, the reference rows.
-    jobs is how many trials are performed at once, jobs_per_gpu how many of them share a GPU and its memory.
-    timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. With tensorboard, what
-    TensorBoard shows is written beside the trials. fresh trains and scores anew, fresh_scores scores what is trained.
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """
-    settings = RunSettings(
-        results, device, threads, engine, jobs, timeout, checkpoint_every, fresh, tensorboard, jobs_per_gpu
-    )
-    settings = replace(settings, fresh_scores=fresh_scores, keep=keep)
     settings.check()
-    if tensorboard and find_spec("tensorboard") is None:
-        raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
-    base = suites.load(suite) if suite is not None else suites.Suite(name="")
+    base = suites.load(settings.suite) if settings.suite is not None else suites.Suite(name="")
+    settings = _with_suite(settings, base)
     resolver = Resolver(load_registry(), cache_folder())
-    chosen = _merge(base.options, options or {})
-    overrides = Overrides(resolver, chosen, samples if samples is not None else base.samples, size)
-    all_models = overrides.resolve("model", _all_models(models, reference, base))
-    all_metrics = overrides.resolve("metric", metric_texts(metrics, base.metrics, resolver))
-    sources = overrides.resolve("dataset", texts("datasets", datasets, base.datasets, DATASETS))
+    options = _merge(base.options, settings.options or {})
+    overrides = Overrides(resolver, options, settings.samples, settings.size)  # type: ignore[arg-type]
+    all_models = overrides.resolve("model", _all_models(settings))
+    all_metrics = overrides.resolve("metric", metric_texts(settings.metrics, resolver))
+    sources = overrides.resolve("dataset", texts("datasets", settings.datasets, DATASETS))
     overrides.check_used()
-    bound = budget if budget is not None else base.budget
-    numbered = _seeds(seeds, base.seeds)
-    limit = NO_BUDGET if bound is None else Budget.parse(bound)
-    rule = parse_selection(select if select is not None else base.select or LAST)
-    compared = claims.load(texts("against", against, base.against, ()), resolver)
+    limit = NO_BUDGET if settings.budget is None else Budget.parse(settings.budget)
+    rule = parse_selection(settings.select or LAST)
+    compared = claims.load(texts("against", settings.against, ()), resolver)
     settings = settings.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
-    pairs = with_metrics(resolver, triples, weights)
-    grid = Grid(all_models, pairs, numbered, target, limit, rule)
+    pairs = with_metrics(resolver, triples, settings.weights)
+    grid = Grid(all_models, pairs, _seeds(settings.seeds), settings.target, limit, rule)
     return made_ready(resolver, grid, data, compared, settings)
+
+
+def _with_suite(settings: RunSettings, suite: suites.Suite) -> RunSettings:
+    """Return the settings, with what the suite says where nothing is given."""
+    names = ("models", "metrics", "datasets", "seeds", "reference", "against", "samples", "budget", "select")
+    return replace(settings, **{name: getattr(suite, name) for name in names if getattr(settings, name) is None})
 
 
 def _check_selectable(todo: Sequence[TrialSpec]) -> None:
@@ -145,20 +112,17 @@ def made_ready(
     for asked, found in zip(grid.datasets, data, strict=True) if todo else ():
         with originals() as folder:
             extractors.fetch(asked.metrics, found.space, found.digest, folder)
-    # what is finished must not wait for torch
-    device = existing(settings.device) if todo and settings.device == "auto" else settings.device
-    engine = place(resolver, settings, device, len(todo), is_timed=grid.budget.seconds is not None)
-    gpus = share(device, engine.settings.get("jobs", 1)) if todo else 0.0
-    conditions = Conditions(
-        device, settings.threads, settings.checkpoint_every, mark, gpus, settings.fresh_scores, settings.keep
-    )
+    if todo and settings.device == "auto":  # what is finished must not wait for torch
+        settings = replace(settings, device=existing_device("auto"))
+    engine = make_engine(resolver, settings, len(todo), is_timed=grid.budget.seconds is not None)
+    gpus = share(settings.device, engine.settings.get("jobs", 1)) if todo else 0.0
     notes = [
         f"{asked.resolved.label}: {note}"
         for asked, found in zip(grid.datasets, data, strict=True)
         for note in found.notes
     ]
     notes += _lacking(store, todo)
-    return Plan(grid, data, compared, todo, store, engine, conditions, settings.timeout, settings.tensorboard, notes)
+    return Plan(grid, data, compared, todo, store, engine, settings, mark, gpus, notes)
 
 
 def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
@@ -176,6 +140,26 @@ def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
         f"{lacking[0]}{more}: made again where that is needed; its scores stay if that comes to the same "
         "weights and samples, and are done again if not"
     ]
+
+
+def task(planned: Plan, trial: TrialSpec, folder: str = "") -> Task:
+    """Return the task that performs a trial of a plan, in the folder of this name, if one is given."""
+    settings = planned.settings
+    assignment = Assignment(
+        trial=trial,
+        metrics=tuple(planned.grid.metrics(trial.dataset_digest)),
+        results=str(planned.store.root.resolve()),
+        folder=folder,
+        target=planned.grid.target,
+        resized=planned.grid.resized,
+        device=settings.device,
+        threads=settings.threads,
+        checkpoint_every=settings.checkpoint_every,
+        fresh=planned.fresh_mark,
+        fresh_scores=settings.fresh_scores,
+        keep=settings.keep,
+    )
+    return Task(trial.id, assignment.to_json(), cpus=settings.threads, gpus=planned.gpus)
 
 
 def with_metrics(
@@ -211,11 +195,12 @@ def _refuse_for_extractors(option: str, resolver: Resolver) -> NoReturn:
     )
 
 
-def texts(
-    what: str, given: Sequence[str] | str | None, suite: Sequence[str] | None, default: Sequence[str]
-) -> list[str]:
-    """Return the first that is not None, texts with commas taken apart. Raises RequestError where they are blank."""
-    chosen = given if given is not None else suite if suite is not None else default
+def texts(what: str, given: Texts, default: Sequence[str]) -> list[str]:
+    """Return what is given, or the default where that is None, texts with commas taken apart.
+
+    Raises RequestError where they are blank.
+    """
+    chosen = default if given is None else given
     several = [chosen] if isinstance(chosen, str) else list(chosen)
     parts = [part for text in several for part in spec.split(text)]
     if several and not parts and what != "models":  # that no model is named, plan says better
@@ -223,9 +208,9 @@ def texts(
     return parts
 
 
-def metric_texts(metrics: Sequence[str] | str | None, suite: Sequence[str] | None, resolver: Resolver) -> list[str]:
+def metric_texts(metrics: Texts, resolver: Resolver) -> list[str]:
     """Return the metrics asked for, `all` taken apart."""
-    wanted = texts("metrics", metrics, suite, METRICS)
+    wanted = texts("metrics", metrics, METRICS)
     return [name for text in wanted for name in (_for_any_images(resolver) if text == "all" else [text])]
 
 
@@ -238,25 +223,23 @@ def _for_any_images(resolver: Resolver) -> list[str]:
     return found
 
 
-def _all_models(
-    models: Sequence[str] | str | None, reference: Sequence[str] | str | None, base: suites.Suite
-) -> list[str]:
+def _all_models(settings: RunSettings) -> list[str]:
     """Return the models asked for, and the reference rows. Raises RequestError where no model is."""
-    wanted = texts("models", models, base.models, ())
+    wanted = texts("models", settings.models, ())
     if not wanted:
         raise RequestError("no model given; expected --models NAME or a suite. See: genbench list models")
-    return wanted + references(reference, base.reference)
+    return wanted + references(settings.reference)
 
 
-def references(given: Sequence[str] | str | None, suite: Sequence[str] | None = None) -> list[str]:
+def references(given: Texts) -> list[str]:
     """Return the reference rows asked for; "none" asks for none."""
-    return [name for name in texts("reference", given, suite, REFERENCE) if name != "none"]
+    return [name for name in texts("reference", given, REFERENCE) if name != "none"]
 
 
-def _seeds(given: int | Sequence[int] | None, suite: list[int] | None) -> list[int]:
-    if given is None:
-        return suite or list(range(DEFAULT_SEEDS))
-    return suites.check_seeds(given if isinstance(given, int) else list(given), "seeds")
+def _seeds(given: int | Sequence[int] | None) -> list[int]:
+    """Return the seeds asked for: so many, or these."""
+    wanted = DEFAULT_SEEDS if given is None else given
+    return suites.check_seeds(wanted if isinstance(wanted, int) else list(wanted), "seeds")
 
 
 def _merge(*layers: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genbench import files
 from genbench.errors import DamagedError, RequestError, StoreError, printable
-from genbench.runs import execution
+from genbench.runs import stored
 from genbench.store.layout import RECORD
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -42,7 +42,7 @@ def slim(results: Path, copy: Path) -> Slimmed:
         files.make_folder(copy.absolute().parent)
         with files.aside_folder(copy.absolute()) as aside:
             left_out = sum(_copied(folder, record, aside / "trials" / folder.path.name) for folder, record in found)
-            for name, text in execution.tables(Store(aside)).items():
+            for name, text in stored.tables(Store(aside)).items():
                 files.write_text(aside / name, text)
             aside.rename(copy.absolute())
             files.sync_folder(copy.absolute().parent)

@@ -14,6 +14,7 @@ from genbench.testing import (
     ability_checks,
     dataset_checks,
     density_checks,
+    engine_checks,
     extractor_checks,
     metric_checks,
     model_checks,
@@ -34,7 +35,7 @@ OF_KIND: Mapping[str, tuple[Function, ...]] = {
     "metric": metric_checks.CHECKS,
     "dataset": dataset_checks.CHECKS,
     "extractor": extractor_checks.CHECKS,
-    "engine": (),
+    "engine": engine_checks.CHECKS,
 }
 
 

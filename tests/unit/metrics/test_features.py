@@ -16,6 +16,7 @@ from genbench.registry.extractors import suited, with_extractor
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import planning
+from genbench.runs.settings import RunSettings
 from genbench.testing import subject
 from genbench.testing.fixtures import Laboratory
 from genbench.testing.scoring import Scoring
@@ -282,7 +283,7 @@ def test_pairs_are_of_one_class_and_use_each_example_once() -> None:
 
 
 def test_all_stands_for_every_metric_of_images(toy: str) -> None:
-    planned = planning.plan("gaussian", "all", reference="none")
+    planned = planning.plan(RunSettings("gaussian", "all", reference="none"))
     names = {metric.name for metric in planned.grid.datasets[0].metrics}
     assert names >= {*OF_FEATURES, "ms-ssim", "is", "mode-coverage", "parzen", "brightness"}
     assert not names & {"jsd", "discriminator-gap"}

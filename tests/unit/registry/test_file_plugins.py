@@ -23,7 +23,8 @@ from genbench.registry import loading
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.registry.spec import NAME
-from genbench.runs import execution, planning
+from genbench.runs import execution, planning, stored
+from genbench.runs.settings import RunSettings
 from genbench.store.schema import STAGE
 from genbench.store.store import Store
 from genbench.trial.identity import Budget, TrialSpec
@@ -266,7 +267,7 @@ def test_versions_of_a_file_are_told_apart(mine: Path, cli) -> None:
         mine.write_text(source)
         digests.append(hashlib.sha256(source.encode()).hexdigest()[:8])
         run(MODEL, "parzen[samples=100]")
-    (board,), _ = execution.stored_boards(["results"])
+    (board,), _ = stored.read_boards(["results"])
     assert {row.model for row in board.rows} == {f"{MODEL} {digest}" for digest in digests}
     lines = [line for line in caption(board) if "changed" in line]
     assert lines == [f"! {MODEL} {digests[0]}: trained before its file was changed; a run trains it as it is now"]
@@ -299,7 +300,7 @@ EDITED_ON_THE_WAY: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("asked", EDITED_ON_THE_WAY, ids=["model", "metric", "dataset"])
 def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, Any], mine: Path) -> None:
-    planned = planning.plan(**asked, reference="none", seeds=2)
+    planned = planning.plan(RunSettings(**asked, reference="none", seeds=2))
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
         execution.execute(planned)
@@ -309,7 +310,7 @@ def test_a_file_edited_between_plan_and_execution_is_refused(asked: dict[str, An
 
 
 def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
-    planned = planning.plan(MODEL, METRIC, reference="none", seeds=1, engine="process")
+    planned = planning.plan(RunSettings(MODEL, METRIC, reference="none", seeds=1, engine="process"))
     mine.write_text(EDITED)
     with pytest.raises(ChangedError, match=f"{mine} changed while the run was going on; start the run again"):
         execution.execute(planned)
@@ -317,7 +318,7 @@ def test_workers_refuse_a_file_that_was_edited(mine: Path) -> None:
 
 
 def test_a_file_that_went_away_is_refused(mine: Path) -> None:
-    planned = planning.plan(MODEL, METRIC, reference="none", seeds=1)
+    planned = planning.plan(RunSettings(MODEL, METRIC, reference="none", seeds=1))
     mine.unlink()
     with pytest.raises(ChangedError, match="there is no file .*mine.py; .* It was there when the run was planned"):
         execution.execute(planned)
@@ -602,7 +603,7 @@ def test_a_stored_file_is_hashed_and_not_executed(mine: Path) -> None:
     record = files.read_record(path)
     record["model"]["target"] = f"{evil}:MyModel"
     path.write_text(json.dumps({**record, "sha256": files.digest(record)}))
-    (board,), damaged = execution.stored_boards(["results"])
+    (board,), damaged = stored.read_boards(["results"])
     assert damaged == []
     assert any("changed" in line for line in caption(board))
     assert not Path("sprung").exists()

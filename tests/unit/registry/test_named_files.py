@@ -23,6 +23,7 @@ from genbench.registry import objects, options
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.runs import execution, planning
+from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
 from genbench.testing import check
 from genbench.trial.identity import TrialSpec
@@ -135,8 +136,8 @@ def test_the_same_content_elsewhere_is_the_same_trial_and_other_content_another(
     first = trials()
     Path("sub").mkdir()
     os.rename("w.safetensors", "sub/moved.safetensors")
-    assert planning.plan(of("sub/moved.safetensors"), METRIC, reference="none", seeds=2).todo == []
-    assert planning.plan(of(f"{work}/sub/moved.safetensors"), METRIC, reference="none", seeds=2).todo == []
+    assert planning.plan(RunSettings(of("sub/moved.safetensors"), METRIC, reference="none", seeds=2)).todo == []
+    assert planning.plan(RunSettings(of(f"{work}/sub/moved.safetensors"), METRIC, reference="none", seeds=2)).todo == []
     Path("sub/moved.safetensors").write_bytes(weights(1))
     run(of("sub/moved.safetensors"))
     assert len(trials()) == 2 * len(first) == 4
@@ -346,7 +347,8 @@ def test_a_suite_names_files_from_the_working_folder(tmp_path: Path, cli) -> Non
     suite.write_text(f'models = ["{of("w.safetensors")}"]\nseeds = 1\nreference = []\nmetrics = ["{METRIC}"]\n')
     assert cli(f"run {suite}")[0] == 0
     assert trials() == {
-        t.id for t in planning.plan(of("w.safetensors"), METRIC, reference="none", seeds=1, fresh=True).todo
+        t.id
+        for t in planning.plan(RunSettings(of("w.safetensors"), METRIC, reference="none", seeds=1, fresh=True)).todo
     }
 
 

@@ -13,7 +13,7 @@ from genbench import files
 from genbench.cli import main
 from genbench.output.captions import caption
 from genbench.registry import code
-from genbench.runs import execution
+from genbench.runs import execution, stored
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
 
@@ -54,9 +54,7 @@ def run(models: str = "toy", metrics: str = "brightness", **rest: Any) -> execut
 
 def cautions() -> list[str]:
     """Return what is told of older code under the stored tables, read as another process would."""
-    return [
-        line for board in execution.stored_boards(["results"])[0] for line in caption(board) if "older code" in line
-    ]
+    return [line for board in stored.read_boards(["results"])[0] for line in caption(board) if "older code" in line]
 
 
 def edit(path: Path) -> None:
@@ -180,7 +178,7 @@ def test_scores_of_different_code_in_one_column_are_told_where_the_metric_is_not
     run("toy@long")
     assert len([line for line in cautions() if line.startswith("! toy: scored")]) == 1
     monkeypatch.setattr("genbench.registry.code.loading.locate", lambda target: None)
-    (board,), _ = execution.stored_boards(["results"])
+    (board,), _ = stored.read_boards(["results"])
     assert any("scored by different code of metric brightness" in line for line in caption(board))
 
 

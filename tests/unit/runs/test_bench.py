@@ -11,7 +11,8 @@ import pytest
 import genbench
 from genbench.errors import DataError, RequestError, StoreError
 from genbench.output.tables_csv import read_csv
-from genbench.runs import execution, planning
+from genbench.runs import execution, planning, stored
+from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
 
 
@@ -109,7 +110,7 @@ def test_protocols_never_share_a_board(run) -> None:
     run("toy", "brightness[samples=200]", seeds=2)
     run("toy", "brightness", seeds=2, target="valid")
     run("toy", "brightness", seeds=2, budget="5steps")
-    found, damaged = execution.stored_boards(["results"])
+    found, damaged = stored.read_boards(["results"])
     assert damaged == []
     assert len({board.protocol_id for board in found}) == len(found) == 4
 
@@ -133,7 +134,11 @@ def test_a_suite_is_the_base_and_arguments_win(run) -> None:
 
 def test_a_suite_without_seeds_has_as_many_as_the_command_line(run) -> None:
     Path("mine.toml").write_text('models = ["toy"]\nmetrics = ["brightness"]\nreference = []\n')
-    assert planning.plan(suite="mine.toml").grid.seeds == planning.plan(models="toy").grid.seeds == [0, 1, 2]
+    assert (
+        planning.plan(RunSettings(suite="mine.toml")).grid.seeds
+        == planning.plan(RunSettings(models="toy")).grid.seeds
+        == [0, 1, 2]
+    )
 
 
 def test_load_results_gives_data_frames(run) -> None:
@@ -148,7 +153,7 @@ def test_load_results_gives_data_frames(run) -> None:
 def test_folders_of_two_people_make_one_leaderboard(run) -> None:
     run("toy", seeds=[0, 1], results="mine")
     run("toy", seeds=[1, 2], results="theirs")
-    (board,), _ = execution.stored_boards(["mine", "theirs"])
+    (board,), _ = stored.read_boards(["mine", "theirs"])
     assert board.rows[0].seeds_done == 3
 
 
@@ -162,7 +167,7 @@ def test_conflicting_scores_of_one_trial_are_named(run) -> None:
     content = {**folder.read(record, stage, f"metrics/{stage}.json"), "value": 0.5}
     folder.commit(record, stage, {f"metrics/{stage}.json": lambda path: files.write_record(path, content)}, 0.1)
     with pytest.raises(StoreError, match=r"has different scores for brightness .* and 0.5"):
-        execution.stored_boards(["mine", "theirs"])
+        stored.read_boards(["mine", "theirs"])
 
 
 @pytest.mark.parametrize(

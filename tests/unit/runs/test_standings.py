@@ -14,7 +14,8 @@ from genbench.cli import main
 from genbench.engines.schedule import Outcome, Silent
 from genbench.output.board import boards_as_text
 from genbench.ranking.standings import standings
-from genbench.runs import execution, planning
+from genbench.runs import execution, planning, stored
+from genbench.runs.settings import RunSettings
 from genbench.store import locks, plans, progress_file
 from genbench.store.store import Store
 
@@ -52,7 +53,7 @@ def test_a_trial_under_way_in_another_process_reads_running_with_its_epoch(here:
         assert "toy[epochs=100000000] on digits, seed 0: epoch " in told[1]
         assert "/100000000 " in told[1]
         assert f"process {other.pid} on " in told[1]
-        (board,), _ = execution.stored_boards(["results"])
+        (board,), _ = stored.read_boards(["results"])
         assert board.rows[0].statuses == {"running": 1}
         assert "running: epoch" in " ".join(boards_as_text([board], 200).split())
         assert "interrupted" not in boards_as_text([board])
@@ -90,7 +91,7 @@ def test_a_damaged_score_leaves_a_seed_less_and_the_reason(here: Path, capsys) -
     out = " ".join(capsys.readouterr().out.split())
     assert " 2/3 " in out
     assert f"s0 damaged: {score} is damaged".replace(" ", "") in out.replace(" ", "")
-    (row,) = execution.stored_boards(["results"])[0][0].rows
+    (row,) = stored.read_boards(["results"])[0][0].rows
     assert (row.seeds_done, row.seeds_planned, row.statuses) == (2, 3, {"damaged": 1})
     assert genbench.load_results().leaderboard["damaged"].tolist() == [1]
     assert run(seeds=3).boards[0].rows[0].seeds_done == 3
@@ -171,5 +172,5 @@ def test_a_run_takes_out_of_its_plan_what_is_over(here: Path) -> None:
             ahead.append(len(plans.planned(Path("results"))))
 
     given = {"engine": "inline", "reference": "none", "seeds": 2}
-    execution.execute(planning.plan("toy,toy[epochs=7]", "brightness", **given), Looking())
+    execution.execute(planning.plan(RunSettings("toy,toy[epochs=7]", "brightness", **given)), Looking())
     assert ahead == [3, 2, 1, 0]

@@ -8,7 +8,7 @@ import pytest
 
 from genbench.cli import main
 from genbench.data.cache import prepare
-from genbench.runs import execution
+from genbench.runs import stored
 from genbench_plugins.datasets.digits import Digits
 
 TANH = """
@@ -132,5 +132,5 @@ def test_memorisation_tells_copies_of_training_images_from_those_of_test_images(
 
 
 def _rows():
-    (board,) = execution.stored_boards(["results"])[0]
+    (board,) = stored.read_boards(["results"])[0]
     return board.rows
