@@ -156,6 +156,7 @@ def test_out_of_memory_with_a_whole_gpu_is_settled(tmp_path: Path) -> None:
     assert [record.status for record in records(tmp_path)] == ["out-of-memory"]
 
 
+@pytest.mark.slow
 def test_memory_that_other_programs_hold_settles_nothing(tmp_path: Path) -> None:
     job = ("--models", "./mine.py:Crowded", "--seeds", "1", "--jobs-per-gpu", "1", "--metric", "parzen[samples=100]")
     for _ in range(2):  # it is tried again
@@ -166,6 +167,7 @@ def test_memory_that_other_programs_hold_settles_nothing(tmp_path: Path) -> None
         assert "out of memory while other programs held 4.0 GiB of the GPU's memory" in record.reason
 
 
+@pytest.mark.slow
 def test_memory_of_the_host_is_not_called_the_gpus(tmp_path: Path) -> None:
     done = genbench(
         tmp_path, "--models", "./mine.py:Host", "--seeds", "2", "--jobs-per-gpu", "2", "--metric", "parzen[samples=100]"

@@ -238,6 +238,7 @@ def test_the_command_prints_each_check(capsys: pytest.CaptureFixture[str]) -> No
     assert [line.split()[:2] for line in lines[-3:-1]] == [["ok", "digest"], ["ok", "not-everything-skipped"]]
 
 
+@pytest.mark.slow
 def test_the_command_fails_where_a_check_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "broken_plugins:Maps", "broken_plugins:Plain"]) == 1
     printed = capsys.readouterr().out

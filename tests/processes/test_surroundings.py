@@ -144,6 +144,7 @@ def test_without_home_the_users_folder_is_found(sh) -> None:
     check_done(sh(f"{GENBENCH} data path; {GENBENCH} list models", HOME=None, GENBENCH_CACHE=None, GENBENCH_DATA=None))
 
 
+@pytest.mark.slow
 def test_without_home_and_name_one_variable_is_enough(nobody, tmp_path: Path) -> None:
     for command in (JOB, f"{GENBENCH} leaderboard", f"{GENBENCH} list", f"{GENBENCH} doctor", f"{GENBENCH} data path"):
         check_done(nobody(command, HOME=None, GENBENCH_DATA=None))
