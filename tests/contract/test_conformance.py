@@ -36,8 +36,24 @@ EXPECTED = {
 }
 """Failures that lie in the nature of a metric."""
 
+WITH_A_PROCESS = ("works-on-a-stand-in-for-cuda", "new-process-samples-the-same", "digest", "digest-is-stable")
+"""Checks that start a process, which imports torch: seconds each."""
 
-@parametrize_with_checks([*(name for name in NAMES if name not in ELSEWHERE), *EMBEDDED], expected_failures=EXPECTED)
+QUICK = ("vae", "precision", "random", "digits", "process")
+"""One plugin of each kind, of which every check is made by default."""
+
+
+def slow_with_a_process(parametrized: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """Mark slow the checks that start a process, but those of QUICK."""
+    ids = {f"{name}-{check}" for name in {*NAMES, *EMBEDDED} - {*QUICK} for check in WITH_A_PROCESS}
+    names, cases = parametrized.args
+    marked = [case._replace(marks=(*case.marks, pytest.mark.slow)) if case.id in ids else case for case in cases]
+    return pytest.mark.parametrize(names, marked)
+
+
+@slow_with_a_process(
+    parametrize_with_checks([*(name for name in NAMES if name not in ELSEWHERE), *EMBEDDED], expected_failures=EXPECTED)
+)
 def test_built_in(check) -> None:
     check()
 

@@ -117,6 +117,7 @@ def records(folder: Path) -> list[Any]:
     return [record for _, record in Store(folder / "results").all()]
 
 
+@pytest.mark.slow
 def test_a_metric_that_loses_the_gpu_costs_its_own_score_alone(tmp_path: Path) -> None:
     done = genbench(
         tmp_path, "--models", "gaussian", "--seeds", "2", "--jobs", "1",
@@ -133,6 +134,7 @@ def test_a_metric_that_loses_the_gpu_costs_its_own_score_alone(tmp_path: Path) -
     assert len(records(tmp_path)) == 2
 
 
+@pytest.mark.slow
 def test_out_of_memory_beside_others_is_tried_again_with_a_whole_gpu(tmp_path: Path) -> None:
     done = genbench(
         tmp_path, "--models", "./mine.py:Greedy,gaussian", "--seeds", "2", "--jobs-per-gpu", "2",
@@ -154,6 +156,7 @@ def test_out_of_memory_with_a_whole_gpu_is_settled(tmp_path: Path) -> None:
     assert [record.status for record in records(tmp_path)] == ["out-of-memory"]
 
 
+@pytest.mark.slow
 def test_memory_that_other_programs_hold_settles_nothing(tmp_path: Path) -> None:
     job = ("--models", "./mine.py:Crowded", "--seeds", "1", "--jobs-per-gpu", "1", "--metric", "parzen[samples=100]")
     for _ in range(2):  # it is tried again
@@ -164,6 +167,7 @@ def test_memory_that_other_programs_hold_settles_nothing(tmp_path: Path) -> None
         assert "out of memory while other programs held 4.0 GiB of the GPU's memory" in record.reason
 
 
+@pytest.mark.slow
 def test_memory_of_the_host_is_not_called_the_gpus(tmp_path: Path) -> None:
     done = genbench(
         tmp_path, "--models", "./mine.py:Host", "--seeds", "2", "--jobs-per-gpu", "2", "--metric", "parzen[samples=100]"
@@ -179,6 +183,7 @@ def test_a_gpu_without_memory_left_blames_no_trial(tmp_path: Path) -> None:
     assert {record.status for record in records(tmp_path)} <= {"interrupted", "out-of-memory"}
 
 
+@pytest.mark.slow
 def test_a_device_that_cannot_take_up_what_is_stored_costs_no_results(tmp_path: Path) -> None:
     job = ("--models", "./mine.py:Remembering", "--seeds", "1", "--metric")
     assert genbench(tmp_path, *job, "parzen[samples=100]").returncode == 0

@@ -206,6 +206,7 @@ def run_pytest(folder: Path, expected: str) -> str:
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout
 
 
+@pytest.mark.slow
 def test_checks_are_tests_with_strict_expected_failures(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, '{"batch-is-irrelevant": "the batch is the point", "features": "no reason"}')
     for line in (
@@ -237,6 +238,7 @@ def test_the_command_prints_each_check(capsys: pytest.CaptureFixture[str]) -> No
     assert [line.split()[:2] for line in lines[-3:-1]] == [["ok", "digest"], ["ok", "not-everything-skipped"]]
 
 
+@pytest.mark.slow
 def test_the_command_fails_where_a_check_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "broken_plugins:Maps", "broken_plugins:Plain"]) == 1
     printed = capsys.readouterr().out

@@ -538,6 +538,7 @@ def test_work_is_done_twice_rather_than_waited_for_without_end(
     assert "genbench: waits for" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["inline", "process"])
 def test_one_signal_ends_a_wait_for_features(engine: str) -> None:
     command = [sys.executable, "-m", "genbench", "run", "--models", "gaussian", "--metric", "fid[random,samples=200]"]

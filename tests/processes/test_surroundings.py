@@ -13,6 +13,7 @@ import pytest
 GENBENCH = f"{shlex.quote(sys.executable)} -m genbench"
 JOB = f"{GENBENCH} run --models gaussian --reference none --seeds 1 --samples 100"
 NOBODY = 54321
+slow = pytest.mark.slow  # each of these runs several commands, and every command imports torch
 UMLAUTS = "Möglich, aber ungewöhnlich 目录"
 
 Done = subprocess.CompletedProcess[str]
@@ -33,7 +34,7 @@ def sh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
             capture_output=True,
             encoding="utf-8",
             errors="replace",
-            timeout=120,
+            timeout=600,
             check=False,
         )
 
@@ -88,12 +89,12 @@ def test_a_file_whose_name_is_no_text_is_refused_with_advice(sh, tmp_path: Path)
 @pytest.mark.parametrize(
     "locale",
     [
-        {"LANG": "C", "LC_ALL": "C"},
-        {"LANG": "POSIX", "LC_ALL": None, "LC_CTYPE": None},
+        pytest.param({"LANG": "C", "LC_ALL": "C"}, marks=slow),
+        pytest.param({"LANG": "POSIX", "LC_ALL": None, "LC_CTYPE": None}, marks=slow),
         {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-        {"PYTHONIOENCODING": "ascii"},
-        {"PYTHONIOENCODING": "latin-1"},
-        {"LC_ALL": "no_SUCH.locale"},
+        pytest.param({"PYTHONIOENCODING": "ascii"}, marks=slow),
+        pytest.param({"PYTHONIOENCODING": "latin-1"}, marks=slow),
+        pytest.param({"LC_ALL": "no_SUCH.locale"}, marks=slow),
     ],
     ids=lambda locale: " ".join(f"{name}={value}" for name, value in locale.items()),
 )
@@ -143,6 +144,7 @@ def test_without_home_the_users_folder_is_found(sh) -> None:
     check_done(sh(f"{GENBENCH} data path; {GENBENCH} list models", HOME=None, GENBENCH_CACHE=None, GENBENCH_DATA=None))
 
 
+@pytest.mark.slow
 def test_without_home_and_name_one_variable_is_enough(nobody, tmp_path: Path) -> None:
     for command in (JOB, f"{GENBENCH} leaderboard", f"{GENBENCH} list", f"{GENBENCH} doctor", f"{GENBENCH} data path"):
         check_done(nobody(command, HOME=None, GENBENCH_DATA=None))
@@ -207,7 +209,9 @@ def test_a_reader_that_leaves_early_is_no_error(command: str, reader: str, sh, t
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    "closed", [*(pytest.param(part, marks=slow) for part in (">&-", "2>&-", "<&-", ">&- 2>&-")), "<&- >&- 2>&-"]
+)
 def test_closed_streams_are_no_error(closed: str, sh, tmp_path: Path) -> None:
     done = sh(f"{{ {JOB} && {GENBENCH} leaderboard && {GENBENCH} list && {GENBENCH} --help; }} {closed}")
     check_done(done)
@@ -227,7 +231,7 @@ def test_a_full_disk_behind_stdout_is_told(sh) -> None:
 # Terminals
 
 
-@pytest.mark.parametrize("columns", [40, 60])
+@pytest.mark.parametrize("columns", [40, pytest.param(60, marks=slow)])
 def test_nothing_is_wider_than_the_terminal(columns: int, sh) -> None:
     shown = (
         "list",
@@ -245,7 +249,13 @@ def test_nothing_is_wider_than_the_terminal(columns: int, sh) -> None:
     assert "…" not in done.stdout  # nothing is cut
 
 
-@pytest.mark.parametrize("terminal", [{"TERM": "dumb"}, {"TERM": None}, {"TERM": "nonsense"}, {"NO_COLOR": "1"}])
+@pytest.mark.parametrize(
+    "terminal",
+    [
+        {"TERM": "dumb"},
+        *(pytest.param(given, marks=slow) for given in ({"TERM": None}, {"TERM": "nonsense"}, {"NO_COLOR": "1"})),
+    ],
+)
 def test_poor_terminals_get_plain_text(terminal: dict[str, str | None], sh) -> None:
     """On a terminal of its own, made by `script`, where rich would colour and click would ask its size."""
     line = f"{JOB} && {GENBENCH} list && {GENBENCH} --help"

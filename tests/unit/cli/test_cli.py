@@ -12,6 +12,7 @@ import pytest
 from places import TESTS
 
 from genbench.cli import COMMANDS, main
+from genbench.store.progress_file import PROGRESS
 
 HEAVY = ("torch", "numpy", "pandas", "scipy", "torchvision", "sklearn", "pydantic", "torch_fidelity", "matplotlib")
 
@@ -286,9 +287,10 @@ def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(toy: str, tm
     )
     while "1/2" not in (process.stderr.readline() if process.stderr else ""):
         assert process.poll() is None
-    time.sleep(0.5)
+    while not any("epoch" in path.read_text() for path in tmp_path.rglob(PROGRESS)):  # of the second: it trains
+        time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert "interrupted: 1 of 2 trials are done" in err

@@ -518,7 +518,7 @@ def start(*args: str, **environment: str) -> subprocess.Popen[str]:
 
 
 def finish(process: subprocess.Popen[str]) -> list[str]:
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=500)
     assert process.returncode == 0, err
     return out.split()
 
@@ -532,7 +532,7 @@ def test_a_second_process_imports_nothing_heavy() -> None:
 @pytest.mark.parametrize("stage", ["load", "second array", "manifest", "rename"])
 def test_a_kill_leaves_a_cache_that_works(stage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = start(DIE=stage)
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=500)
     assert killed.returncode == -signal.SIGKILL
     root = cache_folder() / "prepared"
     assert not list(root.glob("slow-*"))
@@ -549,7 +549,7 @@ def test_a_kill_leaves_a_cache_that_works(stage: str, monkeypatch: pytest.Monkey
 def test_a_kill_of_a_fresh_one_leaves_what_was_there() -> None:
     digest = finish(start())[0]
     killed = start("--fresh", DIE="rename")
-    killed.communicate(timeout=120)
+    killed.communicate(timeout=500)
     assert finish(start()) == [digest]
 
 

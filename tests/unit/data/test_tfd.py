@@ -267,6 +267,7 @@ def test_a_record_whose_dataset_cannot_be_named_has_no_folds() -> None:
 # The whole way
 
 
+@pytest.mark.slow
 def test_five_folds_are_one_generator_and_one_row(
     toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

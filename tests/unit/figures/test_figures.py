@@ -557,6 +557,7 @@ def test_every_kind_asks_for_abilities_that_there_are() -> None:
     assert {ability for kind in KINDS.values() for ability in kind.abilities} <= set(ABILITIES)
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_whatever_backend_a_notebook_sets(toy: str, tmp_path: Path) -> None:
     """MPLBACKEND names one that only the notebook's own process has."""
     environment = {

@@ -112,13 +112,13 @@ def test_scales_fit_the_size(height: int, width: int, scales: int, window: int) 
     assert fitted_scales(height, width) == fitted_scales(width, height) == Scales(scales, window)
 
 
-@pytest.mark.parametrize("side", range(3, 400))
-def test_every_scale_holds_the_window(side: int) -> None:
-    found = fitted_scales(side, side)
-    assert found.window % 2 == 1
-    assert 3 <= found.window <= min(11, side >> (found.scales - 1))
-    assert sum(found.betas) == pytest.approx(1)
-    assert int(3.5 * found.sigma + 0.5) * 2 + 1 == found.window  # so torchmetrics takes the same window for sigma
+def test_every_scale_holds_the_window() -> None:
+    for side in range(3, 400):
+        found = fitted_scales(side, side)
+        assert found.window % 2 == 1, side
+        assert 3 <= found.window <= min(11, side >> (found.scales - 1)), side
+        assert sum(found.betas) == pytest.approx(1), side
+        assert int(3.5 * found.sigma + 0.5) * 2 + 1 == found.window, side  # torchmetrics takes this window for sigma
 
 
 def test_five_scales_are_the_published_ones() -> None:

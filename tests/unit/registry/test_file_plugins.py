@@ -188,6 +188,7 @@ def test_the_command_line_takes_paths_as_they_are_typed(mine: Path, cli, monkeyp
     assert cli(f"run --models '{','.join(names)}' --metric {METRIC}[samples=50] --reference none --seeds 2 --quiet")[1].splitlines()[:9] == out.splitlines()[:9]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_workers_import_the_file_and_come_to_the_same_bits(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(results="inline", engine="inline")
     report = run(results="process", engine="process", jobs=2)

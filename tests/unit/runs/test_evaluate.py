@@ -187,6 +187,7 @@ def test_the_python_interface_takes_paths(cli, tmp_path: Path) -> None:
     assert set(frame["samples_are"]) == {"means"}
 
 
+@pytest.mark.slow
 def test_processes_score_the_same(cli) -> None:
     for seed in range(2):
         save(f"a{seed}.npz", noise(500, seed=seed))

@@ -99,6 +99,7 @@ def test_metrics_see_dropped_classes_and_not_copies(metric: str) -> None:
     assert abs(last - first) < abs(values["dropped classes"][-1] - first) / 2  # type: ignore[operator]
 
 
+@pytest.mark.slow
 def test_memorisation_sees_copies() -> None:
     z = means("memorisation[pixels]", "copies")
     assert z == sorted(z)
