@@ -77,7 +77,7 @@ def test_a_dataset_says_what_it_is(kind: type[genbench.Dataset]) -> None:
 def test_importing_them_imports_nothing_heavy() -> None:
     program = (
         "import sys; from genbench_plugins.datasets import cifar10, digits, mnist, tfd;"
-        "from genbench.data import npz, folder, prepare;"
+        "from genbench.data import npz, folder, cache;"
         "print([n for n in ('numpy', 'torch', 'torchvision', 'sklearn', 'PIL', 'scipy') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
