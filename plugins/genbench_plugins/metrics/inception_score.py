@@ -10,7 +10,7 @@ from torch import Tensor
 
 import genbench
 from genbench.numerics.inception_score import inception_scores
-from genbench_plugins.metrics.classes import NEEDS_CLASSES, classifies
+from genbench_plugins.metrics.by_classes import NEEDS_CLASSES, classifies
 from genbench_plugins.metrics.features import FeatureMetric, some
 
 

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from torch import Tensor
 
 import genbench
-from genbench_plugins.metrics.classes import NEEDS_OWN_CLASSES, knows_own_classes
+from genbench_plugins.metrics.by_classes import NEEDS_OWN_CLASSES, knows_own_classes
 from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 
 

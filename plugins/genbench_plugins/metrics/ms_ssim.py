@@ -11,7 +11,7 @@ from torch import Tensor
 
 import genbench
 from genbench.numerics.ms_ssim import fitted_scales, ms_ssim
-from genbench_plugins.metrics.classes import knows_own_classes
+from genbench_plugins.metrics.by_classes import knows_own_classes
 from genbench_plugins.metrics.features import MOST_SAMPLES, FeatureMetric
 
 

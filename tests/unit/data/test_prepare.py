@@ -467,7 +467,7 @@ import os, signal, sys, time
 from dataclasses import dataclass
 from pathlib import Path
 from genbench.api import Dataset, Split, Splits
-from genbench.data import prepare as module
+from genbench.data import cache as module
 
 @dataclass(eq=False)
 class Slow(Dataset):
