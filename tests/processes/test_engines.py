@@ -1,5 +1,6 @@
 """Where trials run: warm worker processes, and what they do to each other, which is nothing."""
 
+import contextlib
 import json
 import os
 import re
@@ -46,12 +47,12 @@ def outcomes(report: execution.Report) -> dict[str, Outcome]:
 
 
 def workers() -> list[psutil.Process]:
-    """Return the worker processes of this process."""
-    return [
-        child
-        for child in psutil.Process().children(recursive=True)
-        if "genbench.engines.worker_main" in child.cmdline()
-    ]
+    """Return the worker processes of this process; one that has ended and was not waited for yet is none."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found += [child] if "genbench.engines.worker_main" in child.cmdline() else []
+    return found
 
 
 @pytest.mark.slow
