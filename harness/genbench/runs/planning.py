@@ -74,7 +74,7 @@ def plan(settings: RunSettings) -> Plan:
     sources = overrides.resolve("dataset", texts("datasets", settings.datasets, DATASETS))
     overrides.check_used()
     limit = NO_BUDGET if settings.budget is None else Budget.parse(settings.budget)
-    rule = parse_selection(settings.select or LAST)
+    rule = parse_selection(LAST if settings.select is None else settings.select)
     compared = claims.load(texts("against", settings.against, ()), resolver)
     settings = settings.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]

@@ -26,6 +26,9 @@ WAIT = 1.0
 PATIENCE = 300.0
 """Seconds without any event after which an engine is taken to have lost its tasks."""
 
+LONG = 100_000
+"""Epochs of a training that is cancelled: a minute or so on digits, so that one that goes on all the same does end."""
+
 ENDS = ("done", "lost")
 
 Watch = Callable[[Engine, Event], None]
@@ -75,11 +78,11 @@ def check_a_cancelled_task_ends(laboratory: Laboratory) -> None:
             engine.cancel(event.task)
 
     with TemporaryDirectory(prefix="genbench-") as folder:
-        (events,) = _perform(engine, _tasks(laboratory, Path(folder), seeds=1, epochs=10**6), cancel).values()
+        (events,) = _perform(engine, _tasks(laboratory, Path(folder), seeds=1, epochs=LONG), cancel).values()
     last = events[-1]
     if last.kind == "done" and last.data.get("status") != "interrupted":
         fail(
-            f"a training of a million epochs that was cancelled ended as {last.data.get('status')}",
+            f"a training of {LONG:,} epochs that was cancelled when it began ended as {last.data.get('status')}",
             "interrupted",
             "Let cancel reach the worker: genbench.perform(task, stop=...) asks stop between two steps.",
         )
