@@ -98,7 +98,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
 def _problem(trained: Trained) -> Outcome | None:
     """Return why a trial's data or model cannot be had, or None; a model that was let go is told by each kind."""
     try:
-        with trained.surroundings("restore"):
+        with trained.trial_environment("restore"):
             _ = trained.model
     except NotKept:
         return None
@@ -117,7 +117,7 @@ def _drawn(trained: Trained, kind: Kind) -> Figure:
         raise Lacking(f"no {' and no '.join(missing)}")
     if kind.needs_data and trained.missing:
         raise Lacking("its data are not here")
-    with trained.surroundings(kind.name), canvas.defaults():
+    with trained.trial_environment(kind.name), canvas.defaults():
         return kind.load()(trained)
 
 

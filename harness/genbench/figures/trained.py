@@ -120,7 +120,7 @@ class Trained:
         return seeding.stream(self._record.seed, "figure", kind, device=self.device)
 
     @contextlib.contextmanager
-    def surroundings(self, kind: str) -> Iterator[None]:
+    def trial_environment(self, kind: str) -> Iterator[None]:
         """Be in what the trial ran in, so that the same trial gives the same pixels."""
         with (
             known_state(self._record.model["distribution"] == BUILTIN, threads=1, device=self.device),

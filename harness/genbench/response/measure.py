@@ -13,7 +13,7 @@ from genbench.api import Split
 from genbench.errors import GenbenchError, RequestError, printable
 from genbench.response.damages import DAMAGES, Damage, Material
 from genbench.testing import subject
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckSkipped
 from genbench.testing.scoring import Images, Remembered, Scoring
 from genbench.trial import seeding
@@ -61,31 +61,31 @@ def measure(metric: str, dataset: str = "digits", draws: int = 3, device: str = 
     seen, half as many as there are. Raises RequestError where it is no metric, or scores nothing on these data.
     """
     found = subject.find(metric, "metric")
-    laboratory = Laboratory(found, dataset, device)
-    half, material = _halves(laboratory)
+    fixtures = Fixtures(found, dataset, device)
+    half, material = _halves(fixtures)
     features = Remembered()
 
     def score(x: Tensor, seed: int) -> float:
-        return Scoring(laboratory, len(x), features=features).score(x.to(laboratory.device), half, seed=seed).value
+        return Scoring(fixtures, len(x), features=features).score(x.to(fixtures.device), half, seed=seed).value
 
     responses = [response for damage in DAMAGES for response in _responses(score, damage, material, draws)]
     if not any(response.values for response in responses):
         raise RequestError(f"{metric} scores nothing on {dataset}: {responses[0].reason}")
-    made = Scoring(laboratory, material.count).metric
+    made = Scoring(fixtures, material.count).metric
     words = f"{made.describe()}; against half of the test images, {len(half.splits['test']):,}"
-    if laboratory.extractor_name and (description := laboratory.of_metric.describe()):
-        words += f"; features of {laboratory.extractor_name} ({description})"
-    return MetricResponse(laboratory.label, made.unit, made.higher_is_better, words, dataset, draws, responses)
+    if fixtures.extractor_name and (description := fixtures.of_metric.describe()):
+        words += f"; features of {fixtures.extractor_name} ({description})"
+    return MetricResponse(fixtures.label, made.unit, made.higher_is_better, words, dataset, draws, responses)
 
 
-def _halves(laboratory: Laboratory) -> tuple[Images, Material]:
+def _halves(fixtures: Fixtures) -> tuple[Images, Material]:
     """Return the images scored against, and what samples are made of: halves of the test images in random order."""
-    half, test = Scoring(laboratory, 1).images(), _shuffled(laboratory.split("test"))
+    half, test = Scoring(fixtures, 1).images(), _shuffled(fixtures.split("test"))
     first = len(half.splits["test"])
     half.splits["test"] = Split(test.images[:first], None if test.labels is None else test.labels[:first])
     fresh = Split(test.images[first:].cpu(), None if test.labels is None else test.labels[first:].cpu())
-    train = laboratory.split("train").images.cpu()
-    return half, Material(laboratory.data.space, fresh, train, max(2, len(fresh) // 2))
+    train = fixtures.split("train").images.cpu()
+    return half, Material(fixtures.data.space, fresh, train, max(2, len(fresh) // 2))
 
 
 def _shuffled(split: Split[Tensor]) -> Split[Tensor]:

@@ -9,17 +9,17 @@ from torch import Tensor
 
 from genbench.api import Space
 from genbench.errors import Unsupported
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.grids import cells
 from genbench.testing.made_images import PLANE, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 
-Ability = Callable[[Laboratory], None]
+Ability = Callable[[Fixtures], None]
 
 
-def _images(laboratory: Laboratory, n: int = 7) -> Tensor:
+def _images(fixtures: Fixtures, n: int = 7) -> Tensor:
     """Return validation images of the space that abilities are tried on, (n, C, H, W)."""
-    return laboratory.on_device(training_data(laboratory.home)).valid.images[:n]
+    return fixtures.on_device(training_data(fixtures.home)).valid.images[:n]
 
 
 def _expect_shape(what: str, x: Tensor, expected: tuple[int, ...]) -> None:
@@ -45,16 +45,16 @@ GRID, REACH = 800, 4.0
 """Cells to a side of the grid for integrals, and how far it reaches beyond the bounds, in widths between these."""
 
 
-def check_log_prob_integrates_to_one(laboratory: Laboratory) -> None:
+def check_log_prob_integrates_to_one(fixtures: Fixtures) -> None:
     """exp(log_prob) integrates to 1 over the plane, for images of two pixels."""
     try:
-        model = laboratory.trained_briefly(PLANE)
+        model = fixtures.trained_briefly(PLANE)
     except Unsupported as refusal:
         raise CheckSkipped(f"it refuses images of two pixels, so no integral can be taken: {refusal}") from refusal
     low, high = PLANE.bounds
     beyond = REACH * (high - low)
-    points, volume = cells(PLANE.shape, low - beyond, high + beyond, GRID, laboratory.device)  # (GRID², 1, 1, 2)
-    p = torch.cat([log_prob(laboratory, model, part) for part in torch.split(points, 100_000)]).exp()
+    points, volume = cells(PLANE.shape, low - beyond, high + beyond, GRID, fixtures.device)  # (GRID², 1, 1, 2)
+    p = torch.cat([log_prob(fixtures, model, part) for part in torch.split(points, 100_000)]).exp()
     is_outside = ((points < low) | (points > high)).flatten(1).any(1)
     p[is_outside & p.isnan()] = 0  # where no image can lie, a density need not be defined
     integral = p.sum().item() * volume
@@ -66,37 +66,37 @@ def check_log_prob_integrates_to_one(laboratory: Laboratory) -> None:
         )
 
 
-def log_prob(laboratory: Laboratory, plugin: object, x: Tensor) -> Tensor:
+def log_prob(fixtures: Fixtures, plugin: object, x: Tensor) -> Tensor:
     """Return log p(x) by a model or a dataset, (n,) float64. Fails where it is not one number for each image."""
-    with torch.no_grad(), laboratory.surroundings():
+    with torch.no_grad(), fixtures.trial_environment():
         log_p: Tensor = plugin.log_prob(x)  # type: ignore[attr-defined]
     if tuple(log_p.shape) != (len(x),):
         fail(f"log_prob returned {tuple(log_p.shape)}", f"({len(x)},)", "Return one value for each image, in nats.")
     return log_p.double()
 
 
-def check_log_prob_shape(laboratory: Laboratory) -> None:
+def check_log_prob_shape(fixtures: Fixtures) -> None:
     """log_prob gives one finite number for each image."""
-    model = laboratory.trained_briefly(laboratory.home)
-    log_p = log_prob(laboratory, model, _images(laboratory))
+    model = fixtures.trained_briefly(fixtures.home)
+    log_p = log_prob(fixtures, model, _images(fixtures))
     if not log_p.isfinite().all():
         fail("log_prob of validation images is not finite", "nats", "Floor variances; work with logarithms throughout.")
 
 
-def check_bound_shape(laboratory: Laboratory) -> None:
+def check_bound_shape(fixtures: Fixtures) -> None:
     """bound gives one finite number for each image."""
-    model = laboratory.trained_briefly(laboratory.home)
-    with torch.no_grad(), laboratory.surroundings():
-        _expect_shape("bound", model.bound(_images(laboratory)), (7,))  # type: ignore[attr-defined]
+    model = fixtures.trained_briefly(fixtures.home)
+    with torch.no_grad(), fixtures.trial_environment():
+        _expect_shape("bound", model.bound(_images(fixtures)), (7,))  # type: ignore[attr-defined]
 
 
-def check_bound_below_log_prob(laboratory: Laboratory) -> None:
+def check_bound_below_log_prob(fixtures: Fixtures) -> None:
     """bound lies below log_prob on average, where a model has both."""
-    model = laboratory.trained
+    model = fixtures.trained
     if not hasattr(model, "log_prob"):
         raise CheckSkipped("it has no log_prob to compare its bound with")
-    x = laboratory.split("valid").images
-    with torch.no_grad(), laboratory.surroundings():
+    x = fixtures.split("valid").images
+    with torch.no_grad(), fixtures.trial_environment():
         gap = (model.bound(x) - model.log_prob(x)).double()  # type: ignore[attr-defined]
     error = gap.std().item() / len(gap) ** 0.5
     if gap.mean().item() > 3 * error + 1e-3:
@@ -107,19 +107,19 @@ def check_bound_below_log_prob(laboratory: Laboratory) -> None:
         )
 
 
-def check_energy_shape(laboratory: Laboratory) -> None:
+def check_energy_shape(fixtures: Fixtures) -> None:
     """energy gives one finite number for each image."""
-    model = laboratory.trained_briefly(laboratory.home)
-    with torch.no_grad(), laboratory.surroundings():
-        _expect_shape("energy", model.energy(_images(laboratory)), (7,))  # type: ignore[attr-defined]
+    model = fixtures.trained_briefly(fixtures.home)
+    with torch.no_grad(), fixtures.trial_environment():
+        _expect_shape("energy", model.energy(_images(fixtures)), (7,))  # type: ignore[attr-defined]
 
 
-def check_energy_orders_images(laboratory: Laboratory) -> None:
+def check_energy_orders_images(fixtures: Fixtures) -> None:
     """Real images have less energy than noise."""
-    model, x = laboratory.trained, laboratory.split("valid").images
-    low, high = laboratory.data.space.bounds
+    model, x = fixtures.trained, fixtures.split("valid").images
+    low, high = fixtures.data.space.bounds
     noise = low + (high - low) * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x.device)
-    with torch.no_grad(), laboratory.surroundings():
+    with torch.no_grad(), fixtures.trial_environment():
         real, other = (model.energy(images).mean().item() for images in (x, noise))  # type: ignore[attr-defined]
     if not real < other:
         fail(
@@ -132,42 +132,42 @@ def check_energy_orders_images(laboratory: Laboratory) -> None:
 # Codes ---------------------------------------------------------------------------------------------------------------
 
 
-def check_decode_of_encode(laboratory: Laboratory) -> None:
+def check_decode_of_encode(fixtures: Fixtures) -> None:
     """encode gives codes (n, d), and decode makes images of them."""
-    model, x = laboratory.trained_briefly(laboratory.home), _images(laboratory)
-    with torch.no_grad(), laboratory.surroundings():
+    model, x = fixtures.trained_briefly(fixtures.home), _images(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
         z = model.encode(x)  # type: ignore[attr-defined]
         if z.dim() != 2:
             fail(f"encode returned {tuple(z.shape)}", f"({len(x)}, d)", "Flatten codes to one row for each image.")
         _expect_shape("encode", z, (len(x), z.shape[1]))
         if hasattr(model, "decode"):
-            _expect_images("decode(encode(x))", model.decode(z), len(x), laboratory.home)
+            _expect_images("decode(encode(x))", model.decode(z), len(x), fixtures.home)
 
 
-def check_decode_of_latents(laboratory: Laboratory) -> None:
+def check_decode_of_latents(fixtures: Fixtures) -> None:
     """latents gives codes (n, d), the same for the same seed, and decode makes images of them."""
-    model = laboratory.trained_briefly(laboratory.home)
+    model = fixtures.trained_briefly(fixtures.home)
     if not (hasattr(model, "latents") and hasattr(model, "decode")):
         raise CheckSkipped("it has not both latents and decode")
-    with torch.no_grad(), laboratory.surroundings():
-        first, again = (model.latents(5, torch.Generator(laboratory.device).manual_seed(3)) for _ in range(2))
+    with torch.no_grad(), fixtures.trial_environment():
+        first, again = (model.latents(5, torch.Generator(fixtures.device).manual_seed(3)) for _ in range(2))
         if first.dim() != 2 or len(first) != 5 or not torch.equal(first, again):
             fail(
                 f"latents(5, generator) returned {tuple(first.shape)}, twice the same: {torch.equal(first, again)}",
                 "(5, d), from the generator alone",
                 "Draw codes with generator=generator.",
             )
-        _expect_images("decode(latents)", model.decode(first), 5, laboratory.home)
+        _expect_images("decode(latents)", model.decode(first), 5, fixtures.home)
 
 
-def check_reconstruct_beats_the_mean(laboratory: Laboratory) -> None:
+def check_reconstruct_beats_the_mean(fixtures: Fixtures) -> None:
     """Reconstructions are nearer to validation images than the mean training image is."""
-    model, x = laboratory.trained, laboratory.split("valid").images
-    with torch.no_grad(), laboratory.surroundings():
+    model, x = fixtures.trained, fixtures.split("valid").images
+    with torch.no_grad(), fixtures.trial_environment():
         reconstructed = model.reconstruct(x)  # type: ignore[attr-defined]
-    _expect_images("reconstruct", reconstructed, len(x), laboratory.data.space)
+    _expect_images("reconstruct", reconstructed, len(x), fixtures.data.space)
     error = (reconstructed - x).square().mean().item()
-    of_mean = (laboratory.split("train").images.mean(0) - x).square().mean().item()
+    of_mean = (fixtures.split("train").images.mean(0) - x).square().mean().item()
     if not error < of_mean:
         fail(
             f"the squared error of reconstructions is {error:.4g}, of the mean image {of_mean:.4g}",
@@ -176,10 +176,10 @@ def check_reconstruct_beats_the_mean(laboratory: Laboratory) -> None:
         )
 
 
-def check_features_shape(laboratory: Laboratory) -> None:
+def check_features_shape(fixtures: Fixtures) -> None:
     """features gives one row for each image."""
-    model, x = laboratory.trained_briefly(laboratory.home), _images(laboratory)
-    with torch.no_grad(), laboratory.surroundings():
+    model, x = fixtures.trained_briefly(fixtures.home), _images(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
         f = model.features(x)  # type: ignore[attr-defined]
     if f.dim() != 2:
         fail(f"features returned {tuple(f.shape)}", f"({len(x)}, d)", "Flatten them to one row for each image.")
@@ -189,17 +189,17 @@ def check_features_shape(laboratory: Laboratory) -> None:
 # Conditions and judgements -------------------------------------------------------------------------------------------
 
 
-def check_sample_class_gives_the_class(laboratory: Laboratory) -> None:
+def check_sample_class_gives_the_class(fixtures: Fixtures) -> None:
     """sample_class gives images of the classes asked for, as a classifier of real images sees them."""
-    classes = laboratory.data.classes
+    classes = fixtures.data.classes
     if classes is None:
-        raise CheckSkipped(f"{laboratory.dataset} has no labels")
-    model = laboratory.trained
-    labels = torch.arange(20 * classes, device=laboratory.device) % classes
-    with torch.no_grad(), laboratory.surroundings():
-        x = model.sample_class(labels, torch.Generator(laboratory.device).manual_seed(0))  # type: ignore[attr-defined]
-    _expect_images("sample_class", x, len(labels), laboratory.data.space)
-    right = float((_classified(laboratory, x) == labels.cpu()).double().mean())
+        raise CheckSkipped(f"{fixtures.dataset} has no labels")
+    model = fixtures.trained
+    labels = torch.arange(20 * classes, device=fixtures.device) % classes
+    with torch.no_grad(), fixtures.trial_environment():
+        x = model.sample_class(labels, torch.Generator(fixtures.device).manual_seed(0))  # type: ignore[attr-defined]
+    _expect_images("sample_class", x, len(labels), fixtures.data.space)
+    right = float((_classified(fixtures, x) == labels.cpu()).double().mean())
     if right < max(0.5, 2 / classes):
         fail(
             f"{right:.0%} of the images of sample_class are of the class asked for, by a classifier of real images",
@@ -208,23 +208,23 @@ def check_sample_class_gives_the_class(laboratory: Laboratory) -> None:
         )
 
 
-def _classified(laboratory: Laboratory, x: Tensor) -> Tensor:
+def _classified(fixtures: Fixtures, x: Tensor) -> Tensor:
     """Return the class of each image by its five nearest training images, (n,)."""
     from sklearn.neighbors import KNeighborsClassifier
 
-    train = laboratory.split("train")
+    train = fixtures.split("train")
     assert train.labels is not None  # the dataset has classes
     classifier = KNeighborsClassifier(5).fit(train.images.flatten(1).cpu().numpy(), train.labels.cpu().numpy())
     return torch.from_numpy(classifier.predict(x.flatten(1).cpu().numpy()))
 
 
-def check_inpaint_keeps_known_pixels(laboratory: Laboratory) -> None:
+def check_inpaint_keeps_known_pixels(fixtures: Fixtures) -> None:
     """inpaint keeps the pixels whose mask is 1, and fills the others without having looked at them."""
-    x = _images(laboratory)
+    x = _images(fixtures)
     mask = torch.zeros_like(x)
     mask[..., : x.shape[-1] // 2] = 1
-    filled, again = (_inpainted(laboratory, x, mask, hidden) for hidden in laboratory.home.bounds)
-    _expect_images("inpaint", filled, len(x), laboratory.home)
+    filled, again = (_inpainted(fixtures, x, mask, hidden) for hidden in fixtures.home.bounds)
+    _expect_images("inpaint", filled, len(x), fixtures.home)
     if not torch.equal(filled, again):
         fail(
             "inpaint fills other values in where other ones stand under the mask",
@@ -240,18 +240,18 @@ def check_inpaint_keeps_known_pixels(laboratory: Laboratory) -> None:
         )
 
 
-def _inpainted(laboratory: Laboratory, x: Tensor, mask: Tensor, hidden: float) -> Tensor:
+def _inpainted(fixtures: Fixtures, x: Tensor, mask: Tensor, hidden: float) -> Tensor:
     """Return what inpaint makes of images that hold one value wherever they are not known."""
-    model, generator = laboratory.trained_briefly(laboratory.home), torch.Generator(laboratory.device).manual_seed(0)
-    with torch.no_grad(), laboratory.surroundings():
+    model, generator = fixtures.trained_briefly(fixtures.home), torch.Generator(fixtures.device).manual_seed(0)
+    with torch.no_grad(), fixtures.trial_environment():
         filled: Tensor = model.inpaint(x * mask + hidden * (1 - mask), mask, generator)  # type: ignore[attr-defined]
     return filled
 
 
-def check_discriminate_is_a_probability(laboratory: Laboratory) -> None:
+def check_discriminate_is_a_probability(fixtures: Fixtures) -> None:
     """discriminate gives a probability for each image."""
-    model, x = laboratory.trained_briefly(laboratory.home), _images(laboratory)
-    with torch.no_grad(), laboratory.surroundings():
+    model, x = fixtures.trained_briefly(fixtures.home), _images(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
         p = model.discriminate(x)  # type: ignore[attr-defined]
     _expect_shape("discriminate", p, (len(x),))
     if p.min() < 0 or p.max() > 1:

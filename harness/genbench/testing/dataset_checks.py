@@ -12,7 +12,7 @@ from genbench.data.folders import data_folder
 from genbench.data.validation import Content
 from genbench.errors import DataError, GenbenchError
 from genbench.registry import options
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.fresh_process import ask
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
@@ -33,17 +33,17 @@ def loaded_digest(subject: Subject) -> str:
     return validation.digest(found.arrays, found.classes, found.bounds)
 
 
-def check_content(laboratory: Laboratory) -> None:
+def check_content(fixtures: Fixtures) -> None:
     """Images and labels are arrays of one form, within the bounds, all finite, each image with its label."""
     try:
-        loaded(laboratory.subject)
+        loaded(fixtures.subject)
     except DataError as error:
         fail(str(error), "splits as genbench.Splits describes them", "Mend load.")
 
 
-def check_splits_are_disjoint(laboratory: Laboratory) -> None:
+def check_splits_are_disjoint(fixtures: Fixtures) -> None:
     """No image is in two splits, or no larger share of them than comes twice within train."""
-    found = loaded(laboratory.subject)
+    found = loaded(fixtures.subject)
     images = {split: found.arrays[f"{split}-images"] for split in validation.SPLITS}
     sets = {split: _rows(images[split]) for split in validation.SPLITS}
     twice = 1 - len(sets["train"]) / len(images["train"])
@@ -61,10 +61,10 @@ def _rows(images: NDArray[Any]) -> set[bytes]:
     return {image.tobytes() for image in images}
 
 
-def check_digest_is_stable(laboratory: Laboratory) -> None:
+def check_digest_is_stable(fixtures: Fixtures) -> None:
     """Loaded again, here and in a new process, it is the same to the bit."""
-    digests = {loaded_digest(laboratory.subject) for _ in range(2)}
-    digests.add(ask(laboratory.subject, "digest"))
+    digests = {loaded_digest(fixtures.subject) for _ in range(2)}
+    digests.add(ask(fixtures.subject, "digest"))
     if len(digests) > 1:
         fail(
             "loaded three times, it is not the same to the bit",
@@ -73,9 +73,9 @@ def check_digest_is_stable(laboratory: Laboratory) -> None:
         )
 
 
-def check_values_fill_the_range(laboratory: Laboratory) -> None:
+def check_values_fill_the_range(fixtures: Fixtures) -> None:
     """Pixel values make use of the range between the bounds: they were not scaled twice, or not at all."""
-    found = loaded(laboratory.subject)
+    found = loaded(fixtures.subject)
     images = found.arrays["train-images"]
     low, high = (0.0, 255.0) if images.dtype == np.uint8 else found.bounds
     used = (float(images.max()) - float(images.min())) / (high - low)
@@ -87,9 +87,9 @@ def check_values_fill_the_range(laboratory: Laboratory) -> None:
         )
 
 
-def check_labels_cover_the_classes(laboratory: Laboratory) -> None:
+def check_labels_cover_the_classes(fixtures: Fixtures) -> None:
     """Every class has training and test images."""
-    found = loaded(laboratory.subject)
+    found = loaded(fixtures.subject)
     if found.classes is None:
         raise CheckSkipped("it has no labels")
     for split in ("train", "test"):
@@ -102,9 +102,9 @@ def check_labels_cover_the_classes(laboratory: Laboratory) -> None:
             )
 
 
-def check_folds_can_be_asked_for(laboratory: Laboratory) -> None:
+def check_folds_can_be_asked_for(fixtures: Fixtures) -> None:
     """Where it is split in several ways, an option `fold` says which, and every one of them can be had."""
-    subject = laboratory.subject
+    subject = fixtures.subject
     if subject.cls.folds == 1:
         return
     for fold in range(subject.cls.folds):

@@ -8,7 +8,7 @@ from torch import Tensor
 from genbench.data import validation
 from genbench.testing.ability_checks import log_prob
 from genbench.testing.dataset_checks import loaded
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.grids import cells
 from genbench.testing.outcomes import CheckSkipped, fail
 
@@ -16,10 +16,10 @@ SIDES = {1: 100_000, 2: 1_000}
 """Cells to a side of the grid for integrals, for images of one and of two values."""
 
 
-def check_density_is_finite(laboratory: Laboratory) -> None:
+def check_density_is_finite(fixtures: Fixtures) -> None:
     """log_prob of a dataset gives one finite number for each of its own images."""
     for name in validation.SPLITS:
-        log_p = log_prob(laboratory, laboratory.subject.make(), _images(laboratory, name))
+        log_p = log_prob(fixtures, fixtures.subject.make(), _images(fixtures, name))
         if bad := int((~log_p.isfinite()).sum()):
             fail(
                 f"log_prob of {bad} of {len(log_p)} {name} images is not finite",
@@ -28,9 +28,9 @@ def check_density_is_finite(laboratory: Laboratory) -> None:
             )
 
 
-def check_density_integrates_to_one(laboratory: Laboratory) -> None:
+def check_density_integrates_to_one(fixtures: Fixtures) -> None:
     """exp(log_prob) of a dataset integrates to 1 within its bounds, for images of one or two values."""
-    log_p, volume = _on_grid(laboratory)
+    log_p, volume = _on_grid(fixtures)
     integral = log_p.exp().sum().item() * volume
     if not abs(integral - 1) < 0.02:
         fail(
@@ -40,12 +40,12 @@ def check_density_integrates_to_one(laboratory: Laboratory) -> None:
         )
 
 
-def check_density_fits_the_images(laboratory: Laboratory) -> None:
+def check_density_fits_the_images(fixtures: Fixtures) -> None:
     """The mean of log_prob over a dataset's images is minus its entropy, for images of one or two values."""
-    log_p, volume = _on_grid(laboratory)
+    log_p, volume = _on_grid(fixtures)
     expected = -torch.special.entr(log_p.exp()).sum().item() * volume
-    images = torch.cat([_images(laboratory, name) for name in validation.SPLITS])
-    seen = log_prob(laboratory, laboratory.subject.make(), images)
+    images = torch.cat([_images(fixtures, name) for name in validation.SPLITS])
+    seen = log_prob(fixtures, fixtures.subject.make(), images)
     error = seen.std(correction=0).item() / len(seen) ** 0.5
     if not abs(seen.mean().item() - expected) < 5 * error + 0.02:
         fail(
@@ -55,21 +55,21 @@ def check_density_fits_the_images(laboratory: Laboratory) -> None:
         )
 
 
-def _on_grid(laboratory: Laboratory) -> tuple[Tensor, float]:
+def _on_grid(fixtures: Fixtures) -> tuple[Tensor, float]:
     """Return log_prob in the cells of a grid over the bounds, and their volume. Raises CheckSkipped for more values."""
-    found = loaded(laboratory.subject)
+    found = loaded(fixtures.subject)
     channels, height, width = found.shape
     dim = channels * height * width
     if dim not in SIDES:
         raise CheckSkipped(f"images have {dim} values, so no integral can be taken; it can for one or two")
-    points, volume = cells(found.shape, *found.bounds, SIDES[dim], laboratory.device)
-    dataset = laboratory.subject.make()
-    return torch.cat([log_prob(laboratory, dataset, part) for part in torch.split(points, 100_000)]), volume
+    points, volume = cells(found.shape, *found.bounds, SIDES[dim], fixtures.device)
+    dataset = fixtures.subject.make()
+    return torch.cat([log_prob(fixtures, dataset, part) for part in torch.split(points, 100_000)]), volume
 
 
-def _images(laboratory: Laboratory, name: str) -> Tensor:
-    images = torch.from_numpy(loaded(laboratory.subject).arrays[f"{name}-images"])
-    return (images / 255 if images.dtype == torch.uint8 else images).to(laboratory.device)
+def _images(fixtures: Fixtures, name: str) -> Tensor:
+    images = torch.from_numpy(loaded(fixtures.subject).arrays[f"{name}-images"])
+    return (images / 255 if images.dtype == torch.uint8 else images).to(fixtures.device)
 
 
 CHECKS = (check_density_is_finite, check_density_integrates_to_one, check_density_fits_the_images)

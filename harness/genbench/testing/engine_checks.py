@@ -15,7 +15,7 @@ from genbench.registry.objects import text_of
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.store import Store
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.small_plugins import Brightness, RunningMean
 from genbench.trial.identity import Assignment, TrialSpec
@@ -34,12 +34,12 @@ ENDS = ("done", "lost")
 Watch = Callable[[Engine, Event], None]
 
 
-def check_bits_are_those_of_one_process(laboratory: Laboratory) -> None:
+def check_bits_are_those_of_one_process(fixtures: Fixtures) -> None:
     """A trial has the same weights, samples and scores by the engine as in this process, bit for bit."""
     with TemporaryDirectory(prefix="genbench-") as folder:
         here, there = Path(folder, "here"), Path(folder, "there")
-        _perform(InlineEngine(), _tasks(laboratory, here, seeds=2))
-        ended = _perform(laboratory.subject.make(), _tasks(laboratory, there, seeds=2))
+        _perform(InlineEngine(), _tasks(fixtures, here, seeds=2))
+        ended = _perform(fixtures.subject.make(), _tasks(fixtures, there, seeds=2))
         expected, found = _stored(here), _stored(there)
         if found != expected or not expected:
             statuses = [str(dict(events[-1].data)) for events in ended.values()]
@@ -51,11 +51,11 @@ def check_bits_are_those_of_one_process(laboratory: Laboratory) -> None:
             )
 
 
-def check_each_task_ends_once(laboratory: Laboratory) -> None:
+def check_each_task_ends_once(fixtures: Fixtures) -> None:
     """Each task that is submitted begins with one started, and ends with one done or one lost."""
     with TemporaryDirectory(prefix="genbench-") as folder:
-        tasks = _tasks(laboratory, Path(folder), seeds=3)
-        by_task = _perform(laboratory.subject.make(), tasks)
+        tasks = _tasks(fixtures, Path(folder), seeds=3)
+        by_task = _perform(fixtures.subject.make(), tasks)
     submitted = {task.id for task in tasks}
     for task, events in by_task.items():
         kinds = [event.kind for event in events if event.kind != "beat"]
@@ -67,9 +67,9 @@ def check_each_task_ends_once(laboratory: Laboratory) -> None:
             )
 
 
-def check_a_cancelled_task_ends(laboratory: Laboratory) -> None:
+def check_a_cancelled_task_ends(fixtures: Fixtures) -> None:
     """A task under way that is cancelled saves and ends, with a done or a lost."""
-    engine: Engine = laboratory.subject.make()
+    engine: Engine = fixtures.subject.make()
     if not engine.can_cancel:
         raise CheckSkipped("it cannot cancel a task: can_cancel is False")
 
@@ -78,7 +78,7 @@ def check_a_cancelled_task_ends(laboratory: Laboratory) -> None:
             engine.cancel(event.task)
 
     with TemporaryDirectory(prefix="genbench-") as folder:
-        (events,) = _perform(engine, _tasks(laboratory, Path(folder), seeds=1, epochs=LONG), cancel).values()
+        (events,) = _perform(engine, _tasks(fixtures, Path(folder), seeds=1, epochs=LONG), cancel).values()
     last = events[-1]
     if last.kind == "done" and last.data.get("status") != "interrupted":
         fail(
@@ -88,9 +88,9 @@ def check_a_cancelled_task_ends(laboratory: Laboratory) -> None:
         )
 
 
-def check_close_can_be_repeated(laboratory: Laboratory) -> None:
+def check_close_can_be_repeated(fixtures: Fixtures) -> None:
     """close gives everything back, also of an engine that never had a task, and twice."""
-    engine: Engine = laboratory.subject.make()
+    engine: Engine = fixtures.subject.make()
     engine.close()
     engine.close()
     if engine.slots < 1:
@@ -105,13 +105,13 @@ CHECKS = (
 )
 
 
-def _tasks(laboratory: Laboratory, results: Path, seeds: int, epochs: int = 2) -> list[Task]:
-    """Return tasks that train a tiny model on the laboratory's dataset, one for each seed."""
+def _tasks(fixtures: Fixtures, results: Path, seeds: int, epochs: int = 2) -> list[Task]:
+    """Return tasks that train a tiny model on the dataset of the fixtures, one for each seed."""
     resolver = Resolver(load_registry(), cache_folder())
     model = resolver.resolve("model", text_of("model", RunningMean(epochs=epochs), resolver.registry))
     metric = resolver.resolve("metric", text_of("metric", Brightness, resolver.registry))
-    dataset = resolver.resolve("dataset", laboratory.dataset)
-    return [_task(TrialSpec(model, dataset, laboratory.data.digest, seed), metric, results) for seed in range(seeds)]
+    dataset = resolver.resolve("dataset", fixtures.dataset)
+    return [_task(TrialSpec(model, dataset, fixtures.data.digest, seed), metric, results) for seed in range(seeds)]
 
 
 def _task(trial: TrialSpec, metric: Resolved, results: Path) -> Task:

@@ -6,41 +6,41 @@ from collections.abc import Callable
 
 import torch
 
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 
 
-def exercise(laboratory: Laboratory) -> None:
+def exercise(fixtures: Fixtures) -> None:
     """Use the subject once: train and sample, score, load, extract, or make it."""
-    USES[laboratory.subject.kind.name](laboratory)
+    USES[fixtures.subject.kind.name](fixtures)
 
 
-def _model(laboratory: Laboratory) -> None:
-    laboratory.sample(laboratory.trained_briefly(laboratory.home), 2)
+def _model(fixtures: Fixtures) -> None:
+    fixtures.sample(fixtures.trained_briefly(fixtures.home), 2)
 
 
-def _metric(laboratory: Laboratory) -> None:
+def _metric(fixtures: Fixtures) -> None:
     from genbench.testing.scoring import Scoring
 
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     scoring.score(scoring.real)
 
 
-def _dataset(laboratory: Laboratory) -> None:
+def _dataset(fixtures: Fixtures) -> None:
     from genbench.testing.dataset_checks import loaded
 
-    loaded(laboratory.subject)
+    loaded(fixtures.subject)
 
 
-def _extractor(laboratory: Laboratory) -> None:
+def _extractor(fixtures: Fixtures) -> None:
     with torch.no_grad():
-        laboratory.extractor().features(laboratory.split("test").images[:2])
+        fixtures.extractor().features(fixtures.split("test").images[:2])
 
 
-def _engine(laboratory: Laboratory) -> None:
-    laboratory.subject.make().close()
+def _engine(fixtures: Fixtures) -> None:
+    fixtures.subject.make().close()
 
 
-USES: dict[str, Callable[[Laboratory], None]] = {
+USES: dict[str, Callable[[Fixtures], None]] = {
     "model": _model,
     "metric": _metric,
     "dataset": _dataset,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from genbench.testing.fingerprint import changed, of_tensors
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.fresh_process import ask
 from genbench.testing.outcomes import fail
 
@@ -14,20 +14,20 @@ IMAGES = 64
 
 
 @torch.no_grad()
-def _features(laboratory: Laboratory, images: Tensor) -> Tensor:
-    extractor = laboratory.extractor()
-    with laboratory.surroundings():
+def _features(fixtures: Fixtures, images: Tensor) -> Tensor:
+    extractor = fixtures.extractor()
+    with fixtures.trial_environment():
         return extractor.features(images)
 
 
-def _images(laboratory: Laboratory) -> Tensor:
-    return laboratory.split("test").images[:IMAGES].clone()
+def _images(fixtures: Fixtures) -> Tensor:
+    return fixtures.split("test").images[:IMAGES].clone()
 
 
-def check_features(laboratory: Laboratory) -> None:
+def check_features(fixtures: Fixtures) -> None:
     """Features are finite float32, one row for each image."""
-    images = _images(laboratory)
-    f = _features(laboratory, images)
+    images = _images(fixtures)
+    f = _features(fixtures, images)
     if f.dim() != 2 or len(f) != len(images) or f.dtype != torch.float32:
         seen = f"features of {len(images)} images are {tuple(f.shape)} {f.dtype}"
         fail(seen, f"({len(images)}, d) torch.float32", "Flatten to one row for each image.")
@@ -35,11 +35,11 @@ def check_features(laboratory: Laboratory) -> None:
         fail("features are not finite", "numbers", "Look for log(0) and 0/0.")
 
 
-def check_batch_is_irrelevant(laboratory: Laboratory) -> None:
+def check_batch_is_irrelevant(fixtures: Fixtures) -> None:
     """The features of an image do not depend on the images beside it."""
-    images = _images(laboratory)
-    together = _features(laboratory, images)
-    apart = torch.cat([_features(laboratory, part) for part in torch.split(images, [1, 7, IMAGES - 8])])
+    images = _images(fixtures)
+    together = _features(fixtures, images)
+    apart = torch.cat([_features(fixtures, part) for part in torch.split(images, [1, 7, IMAGES - 8])])
     if not torch.allclose(together, apart, rtol=1e-4, atol=1e-5):
         gap = (together - apart).abs().max().item()
         fail(
@@ -49,11 +49,11 @@ def check_batch_is_irrelevant(laboratory: Laboratory) -> None:
         )
 
 
-def check_images_untouched(laboratory: Laboratory) -> None:
+def check_images_untouched(fixtures: Fixtures) -> None:
     """Extraction leaves the images as they are, and gives the same features again."""
-    images = _images(laboratory)
+    images = _images(fixtures)
     before = of_tensors(images=images)
-    first, again = _features(laboratory, images), _features(laboratory, images)
+    first, again = _features(fixtures, images), _features(fixtures, images)
     if changed(before, of_tensors(images=images)):
         fail("features changed the images", "images as they were", "Work on copies: x = x * 2 - 1, never x *= 2.")
     if not torch.equal(first, again):
@@ -61,12 +61,12 @@ def check_images_untouched(laboratory: Laboratory) -> None:
 
 
 @torch.no_grad()
-def check_one_pass(laboratory: Laboratory) -> None:
+def check_one_pass(fixtures: Fixtures) -> None:
     """What one pass gives, features and logits, is what each of them is alone."""
-    images, extractor = _images(laboratory), laboratory.extractor()
+    images, extractor = _images(fixtures), fixtures.extractor()
     if not hasattr(extractor, "features_and_logits"):
         return
-    with laboratory.surroundings():
+    with fixtures.trial_environment():
         alone = {name: getattr(extractor, name)(images) for name in ("features", "logits")}
         together = extractor.features_and_logits(images)
     for (name, values), other in zip(alone.items(), together, strict=True):
@@ -78,19 +78,19 @@ def check_one_pass(laboratory: Laboratory) -> None:
             )
 
 
-def check_digest(laboratory: Laboratory) -> None:
+def check_digest(fixtures: Fixtures) -> None:
     """The digest is a text that is the same in a new process, and so are features."""
-    here = laboratory.extractor().digest
+    here = fixtures.extractor().digest
     if not isinstance(here, str) or not here:
         fail(f"digest is {here!r}", "a text that names weights and preprocessing", "Return one, such as a SHA-256.")
-    there, features = ask(laboratory.subject, "features", dataset=laboratory.dataset, n=IMAGES)
+    there, features = ask(fixtures.subject, "features", dataset=fixtures.dataset, n=IMAGES)
     if here != there:
         fail(
             f"digest is {here} here and {there} in a new process",
             "the same: scores are compared by it",
             "Use no hash() and no id() in it: hashlib.sha256 of the weights' file is stable.",
         )
-    if not torch.allclose(torch.tensor(features), _features(laboratory, _images(laboratory)).cpu(), 1e-4, 1e-5):
+    if not torch.allclose(torch.tensor(features), _features(fixtures, _images(fixtures)).cpu(), 1e-4, 1e-5):
         fail(
             "in a new process the same images have other features",
             "the same, since the digest is",

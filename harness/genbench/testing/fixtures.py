@@ -86,7 +86,7 @@ class KitRun(TrainingRun):
         super().end_epoch(epochs)
 
 
-class Laboratory:
+class Fixtures:
     """Trains the models that the checks of one subject look at; what several look at, once.
 
     dataset is the name of the real images that show whether something is learned; device what everything runs on.
@@ -130,7 +130,7 @@ class Laboratory:
         if isinstance(made, Metric):
             made = Resolver(load_registry(), cache_folder()).resolve("extractor", self.extractor_name).instantiate()
         try:
-            with self.surroundings(), settled():
+            with self.trial_environment(), settled():
                 make_ready(made, self.data.space, self.data.digest, self.training_data)
         except DataError as error:
             raise CheckSkipped(f"its files are not here: {error}") from error
@@ -163,7 +163,7 @@ class Laboratory:
     # Training
 
     @contextlib.contextmanager
-    def surroundings(self) -> Iterator[None]:
+    def trial_environment(self) -> Iterator[None]:
         """Be in what a trial runs in: deterministic, one thread, and nothing that a plugin changes stays."""
         with known_state(self.subject.is_builtin, threads=1, device=self.device):
             yield
@@ -171,13 +171,13 @@ class Laboratory:
     def built(self, space: Space, seed: int = 0, model: Model | None = None) -> Model:
         """Return a new model, or the one given, built for a space."""
         made: Model = self.subject.make() if model is None else model
-        with self.surroundings(), seeding.seeded(seed, "init"), settled():
+        with self.trial_environment(), seeding.seeded(seed, "init"), settled():
             made.build(space, self.device)
         return made
 
     def fit(self, model: Model, data: TrainingData, run: KitRun, seed: int = 0) -> KitRun:
         """Fit a built model; return its run, with the log's last line written."""
-        with self.surroundings(), seeding.seeded(seed, "fit"):
+        with self.trial_environment(), seeding.seeded(seed, "fit"):
             model.fit(data, run)
         run.end_epoch()
         return run
@@ -223,7 +223,7 @@ class Laboratory:
         return self.evaluating(model)
 
     def on_device(self, data: TrainingData) -> TrainingData:
-        """Return training data on the laboratory's device."""
+        """Return training data on the device of the fixtures."""
         return TrainingData(self._moved(data.train), self._moved(data.valid), data.space)
 
     def _moved(self, split: Split[Tensor]) -> Split[Tensor]:
@@ -240,12 +240,12 @@ class Laboratory:
 
     def sample(self, model: Model, n: int, seed: int = 0) -> Tensor:
         """Return n samples, with all randomness from a stream of this seed. What they are like is not looked at."""
-        with self.surroundings(), seeding.seeded(seed, "sample", 0):
+        with self.trial_environment(), seeding.seeded(seed, "sample", 0):
             return model.sample(n, seeding.stream(seed, "sample", 0, device=self.device))
 
     def draw(self, model: Model, space: Space, batches: range, seed: int = 0) -> Tensor:
         """Return batches of samples as a trial draws them, each from a stream of its own."""
-        with self.surroundings(), scratch() as folder:
+        with self.trial_environment(), scratch() as folder:
             return sampling.Drawing(model, space, seed, self.device).draw(batches, SealedFolder(folder))
 
     def restored(self, model: Model, space: Space) -> Model:

@@ -38,26 +38,26 @@ def samples(query: Question) -> None:
     import torch
 
     from genbench.api import Space
-    from genbench.testing.fixtures import Laboratory
+    from genbench.testing.fixtures import Fixtures
     from genbench.trial import sampling, state
 
-    laboratory = Laboratory(_subject(query))
+    fixtures = Fixtures(_subject(query))
     space_fields = query["space"]
     space = Space(tuple(space_fields["shape"]), space_fields["classes"], tuple(space_fields["bounds"]))
-    model = laboratory.built(space)
+    model = fixtures.built(space)
     state.restore(model, Path(query["model"]), torch.device("cpu"))
-    drawn = laboratory.sample(laboratory.evaluating(model), query["n"])
+    drawn = fixtures.sample(fixtures.evaluating(model), query["n"])
     sampling.save_shard(Path(query["drawn"]), drawn)
 
 
 def exercise(query: Question) -> str:
     """Use the plugin once, in the simplest way; return why it could not be used, or ""."""
     from genbench.testing.exercise import exercise as use
-    from genbench.testing.fixtures import Laboratory
+    from genbench.testing.fixtures import Fixtures
     from genbench.testing.outcomes import CheckSkipped
 
     try:
-        use(Laboratory(_subject(query), query["dataset"]))
+        use(Fixtures(_subject(query), query["dataset"]))
     except CheckSkipped as skipped:
         return str(skipped)
     return ""
@@ -72,12 +72,12 @@ def exercise_on_a_stand_in(query: Question) -> dict[str, str]:
 
     from genbench.errors import Unsupported
     from genbench.testing.exercise import exercise as use
-    from genbench.testing.fixtures import Laboratory
+    from genbench.testing.fixtures import Fixtures
     from genbench.testing.outcomes import CheckSkipped, reason_of
 
     subject = _subject(query)
     try:
-        use(Laboratory(subject, query["dataset"], "cuda"))
+        use(Fixtures(subject, query["dataset"], "cuda"))
     except (CheckSkipped, Unsupported) as skipped:
         return {"skipped": str(skipped)}
     except (Exception, SystemExit) as error:
@@ -97,12 +97,12 @@ def features(query: Question) -> tuple[str, list[list[float]]]:
     """Return an extractor's digest, and its features of the first test images of a dataset."""
     import torch
 
-    from genbench.testing.fixtures import Laboratory
+    from genbench.testing.fixtures import Fixtures
 
-    laboratory = Laboratory(_subject(query), query["dataset"])
-    extractor = laboratory.extractor()
-    with torch.no_grad(), laboratory.surroundings():
-        found = extractor.features(laboratory.split("test").images[: query["n"]])
+    fixtures = Fixtures(_subject(query), query["dataset"])
+    extractor = fixtures.extractor()
+    with torch.no_grad(), fixtures.trial_environment():
+        found = extractor.features(fixtures.split("test").images[: query["n"]])
     return str(extractor.digest), found.tolist()
 
 

@@ -22,11 +22,11 @@ from genbench.testing import (
     pretrained_checks,
     training_checks,
 )
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckFailed, CheckSkipped, Result, Status, Verdict, reason_of
 from genbench.testing.subject import Subject, Target, find, label_of
 
-Function = Callable[[Laboratory], None]
+Function = Callable[[Fixtures], None]
 
 LOADS, SKIPPED_ALL = "loads", "not-everything-skipped"
 
@@ -110,7 +110,7 @@ class Session:
     results: list[Result] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._laboratory = Laboratory(self.subject, self.dataset, self.device)
+        self._fixtures = Fixtures(self.subject, self.dataset, self.device)
         self._first_checks: dict[str, str] = {}
         self.checks = checks_of(self.subject)
 
@@ -123,7 +123,7 @@ class Session:
         status: Status = "passed"
         reason = ""
         try:
-            check.function(self._laboratory)
+            check.function(self._fixtures)
         except CheckSkipped as skipped:
             status, reason = "skipped", reason_of(skipped, None)
         except Unsupported as refusal:

@@ -13,7 +13,7 @@ from genbench.api import Score
 from genbench.errors import GenbenchError, printable
 from genbench.registry.plugins import describe
 from genbench.testing.fingerprint import changed, of_tensors
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.scoring import Scoring
 
@@ -27,9 +27,9 @@ CHANCE = 0.1
 """Share of the way from real images to noise that a step may go back: samples are few."""
 
 
-def check_finite(laboratory: Laboratory) -> None:
+def check_finite(fixtures: Fixtures) -> None:
     """Real images get a genbench.Score of finite numbers, within the metric's bounds if it has any."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     score = scoring.score(scoring.real)
     if not isinstance(score, Score):
         fail(f"evaluate returned {type(score).__name__}", "a genbench.Score", "Return genbench.Score(value, ...).")
@@ -53,9 +53,9 @@ def check_finite(laboratory: Laboratory) -> None:
         fail(f"stderr is {score.stderr:g}", "0 or more", "Return a standard error, not a signed difference.")
 
 
-def check_words(laboratory: Laboratory) -> None:
+def check_words(fixtures: Fixtures) -> None:
     """title, unit, direction and the protocol in words are there for the tables."""
-    metric = Scoring(laboratory).metric
+    metric = Scoring(fixtures).metric
     for name in ("title", "unit"):
         if not isinstance(getattr(metric, name, None), str) or not getattr(metric, name).strip():
             fail(f"{name} is missing", "a text for the table's head", f'Declare {name}: ClassVar[str] = "...".')
@@ -65,9 +65,9 @@ def check_words(laboratory: Laboratory) -> None:
         fail("describe() returns no text", "the protocol in words", "Return it, or leave describe to the base class.")
 
 
-def check_direction(laboratory: Laboratory) -> None:
+def check_direction(fixtures: Fixtures) -> None:
     """Real images beat noise, and the more noise is mixed into them, the worse they score."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     values = [scoring.score(scoring.noisy(share)).value for share in NOISE]
     sign = 1 if scoring.metric.higher_is_better else -1
     listed = ", ".join(f"{value:.4g}" for value in values)
@@ -89,9 +89,9 @@ def check_direction(laboratory: Laboratory) -> None:
             )
 
 
-def check_order_is_irrelevant(laboratory: Laboratory) -> None:
+def check_order_is_irrelevant(fixtures: Fixtures) -> None:
     """The order of samples does not matter: it changes a value by no more than another seed does."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     x = scoring.noisy(0.3)
     order = torch.randperm(len(x), generator=torch.Generator().manual_seed(1)).to(x.device)
     value, other = scoring.score(x).value, scoring.score(x[order]).value
@@ -106,9 +106,9 @@ def check_order_is_irrelevant(laboratory: Laboratory) -> None:
         )
 
 
-def check_seed_decides_value(laboratory: Laboratory) -> None:
+def check_seed_decides_value(fixtures: Fixtures) -> None:
     """The same seed gives the same value to the bit."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     x = scoring.noisy(0.3)
     value, again = scoring.score(x).value, scoring.score(x).value
     if value != again:
@@ -119,9 +119,9 @@ def check_seed_decides_value(laboratory: Laboratory) -> None:
         )
 
 
-def check_inputs_untouched(laboratory: Laboratory) -> None:
+def check_inputs_untouched(fixtures: Fixtures) -> None:
     """Scoring changes neither samples nor images."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     x, images = scoring.noisy(0.3), scoring.images()
     before = of_tensors(samples=x, **images.splits)
     scoring.score(x, images)
@@ -133,9 +133,9 @@ def check_inputs_untouched(laboratory: Laboratory) -> None:
         )
 
 
-def check_refuses_nan(laboratory: Laboratory) -> None:
+def check_refuses_nan(fixtures: Fixtures) -> None:
     """Samples that hold NaN are refused in words."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     x = scoring.real.clone()
     x[len(x) // 2] = math.nan
     try:
@@ -155,13 +155,13 @@ def check_refuses_nan(laboratory: Laboratory) -> None:
         )
 
 
-def check_refuses_too_few(laboratory: Laboratory) -> None:
+def check_refuses_too_few(fixtures: Fixtures) -> None:
     """So few samples that nothing can be said are refused in words; else the value is finite."""
-    subject = laboratory.subject
+    subject = fixtures.subject
     if "samples" not in subject.options:
         raise CheckSkipped("it has no option samples")
     try:
-        scoring = Scoring(laboratory, count=1)
+        scoring = Scoring(fixtures, count=1)
         value = scoring.score(scoring.real).value
     except (GenbenchError, ValueError) as error:
         if not re.search(r"sample|image|few|at least", str(error), re.IGNORECASE):
@@ -185,17 +185,17 @@ def check_refuses_too_few(laboratory: Laboratory) -> None:
             )
 
 
-def check_stderr_shrinks(laboratory: Laboratory) -> None:
+def check_stderr_shrinks(fixtures: Fixtures) -> None:
     """The error bar shrinks as 1/√n, where there is one: four times the images, or samples, or both, halve it."""
-    large = Scoring(laboratory)
-    targets = len(Scoring(laboratory, large.count, share=0.25).images().splits["test"])
+    large = Scoring(fixtures)
+    targets = len(Scoring(fixtures, large.count, share=0.25).images().splits["test"])
     if targets < LEAST:
-        raise CheckSkipped(f"{laboratory.dataset} has too few test images to tell: {targets} in a quarter")
+        raise CheckSkipped(f"{fixtures.dataset} has too few test images to tell: {targets} in a quarter")
     error = _stderr(large)
     if error is None:
         raise CheckSkipped("it gives no standard error")
     quarters = ((large.count, 0.25), (large.count // 4, 1.0), (large.count // 4, 0.25))  # of images, samples, both
-    smaller = [Scoring(laboratory, count, share) for count, share in quarters]
+    smaller = [Scoring(fixtures, count, share) for count, share in quarters]
     errors = [_stderr(scoring) for scoring in smaller if scoring.can_score()]
     if not any(each is not None and 1.3 < each / max(error, 1e-300) < 3.1 for each in errors):
         listed = ", ".join("none" if each is None else f"{each:.4g}" for each in errors)
@@ -214,9 +214,9 @@ LEAST = 40
 """Target images below which the spread of a standard error itself hides how it shrinks."""
 
 
-def check_selection_never_reads_test(laboratory: Laboratory) -> None:
+def check_selection_never_reads_test(fixtures: Fixtures) -> None:
     """Scored against validation images, as in selection and tuning, it does not look at the test split."""
-    scoring = Scoring(laboratory)
+    scoring = Scoring(fixtures)
     plain, other = scoring.images(), scoring.images()
     other.splits["test"] = type(other.splits["test"])(other.splits["test"].images.flip(0) / 2)
     x = scoring.noisy(0.3)

@@ -11,7 +11,7 @@ from genbench.api import Model, SamplesAre, Space
 from genbench.errors import NotFitted, Unsupported
 from genbench.registry.plugins import describe
 from genbench.testing.fingerprint import changed, of_state
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.made_images import SPACES, in_words
 from genbench.testing.outcomes import fail
 
@@ -20,12 +20,12 @@ COUNTS = (1, 2, 7, 1000)
 SHAPES_ADVICE = "Take shape, labels and bounds from space; where one cannot be, raise genbench.Unsupported in build."
 
 
-def check_shapes(laboratory: Laboratory) -> None:
+def check_shapes(fixtures: Fixtures) -> None:
     """It trains on images of any shape, with and without labels, and samples images like them; or refuses by name."""
     refused = 0
     for space in SPACES:
         try:
-            model = laboratory.trained_briefly(space)
+            model = fixtures.trained_briefly(space)
         except Unsupported as refusal:
             refused += 1
             if not str(refusal).strip():
@@ -33,7 +33,7 @@ def check_shapes(laboratory: Laboratory) -> None:
             continue
         except Exception as error:
             fail(f"training on {in_words(space)} raised {describe(error)}", "a fitted model", SHAPES_ADVICE)
-        _check_samples(laboratory.sample(model, 2), 2, space, f"on {in_words(space)}")
+        _check_samples(fixtures.sample(model, 2), 2, space, f"on {in_words(space)}")
     if refused == len(SPACES):
         fail("every space is refused", "at least one that works", SHAPES_ADVICE)
 
@@ -58,19 +58,19 @@ def _check_samples(x: object, n: int, space: Space, where: str) -> None:
         )
 
 
-def check_samples(laboratory: Laboratory) -> None:
+def check_samples(fixtures: Fixtures) -> None:
     """Any number of samples can be asked for: 1, 2, 7 and 1,000 of them are images within the bounds."""
-    model = laboratory.trained_briefly(laboratory.home)
+    model = fixtures.trained_briefly(fixtures.home)
     for n in COUNTS:
-        _check_samples(laboratory.sample(model, n), n, laboratory.home, f"for n = {n}")
+        _check_samples(fixtures.sample(model, n), n, fixtures.home, f"for n = {n}")
 
 
-def check_not_fitted(laboratory: Laboratory) -> None:
+def check_not_fitted(fixtures: Fixtures) -> None:
     """Before build and fit, sample raises NotFitted; between the two it may sample, or raise that too."""
-    new, built = laboratory.subject.make(), laboratory.built(laboratory.home)
+    new, built = fixtures.subject.make(), fixtures.built(fixtures.home)
     for model, when, may_sample in ((new, "before build", False), (built, "before fit", True)):
         try:
-            laboratory.sample(model, 2)
+            fixtures.sample(model, 2)
         except NotFitted:
             continue
         except Exception as error:
@@ -86,10 +86,10 @@ def check_not_fitted(laboratory: Laboratory) -> None:
         )
 
 
-def check_seed_decides_samples(laboratory: Laboratory) -> None:
+def check_seed_decides_samples(fixtures: Fixtures) -> None:
     """The same seed gives the same samples, another one others."""
-    model = laboratory.trained_briefly(laboratory.home)
-    first, again, other = (laboratory.sample(model, 7, seed) for seed in (1, 1, 2))
+    model = fixtures.trained_briefly(fixtures.home)
+    first, again, other = (fixtures.sample(model, 7, seed) for seed in (1, 1, 2))
     if not torch.equal(first, again):
         fail(
             "the same seed gave other samples",
@@ -100,11 +100,11 @@ def check_seed_decides_samples(laboratory: Laboratory) -> None:
         fail("another seed gave the same samples", "others", "Use the generator that sample is handed.")
 
 
-def check_sampling_changes_nothing(laboratory: Laboratory) -> None:
+def check_sampling_changes_nothing(fixtures: Fixtures) -> None:
     """Sampling leaves the learned state as it is."""
-    model = laboratory.trained_briefly(laboratory.home)
+    model = fixtures.trained_briefly(fixtures.home)
     before = of_state(model)
-    laboratory.sample(model, 7)
+    fixtures.sample(model, 7)
     if names := changed(before, of_state(model)):
         fail(
             f"sampling changed {', '.join(names)}",
@@ -113,13 +113,13 @@ def check_sampling_changes_nothing(laboratory: Laboratory) -> None:
         )
 
 
-def check_more_samples_change_none(laboratory: Laboratory) -> None:
+def check_more_samples_change_none(fixtures: Fixtures) -> None:
     """The first samples stay the same when more are drawn, however the batches are cut."""
-    space, size = laboratory.home, laboratory.subject.cls.sample_batch
-    model = laboratory.restored(laboratory.trained_briefly(space), space)
-    both = laboratory.draw(model, space, range(2))
-    second = laboratory.draw(laboratory.restored(model, space), space, range(1, 2))
-    first = laboratory.draw(model, space, range(1))
+    space, size = fixtures.home, fixtures.subject.cls.sample_batch
+    model = fixtures.restored(fixtures.trained_briefly(space), space)
+    both = fixtures.draw(model, space, range(2))
+    second = fixtures.draw(fixtures.restored(model, space), space, range(1, 2))
+    first = fixtures.draw(model, space, range(1))
     for drawn, part, which in ((both[:size], first, "first"), (both[size:], second, "second")):
         if not torch.equal(drawn, part):
             fail(
@@ -129,9 +129,9 @@ def check_more_samples_change_none(laboratory: Laboratory) -> None:
             )
 
 
-def check_samples_are_true(laboratory: Laboratory) -> None:
+def check_samples_are_true(fixtures: Fixtures) -> None:
     """samples_are says what samples are: draws, means, clipped, reconstructions or real images."""
-    model = laboratory.trained
+    model = fixtures.trained
     declared = model.samples_are
     if declared not in get_args(SamplesAre):
         fail(
@@ -139,24 +139,24 @@ def check_samples_are_true(laboratory: Laboratory) -> None:
             f"one of {', '.join(get_args(SamplesAre))}",
             "It stands in every table: scores depend on it.",
         )
-    x = laboratory.sample(model, 200)
-    share = _share_copied(x, laboratory.split("train").images)
+    x = fixtures.sample(model, 200)
+    share = _share_copied(x, fixtures.split("train").images)
     if (declared == "real images") != (share > 0.99):
         fail(
             f"samples_are is {declared!r}, and {share:.0%} of 200 samples are training images to the bit",
             "'real images' for those, and for nothing else",
             "Declare samples_are as they are.",
         )
-    low, high = laboratory.data.space.bounds
+    low, high = fixtures.data.space.bounds
     if declared == "clipped" and not ((x == low) | (x == high)).any():
         fail("samples_are is 'clipped', and no value lies at a bound", "some that do", "Declare 'draws' or 'means'.")
-    if declared == "draws" and _are_means(laboratory, model):
+    if declared == "draws" and _are_means(fixtures, model):
         fail(
             "samples_are is 'draws', and samples are decode(latents): means of p(x|z), in a model that has a density",
             "'means'",
             "Declare samples_are = 'means', or draw from p(x|z).",
         )
-    if declared == "draws" and (cut := _share_cut(laboratory)):
+    if declared == "draws" and (cut := _share_cut(fixtures)):
         fail(
             f"samples_are is 'draws', and {cut:.1%} of their values lie on a bound, where no training image has any",
             "'clipped'",
@@ -170,28 +170,28 @@ def _share_copied(x: Tensor, training: Tensor) -> float:
     return sum(image.numpy().tobytes() in known for image in x.cpu()) / len(x)
 
 
-def _share_cut(laboratory: Laboratory) -> float:
+def _share_cut(fixtures: Fixtures) -> float:
     """Return the share of values on a bound, of a model of images that have none there; 0 for two-valued samples."""
-    x = laboratory.sample(laboratory.trained_briefly(laboratory.home), 200)
-    low, high = laboratory.home.bounds
+    x = fixtures.sample(fixtures.trained_briefly(fixtures.home), 200)
+    low, high = fixtures.home.bounds
     share = ((x == low) | (x == high)).double().mean().item()
     return share if 0.001 < share < 1 else 0.0
 
 
 @torch.no_grad()
-def _are_means(laboratory: Laboratory, model: Model) -> bool:
+def _are_means(fixtures: Fixtures, model: Model) -> bool:
     """Return whether a model with a density hands out decode(latents) for samples."""
     if model.family != "explicit" or not (hasattr(model, "latents") and hasattr(model, "decode")):
         return False
-    generator = torch.Generator(laboratory.device).manual_seed(0)
+    generator = torch.Generator(fixtures.device).manual_seed(0)
     z = model.latents(7, generator)
     generator.manual_seed(0)
     return torch.equal(model.sample(7, generator), model.decode(z))
 
 
-def check_chains_are_told(laboratory: Laboratory) -> None:
+def check_chains_are_told(fixtures: Fixtures) -> None:
     """A model whose samples come from Markov chains says how many run in parallel."""
-    model = laboratory.subject.make()
+    model = fixtures.subject.make()
     chains = model.chains
     if (chains is None) != (model.family != "chain"):
         fail(

@@ -19,7 +19,7 @@ from genbench.registry.plugins import describe
 from genbench.testing import cuda_standin
 from genbench.testing.exercise import exercise
 from genbench.testing.fingerprint import changed, fingerprints
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.fresh_process import ask
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.subject import Subject
@@ -29,9 +29,9 @@ ON_A_DEVICE = ("model", "metric", "extractor")
 """The kinds of plugin that compute with tensors on a device that they are given."""
 
 
-def check_docstring(laboratory: Laboratory) -> None:
+def check_docstring(fixtures: Fixtures) -> None:
     """The class says what it is, and from which paper."""
-    cls = laboratory.subject.cls
+    cls = fixtures.subject.cls
     text = vars(cls).get("__doc__") or ""
     if not text.strip() or text.startswith(f"{cls.__name__}("):  # what dataclass writes where there is none
         fail(
@@ -41,9 +41,9 @@ def check_docstring(laboratory: Laboratory) -> None:
         )
 
 
-def check_options_typed(laboratory: Laboratory) -> None:
+def check_options_typed(fixtures: Fixtures) -> None:
     """Every option has a type and a default that is of this type; presets too."""
-    subject = laboratory.subject
+    subject = fixtures.subject
     try:
         declared = options.declared(subject.cls)
     except GenbenchError as error:
@@ -69,9 +69,9 @@ def _option_sets(subject: Subject) -> Iterator[tuple[str, Mapping[str, Any]]]:
         yield f"preset {preset!r}", {**subject.options, **values}
 
 
-def check_options_survive(laboratory: Laboratory) -> None:
+def check_options_survive(fixtures: Fixtures) -> None:
     """Every option comes back from the command line, TOML and JSON as it went."""
-    subject = laboratory.subject
+    subject = fixtures.subject
     for which, values in _option_sets(subject):
         values = json.loads(json.dumps(values))
         given = {name: value for name, value in file_options.typed(values).items() if value is not None}  # as in TOML
@@ -101,9 +101,9 @@ def _compare(returned: Mapping[str, Any], sent: Mapping[str, Any], which: str) -
             )
 
 
-def check_constructor_only_stores(laboratory: Laboratory) -> None:
+def check_constructor_only_stores(fixtures: Fixtures) -> None:
     """The constructor stores its options as they are, and neither makes state nor draws random numbers."""
-    subject = laboratory.subject
+    subject = fixtures.subject
     before = fingerprints(seeding.global_state())
     plugin = subject.make()
     _compare(_stored(plugin, subject.options), subject.options, "the constructor")
@@ -126,9 +126,9 @@ def _is_heavy(value: object) -> bool:
     return isinstance(value, (torch.Tensor, np.ndarray, torch.nn.Module, torch.Generator, *state.OPTIMISERS))
 
 
-def check_version_declared(laboratory: Laboratory) -> None:
+def check_version_declared(fixtures: Fixtures) -> None:
     """The class declares its version, a whole number from 1."""
-    cls = laboratory.subject.cls
+    cls = fixtures.subject.cls
     own = [base for base in cls.__mro__ if "version" in vars(base) and base.__module__ != api.__name__]
     version = getattr(cls, "version", None)
     is_number = isinstance(version, int) and not isinstance(version, bool) and version >= 1
@@ -141,13 +141,13 @@ def check_version_declared(laboratory: Laboratory) -> None:
         )
 
 
-def check_registering_is_light(laboratory: Laboratory) -> None:
+def check_registering_is_light(fixtures: Fixtures) -> None:
     """Registering the name imports no heavy package."""
-    entry = laboratory.subject.entry
+    entry = fixtures.subject.entry
     if entry is None or loading.is_file(entry.target):
         raise CheckSkipped("it is registered under no name")
-    allowed = "" if laboratory.subject.is_builtin else entry.plugin.name
-    heavy = ask(laboratory.subject, "imported-by-registering", plugins=allowed)
+    allowed = "" if fixtures.subject.is_builtin else entry.plugin.name
+    heavy = ask(fixtures.subject, "imported-by-registering", plugins=allowed)
     if heavy:
         fail(
             f"registering {entry.name} imports {', '.join(heavy)}",
@@ -156,14 +156,14 @@ def check_registering_is_light(laboratory: Laboratory) -> None:
         )
 
 
-def check_works_without_cuda(laboratory: Laboratory) -> None:
+def check_works_without_cuda(fixtures: Fixtures) -> None:
     """It works where no GPU is to be seen."""
     if torch.cuda.is_available():
-        if skipped := ask(laboratory.subject, "exercise", dataset=laboratory.dataset):
+        if skipped := ask(fixtures.subject, "exercise", dataset=fixtures.dataset):
             raise CheckSkipped(skipped)
         return
     try:
-        exercise(laboratory)
+        exercise(fixtures)
     except (AssertionError, RuntimeError) as error:
         if not any(word in str(error) for word in ("CUDA", "cuda", "NVIDIA")):
             raise
@@ -174,22 +174,22 @@ def check_works_without_cuda(laboratory: Laboratory) -> None:
         )
 
 
-def check_works_on_cuda(laboratory: Laboratory) -> None:
+def check_works_on_cuda(fixtures: Fixtures) -> None:
     """It works on a GPU, where there is one."""
     if not torch.cuda.is_available():
         raise CheckSkipped("no CUDA device is here")
-    exercise(Laboratory(laboratory.subject, laboratory.dataset, "cuda"))
+    exercise(Fixtures(fixtures.subject, fixtures.dataset, "cuda"))
 
 
-def check_works_on_a_stand_in_for_cuda(laboratory: Laboratory) -> None:
+def check_works_on_a_stand_in_for_cuda(fixtures: Fixtures) -> None:
     """It uses the device it is given, tried on a stand-in for a GPU where there is none."""
     if torch.cuda.is_available():
         raise CheckSkipped("a GPU is here: works-on-cuda tells more")
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < cuda_standin.OLDEST:
         raise CheckSkipped(f"the stand-in is made for torch 2.11 and later; this is {torch.__version__}")
-    if laboratory.subject.kind.name not in ON_A_DEVICE:
-        raise CheckSkipped(f"a {laboratory.subject.kind.name} computes on no device")
-    answer = ask(laboratory.subject, "exercise-on-a-stand-in", dataset=laboratory.dataset)
+    if fixtures.subject.kind.name not in ON_A_DEVICE:
+        raise CheckSkipped(f"a {fixtures.subject.kind.name} computes on no device")
+    answer = ask(fixtures.subject, "exercise-on-a-stand-in", dataset=fixtures.dataset)
     if "skipped" in answer:
         raise CheckSkipped(answer["skipped"])
     if "failed" in answer:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from genbench.api import FeatureExtractor, Metric, Model, Score, Space, Split, TrainingData
 from genbench.errors import GenbenchError
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckSkipped
 from genbench.trial import seeding
 from genbench.trial.evaluation import Shared, TrialEvaluation
@@ -108,20 +108,20 @@ class Scoring:
 
     def __init__(
         self,
-        laboratory: Laboratory,
+        fixtures: Fixtures,
         count: int | None = None,
         share: float = 1.0,
         features: Remembered | None = None,
     ) -> None:
-        self._laboratory = laboratory
+        self._fixtures = fixtures
         self._features = Remembered() if features is None else features
         self._share = share
         self._begin(COUNT if count is None else count)
-        if count is None and "samples" in laboratory.subject.options and not self.can_score():
-            self._begin(laboratory.subject.options["samples"])
+        if count is None and "samples" in fixtures.subject.options and not self.can_score():
+            self._begin(fixtures.subject.options["samples"])
 
     def _begin(self, count: int) -> None:
-        subject = self._laboratory.subject
+        subject = self._fixtures.subject
         self.metric: Metric = subject.make(**({"samples": count} if "samples" in subject.options else {}))
         self.count = count
 
@@ -137,21 +137,21 @@ class Scoring:
 
     def images(self) -> Images:
         """Return the real images: train, valid, and the half of test that is scored against, or a share of it."""
-        splits = {name: self._laboratory.split(name) for name in ("train", "valid", "test")}
+        splits = {name: self._fixtures.split(name) for name in ("train", "valid", "test")}
         splits["test"] = _first(splits["test"], round(self._share * (len(splits["test"]) // 2)))
-        return Images(self._laboratory.data.space, splits)
+        return Images(self._fixtures.data.space, splits)
 
     @property
     def real(self) -> Tensor:
         """Return real images that are neither target nor training images, (count, C, H, W)."""
-        test = self._laboratory.split("test").images
+        test = self._fixtures.split("test").images
         return _repeated(test[len(test) // 2 :], self.count)
 
     def noise(self, seed: int = 0) -> Tensor:
         """Return uniform noise within the bounds, (count, C, H, W)."""
-        low, high = self._laboratory.data.space.bounds
+        low, high = self._fixtures.data.space.bounds
         drawn = torch.rand(self.real.shape, generator=torch.Generator().manual_seed(seed))
-        return (low + (high - low) * drawn).to(self._laboratory.device)
+        return (low + (high - low) * drawn).to(self._fixtures.device)
 
     def noisy(self, share: float) -> Tensor:
         """Return real images with a share of each pixel replaced by noise; 0 gives them as they are."""
@@ -174,17 +174,17 @@ class Scoring:
     def evaluation(self, samples: Tensor, images: Images, target: Any, seed: int) -> TrialEvaluation:
         """Return what the metric is handed."""
 
-        laboratory = self._laboratory
+        fixtures = self._fixtures
         first = functools.partial(_repeated, samples)
         model = functools.partial(HandingOut, samples)
-        shared = Shared(images, laboratory.device, first, model, laboratory.density, self._features)
-        extractor = (lambda: laboratory.of_metric) if "extractor" in laboratory.subject.options else None
+        shared = Shared(images, fixtures.device, first, model, fixtures.density, self._features)
+        extractor = (lambda: fixtures.of_metric) if "extractor" in fixtures.subject.options else None
         return TrialEvaluation(shared, target, seed, "checked", extractor)
 
     @contextlib.contextmanager
     def in_trial(self, seed: int) -> Iterator[None]:
         """Be in what a trial scores in."""
-        with self._laboratory.surroundings(), seeding.seeded(seed, "evaluate"):
+        with self._fixtures.trial_environment(), seeding.seeded(seed, "evaluate"):
             yield
 
 

@@ -17,7 +17,7 @@ from genbench.numerics.parzen import PAPER_SIGMAS, choose_sigma, log_likelihoods
 from genbench.registry.plugins import describe
 from genbench.store.sealed import SealedFolder
 from genbench.testing.fingerprint import changed, fingerprints, of_state, of_tensors
-from genbench.testing.fixtures import KitRun, Laboratory, scratch
+from genbench.testing.fixtures import Fixtures, KitRun, scratch
 from genbench.testing.fresh_process import ask
 from genbench.testing.made_images import in_steps, training_data
 from genbench.testing.outcomes import CheckSkipped, fail
@@ -32,11 +32,11 @@ SAMPLES = 1000
 """Samples that the one real training is judged by."""
 
 
-def check_learned_state_is_named(laboratory: Laboratory) -> None:
+def check_learned_state_is_named(fixtures: Fixtures) -> None:
     """What fit learns lives in attributes ending in _, of kinds that can be stored."""
-    model = laboratory.built(laboratory.home)
+    model = fixtures.built(fixtures.home)
     before = _plain_attributes(model)
-    laboratory.fit(model, _data(laboratory), laboratory.run())
+    fixtures.fit(model, _data(fixtures), fixtures.run())
     if names := changed(before, _plain_attributes(model)):
         fail(
             f"fit changed {', '.join(names)}, which is no state: it is lost when a model is stored",
@@ -65,20 +65,20 @@ def _plain_attributes(model: Model) -> dict[str, str]:
     return found
 
 
-def check_fit_leaves_data(laboratory: Laboratory) -> None:
+def check_fit_leaves_data(fixtures: Fixtures) -> None:
     """Training does not change the images and labels it is given."""
-    data = _data(laboratory)
+    data = _data(fixtures)
     before = of_tensors(data=data)
-    laboratory.fit(laboratory.built(laboratory.home), data, laboratory.run())
+    fixtures.fit(fixtures.built(fixtures.home), data, fixtures.run())
     if names := changed(before, of_tensors(data=data)):
         fail(f"fit changed {', '.join(names)}", "data as they were", "Work on copies: x = x - mean, never x -= mean.")
 
 
-def check_second_fit_forgets(laboratory: Laboratory) -> None:
+def check_second_fit_forgets(fixtures: Fixtures) -> None:
     """Built and fitted a second time, a model comes to what a new one comes to."""
-    used = _fitted(laboratory, laboratory.subject.make(), seed=0)
-    used = _fitted(laboratory, used, seed=1)
-    new = _fitted(laboratory, laboratory.subject.make(), seed=1)
+    used = _fitted(fixtures, fixtures.subject.make(), seed=0)
+    used = _fitted(fixtures, used, seed=1)
+    new = _fitted(fixtures, fixtures.subject.make(), seed=1)
     if names := changed(of_state(new), of_state(used)):
         fail(
             f"after a second build and fit, {', '.join(names)} differs from a new model's",
@@ -87,33 +87,33 @@ def check_second_fit_forgets(laboratory: Laboratory) -> None:
         )
 
 
-def _fitted(laboratory: Laboratory, model: Model, seed: int) -> Model:
-    laboratory.built(laboratory.home, seed, model)
-    laboratory.fit(model, _data(laboratory, seed), laboratory.run(seed), seed)
+def _fitted(fixtures: Fixtures, model: Model, seed: int) -> Model:
+    fixtures.built(fixtures.home, seed, model)
+    fixtures.fit(model, _data(fixtures, seed), fixtures.run(seed), seed)
     return model
 
 
-def _data(laboratory: Laboratory, seed: int = 0) -> TrainingData:
-    return laboratory.on_device(training_data(laboratory.home, seed))
+def _data(fixtures: Fixtures, seed: int = 0) -> TrainingData:
+    return fixtures.on_device(training_data(fixtures.home, seed))
 
 
-def _data_of_steps(laboratory: Laboratory) -> TrainingData:
+def _data_of_steps(fixtures: Fixtures) -> TrainingData:
     """Return training data of several steps an epoch, at the batch size that the model asks for."""
-    space = laboratory.home
-    return laboratory.on_device(training_data(space, n=in_steps(space, STEPS, laboratory.batch_size(space))))
+    space = fixtures.home
+    return fixtures.on_device(training_data(space, n=in_steps(space, STEPS, fixtures.batch_size(space))))
 
 
-def check_new_process_samples_the_same(laboratory: Laboratory) -> None:
+def check_new_process_samples_the_same(fixtures: Fixtures) -> None:
     """Stored, and restored in a new process, a model gives the same samples."""
-    space, n = laboratory.home, 7
-    here = laboratory.trained_briefly(space)
-    fresh = Laboratory(laboratory.subject)  # on the CPU, where a new process samples
+    space, n = fixtures.home, 7
+    here = fixtures.trained_briefly(space)
+    fresh = Fixtures(fixtures.subject)  # on the CPU, where a new process samples
     with scratch() as folder:
         state.save(here, folder / "model", optimisers=False)
         files = {"model": str(folder / "model"), "drawn": str(folder / "x")}
-        ask(laboratory.subject, "samples", n=n, space=dataclasses.asdict(space), **files)
+        ask(fixtures.subject, "samples", n=n, space=dataclasses.asdict(space), **files)
         there = sampling.load_shards([folder / "x"])
-    sampled = fresh.sample(here, n) if laboratory.device.type == "cpu" else fresh.sample(fresh.restored(here, space), n)
+    sampled = fresh.sample(here, n) if fixtures.device.type == "cpu" else fresh.sample(fresh.restored(here, space), n)
     if not torch.equal(sampled, there):
         gap = (sampled - there).abs().max().item()
         fail(
@@ -123,15 +123,15 @@ def check_new_process_samples_the_same(laboratory: Laboratory) -> None:
         )
 
 
-def check_resumes_bit_for_bit(laboratory: Laboratory) -> None:
+def check_resumes_bit_for_bit(fixtures: Fixtures) -> None:
     """Interrupted within or between epochs and taken up again, training comes to the same bits as without."""
-    whole, data = laboratory.built(laboratory.home), _data_of_steps(laboratory)
-    run = laboratory.fit(whole, data, laboratory.run())
+    whole, data = fixtures.built(fixtures.home), _data_of_steps(fixtures)
+    run = fixtures.fit(whole, data, fixtures.run())
     steps = run.step
     if steps == 0:
         raise CheckSkipped("its fit does not use run.batches: interrupted, it is begun anew")
     for step in _cuts(run):
-        resumed = _interrupted_and_resumed(laboratory, data, step)
+        resumed = _interrupted_and_resumed(fixtures, data, step)
         if names := changed(of_state(whole), of_state(resumed)):
             fail(
                 f"interrupted after step {step} of {steps} and resumed, {', '.join(names)} differs",
@@ -147,16 +147,16 @@ def _cuts(run: KitRun) -> list[int]:
     return sorted({min(step, run.step) for step in (1, first, first + 2, (run.step + 1) // 2, run.step)})
 
 
-def _interrupted_and_resumed(laboratory: Laboratory, data: TrainingData, step: int) -> Model:
+def _interrupted_and_resumed(fixtures: Fixtures, data: TrainingData, step: int) -> Model:
     parts = [data.train.images, data.valid.images]
     with scratch() as folder:
         for stopped in (True, False):
-            model = laboratory.built(laboratory.home)
-            kept = Checkpoints(SealedFolder(folder), model, laboratory.device, every=0, data=parts)
+            model = fixtures.built(fixtures.home)
+            kept = Checkpoints(SealedFolder(folder), model, fixtures.device, every=0, data=parts)
             runs: list[KitRun] = []
-            runs.append(laboratory.run(keeper=kept, stop=_stop_after(runs, step) if stopped else lambda: False))
+            runs.append(fixtures.run(keeper=kept, stop=_stop_after(runs, step) if stopped else lambda: False))
             with contextlib.suppress(Interrupted):
-                laboratory.fit(model, data, runs[0])
+                fixtures.fit(model, data, runs[0])
     return model
 
 
@@ -165,14 +165,14 @@ def _stop_after(runs: list[KitRun], step: int) -> Any:
     return lambda: runs[0].step >= step
 
 
-def check_budget(laboratory: Laboratory) -> None:
+def check_budget(fixtures: Fixtures) -> None:
     """A budget ends training early, in whatever loop, and what was trained so far samples."""
-    data = _data_of_steps(laboratory)
+    data = _data_of_steps(fixtures)
     for steps in (1, 2):
-        model, run = laboratory.built(laboratory.home), laboratory.run(budget=Budget(steps=steps))
+        model, run = fixtures.built(fixtures.home), fixtures.run(budget=Budget(steps=steps))
         with _steps_outside(run) as outside:
-            _under_budget(steps, lambda: laboratory.fit(model, data, run))  # noqa: B023 - called at once
-        _under_budget(steps, lambda: laboratory.sample(laboratory.evaluating(model), 2))  # noqa: B023 - called at once
+            _under_budget(steps, lambda: fixtures.fit(model, data, run))  # noqa: B023 - called at once
+        _under_budget(steps, lambda: fixtures.sample(fixtures.evaluating(model), 2))  # noqa: B023 - called at once
         if outside:
             fail(
                 f"with a budget of {steps} steps, an optimiser took {len(outside)} steps outside run.batches",
@@ -208,14 +208,14 @@ def _steps_outside(run: KitRun) -> Iterator[list[object]]:
         handle.remove()
 
 
-def check_learns(laboratory: Laboratory) -> None:
+def check_learns(fixtures: Fixtures) -> None:
     """Trained on real images, it beats its untrained self, and itself trained on noise (Parzen log-likelihood)."""
-    trained = _likelihoods(laboratory, laboratory.sample(laboratory.trained, SAMPLES))
-    others = {"trained on noise": _trained_on_noise(laboratory)}
+    trained = _likelihoods(fixtures, fixtures.sample(fixtures.trained, SAMPLES))
+    others = {"trained on noise": _trained_on_noise(fixtures)}
     with contextlib.suppress(NotFitted):
-        others["untrained"] = laboratory.sample(laboratory.evaluating(laboratory.built(laboratory.data.space)), SAMPLES)
+        others["untrained"] = fixtures.sample(fixtures.evaluating(fixtures.built(fixtures.data.space)), SAMPLES)
     for how, samples in others.items():
-        _expect_gain(trained, _likelihoods(laboratory, samples), how)
+        _expect_gain(trained, _likelihoods(fixtures, samples), how)
 
 
 def _expect_gain(trained: Tensor, other: Tensor, how: str) -> None:
@@ -232,25 +232,25 @@ def _expect_gain(trained: Tensor, other: Tensor, how: str) -> None:
         )
 
 
-def _trained_on_noise(laboratory: Laboratory) -> Tensor:
+def _trained_on_noise(fixtures: Fixtures) -> Tensor:
     """Return samples of a model that was trained briefly, on uniform noise."""
-    space = laboratory.data.space
+    space = fixtures.data.space
     (low, high), random = space.bounds, torch.Generator().manual_seed(0)
 
     def noise(like: Split[Tensor]) -> Split[Tensor]:
         labels = None if like.labels is None else like.labels[:200]
         x = torch.rand(len(like.images[:200]), *space.shape, generator=random)
-        return Split((low + (high - low) * x).to(laboratory.device), labels)
+        return Split((low + (high - low) * x).to(fixtures.device), labels)
 
-    data = TrainingData(noise(laboratory.split("train")), noise(laboratory.split("valid")), space)
-    model = laboratory.built(space)
-    laboratory.fit(model, data, laboratory.run())
-    return laboratory.sample(laboratory.evaluating(model), SAMPLES)
+    data = TrainingData(noise(fixtures.split("train")), noise(fixtures.split("valid")), space)
+    model = fixtures.built(space)
+    fixtures.fit(model, data, fixtures.run())
+    return fixtures.sample(fixtures.evaluating(model), SAMPLES)
 
 
-def _likelihoods(laboratory: Laboratory, samples: Tensor) -> Tensor:
+def _likelihoods(fixtures: Fixtures, samples: Tensor) -> Tensor:
     """Return the log density of each image of one half of validation, sigma chosen by the other, (n,)."""
-    images = laboratory.split("valid").images
+    images = fixtures.split("valid").images
     half = len(images) // 2
     sigma = choose_sigma(samples, images[:half], PAPER_SIGMAS).sigma
     return log_likelihoods(samples, images[half:], [sigma])[0]

@@ -42,7 +42,7 @@ PORTION = 2**26
 """How many values of samples are drawn before they are committed and let go: 256 MiB."""
 
 
-class Performance:
+class TrialRunner:
     """One trial under way in its folder. Each stage is committed when it ends: a kill loses only the one in hand."""
 
     def __init__(
@@ -97,8 +97,8 @@ class Performance:
             self._kept.clear()  # it would come to the same again
 
     @contextlib.contextmanager
-    def surroundings(self, alone: bool) -> Iterator[None]:
-        """Set the surroundings of a trial: its own output file, and the state of torch that all trials share."""
+    def trial_environment(self, alone: bool) -> Iterator[None]:
+        """Set the environment of a trial: its own output file, and the state of torch that all trials share."""
         strict = self._trial.model.distribution == BUILTIN
         with (
             environment.output_to(self._folder.path / "output.txt", alone),

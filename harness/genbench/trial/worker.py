@@ -36,7 +36,7 @@ from genbench.store.store import Store
 from genbench.store.trial_folder import TrialFolder
 from genbench.trial import environment, gpu, sources
 from genbench.trial.identity import Assignment, TrialSpec
-from genbench.trial.runner import Performance
+from genbench.trial.runner import TrialRunner
 from genbench.trial.training import ProgressCallback, Stop
 
 REPAIRS = 5
@@ -105,27 +105,27 @@ def perform(
         data = prepared(trial, notes)
         record = _with_space(record, data.space)
         for _ in range(REPAIRS):
-            performance = Performance(assignment, folder, record, data, device, report_progress, stop, place.share)
+            runner = TrialRunner(assignment, folder, record, data, device, report_progress, stop, place.share)
             try:
-                status, reason = _outcome(performance, place)
+                status, reason = _outcome(runner, place)
             except DamagedError as damage:
-                record = _without_damage(folder, performance.record, damage.stage, str(damage), notes)
+                record = _without_damage(folder, runner.record, damage.stage, str(damage), notes)
                 continue
             except NotKept as lack:
                 notes.append(f"{trial}: {lack}: made again")
-                record = performance.record.without("fit")
+                record = runner.record.without("fit")
                 continue
-            performance.end(status, reason)
-            if performance.is_scored:
-                folder.drop(performance.record, assignment.keep)
-            result = {"status": status, "reason": reason or _problems(performance), "notes": notes}
-            return result if device.type == "cpu" else {**result, **_of_gpu(performance)}
+            runner.end(status, reason)
+            if runner.is_scored:
+                folder.drop(runner.record, assignment.keep)
+            result = {"status": status, "reason": reason or _problems(runner), "notes": notes}
+            return result if device.type == "cpu" else {**result, **_of_gpu(runner)}
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
 
-def _problems(performance: Performance) -> str:
+def _problems(runner: TrialRunner) -> str:
     """Return what came in the way of the protocols that were asked for, or ""."""
-    requests = [performance.record.wanted[protocol.stage] for protocol in performance.protocols()]
+    requests = [runner.record.wanted[protocol.stage] for protocol in runner.protocols()]
     return "; ".join(request["problem"] for request in requests if request["problem"])
 
 
@@ -136,11 +136,11 @@ def _check_unchanged(assignment: Assignment) -> None:
         plugin.check()
 
 
-def _of_gpu(performance: Performance) -> dict[str, bool]:
+def _of_gpu(runner: TrialRunner) -> dict[str, bool]:
     return {
-        "crowded": performance.is_crowded,
-        "gpu_lost": not gpu.is_usable(performance.device),
-        "begin_again": performance.is_begun_again,
+        "crowded": runner.is_crowded,
+        "gpu_lost": not gpu.is_usable(runner.device),
+        "begin_again": runner.is_begun_again,
     }
 
 
@@ -226,32 +226,32 @@ def _without_damage(
     return folder.set_aside(record, stage)
 
 
-def _outcome(performance: Performance, place: Place) -> tuple[str, str]:
+def _outcome(runner: TrialRunner, place: Place) -> tuple[str, str]:
     """Do what is missing; return the trial's status and the reason if it is not done."""
-    performance.begin()
+    runner.begin()
     try:
-        with performance.surroundings(place.alone):
-            performance.run()
+        with runner.trial_environment(place.alone):
+            runner.run()
     except (StoreError, ChangedError, DeviceError):
         raise
     except (Interrupted, OtherDevice) as error:
         return "interrupted", str(error)
     except (Exception, SystemExit) as error:
-        performance.keep_traceback()
-        return _ended_by(error, performance, place)
+        runner.keep_traceback()
+        return _ended_by(error, runner, place)
     return "done", ""
 
 
-def _ended_by(error: BaseException, performance: Performance, place: Place) -> tuple[str, str]:
+def _ended_by(error: BaseException, runner: TrialRunner, place: Place) -> tuple[str, str]:
     """Return status and reason of a trial that an error ended: out of memory only where it had all that there is."""
     if isinstance(error, Diverged):
         return "diverged", printable(error)
     if not gpu.is_out_of_memory(error):
         return "failed", describe(error)
     if gpu.is_out_of_gpu_memory(error) and place.share < 1:
-        performance.is_crowded = True
+        runner.is_crowded = True
         return "interrupted", f"out of memory, with 1/{round(1 / place.share)} of the GPU's"
-    others = gpu.memory_of_others(performance.device) if gpu.is_out_of_gpu_memory(error) else 0
+    others = gpu.memory_of_others(runner.device) if gpu.is_out_of_gpu_memory(error) else 0
     if others:
         held = f"{others / 2**30:.1f} GiB of the GPU's memory"
         return "interrupted", f"out of memory while other programs held {held}; run it again once they have ended"

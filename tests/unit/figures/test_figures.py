@@ -237,7 +237,7 @@ def test_the_density_of_samples_integrates_to_one_and_lines_go_from_z_to_x(trial
     from genbench.figures import density
 
     subject = trained(trials, ABLE, BELL)
-    with subject.surroundings("density"), canvas.defaults():
+    with subject.trial_environment("density"), canvas.defaults():
         figure = density.draw(subject)
         z, x = density.mapping(subject) or pytest.fail("z has one value")
     above, below, right = figure.axes[0], figure.axes[1], figure.axes[2]

@@ -46,7 +46,7 @@ def test_the_last_step_is_the_stored_model_and_step_0_the_untrained_one(model: s
     genbench.run(models=model, results=tmp_path, **GIVEN)
     whole, before = trained(tmp_path, model), contents_of(tmp_path)
     end = whole.subject.first.record.stages["fit"].details["steps"]
-    with whole.surroundings("steps"):
+    with whole.trial_environment("steps"):
         then = repeated.moments(whole, [0, end])
         built = restoring.built(whole.resolved, whole.space, 0, whole.device)
     assert torch.equal(then[end].samples(20), whole.samples(20))
@@ -64,7 +64,7 @@ def test_a_step_is_what_a_training_with_that_budget_comes_to(select: str, tmp_pa
     genbench.run(models=GAN, select=select, threads=2, results=tmp_path / "whole", **GIVEN)
     genbench.run(models=GAN, budget="13steps", threads=2, results=tmp_path / "part", **GIVEN)
     whole, part = trained(tmp_path / "whole", GAN), trained(tmp_path / "part", GAN)
-    with whole.surroundings("steps"):
+    with whole.trial_environment("steps"):
         then = repeated.moments(whole, [13])
     assert same(then[13].model, part.model)
     assert not same(then[13].model, whole.model)
@@ -83,7 +83,7 @@ def test_panels_stand_side_by_side_over_the_same_x(tmp_path: Path) -> None:
     genbench.run(models=GAN, datasets=BELL, results=tmp_path, **GIVEN)
     at = (0, 5, None)
     subject = trained(tmp_path, GAN, BELL, at)
-    with subject.surroundings("steps"), canvas.defaults():
+    with subject.trial_environment("steps"), canvas.defaults():
         figure = steps.draw(subject)
         figure.draw_without_rendering()
     above, below, right = figure.axes[:3], figure.axes[3:6], figure.axes[6:]
@@ -106,7 +106,7 @@ def test_images_stand_in_a_row_of_samples_per_step(tmp_path: Path) -> None:
     assert [outcome.path.name for outcome in outcomes if outcome.path] == ["gan-latent-1-epochs-3-digits-s0-steps.png"]
     shown = imread(outcomes[0].path)[..., 0]  # type: ignore[arg-type]
     subject = trained(tmp_path, GAN)
-    with subject.surroundings("steps"):
+    with subject.trial_environment("steps"):
         then = repeated.moments(subject, [7])[7].samples(10)
     k, last = 12, subject.samples(10)
     for row, images in enumerate((then, last)):

@@ -18,7 +18,7 @@ from genbench.registry.resolve import Resolver
 from genbench.runs import planning
 from genbench.runs.settings import RunSettings
 from genbench.testing import subject
-from genbench.testing.fixtures import Laboratory
+from genbench.testing.fixtures import Fixtures
 from genbench.testing.scoring import Scoring
 from genbench.trial.identity import Target
 from genbench.trial.protocol import Protocol
@@ -29,7 +29,7 @@ OF_FEATURES = ("fid", "kid", "precision", "recall", "density", "coverage", "prd"
 
 
 def scoring(metric: str, count: int | None = None, dataset: str = "digits") -> Scoring:
-    return Scoring(Laboratory(subject.find(metric, "metric"), dataset), count)
+    return Scoring(Fixtures(subject.find(metric, "metric"), dataset), count)
 
 
 def target(on: Scoring) -> Tensor:
@@ -110,8 +110,8 @@ def test_copies_are_called_so_and_fresh_images_are_not(extractor: str, amount: f
 def test_copies_moved_by_a_pixel_are_called_so(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of MNIST's images, where a pixel is half a stroke: features of their own classes tell better than pixels."""
     monkeypatch.setenv("GENBENCH_DATA", str(real_data))
-    laboratory = Laboratory(subject.find("memorisation[domain]", "metric"), "mnist")
-    on, test = Scoring(laboratory, 1000), laboratory.split("test").images
+    fixtures = Fixtures(subject.find("memorisation[domain]", "metric"), "mnist")
+    on, test = Scoring(fixtures, 1000), fixtures.split("test").images
     real = on.images()
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))  # its halves are of other writers
     real.splits["test"] = Split(test[chosen[:2000]], None)
@@ -129,8 +129,8 @@ def test_copies_moved_by_a_pixel_are_called_so(real_data: Path, monkeypatch: pyt
 def test_fresh_images_of_few_classes_are_no_copies(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of MNIST's: the densest class alone, and nine of ten from it, which lie nearer to training images than most."""
     monkeypatch.setenv("GENBENCH_DATA", str(real_data))
-    laboratory = Laboratory(subject.find("memorisation[pixels]", "metric"), "mnist")
-    on, test = Scoring(laboratory, 400), laboratory.split("test")
+    fixtures = Fixtures(subject.find("memorisation[pixels]", "metric"), "mnist")
+    on, test = Scoring(fixtures, 400), fixtures.split("test")
     chosen = torch.randperm(len(test), generator=torch.Generator().manual_seed(0))
     real = on.images()
     real.splits["test"] = Split(test.images[chosen[:3000]], None)
@@ -146,7 +146,7 @@ def test_fresh_images_of_few_classes_are_no_copies(real_data: Path, monkeypatch:
 
 def test_missing_classes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Real images of three classes, given as samples: the other seven are told under the table."""
-    test = Laboratory(subject.find("mode-coverage", "metric")).split("test")
+    test = Fixtures(subject.find("mode-coverage", "metric")).split("test")
     assert test.labels is not None
     np.save(tmp_path / "few.npy", test.images[test.labels < 3].numpy())
     arguments = ["few=" + str(tmp_path / "few.npy"), "--metric", "mode-coverage", "--reference", "none"]
@@ -158,11 +158,11 @@ def test_missing_classes_are_named(tmp_path: Path, capsys: pytest.CaptureFixture
 
 def test_samples_of_one_class_are_as_far_as_that_class_is_rare() -> None:
     """Of real images three in four are of class 0: all samples of it are near, and all of another are far."""
-    laboratory = Laboratory(subject.find("mode-coverage", "metric"))
-    images = laboratory.split("test").images
-    seen = laboratory.of_metric.logits(images).argmax(1)  # type: ignore[attr-defined]
+    fixtures = Fixtures(subject.find("mode-coverage", "metric"))
+    images = fixtures.split("test").images
+    seen = fixtures.of_metric.logits(images).argmax(1)  # type: ignore[attr-defined]
     often, seldom = (images[(seen == c).nonzero()[:n, 0]] for c, n in ((0, 24), (1, 8)))
-    on = Scoring(laboratory, 40)
+    on = Scoring(fixtures, 40)
     real = on.images()
     real.splits["test"] = Split(torch.cat([often, seldom]), None)
     for share, part in ((25 / 42, often), (9 / 42, seldom)):  # of 32 images, and 1 for each of 10 classes
