@@ -1,6 +1,8 @@
 """Plugins that hold every check of the kit, and plugins that break one each, for the tests of the kit itself."""
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -1204,6 +1206,7 @@ class SteadyEngine(genbench.Engine):
     """One task after another in this process; holds everything."""
 
     version: ClassVar[int] = 1
+    can_cancel: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         self.waiting: list[genbench.Task] = []
@@ -1268,9 +1271,45 @@ class Deaf(SteadyEngine):
     """Does not save what is cancelled, and says done."""
 
     version: ClassVar[int] = 1
+    can_cancel: ClassVar[bool] = True
 
     def performed(self, task: genbench.Task):
         if self.cancelled:
             yield genbench.Event(task.id, 1, "done", {"status": "done"})
         else:
             yield from super().performed(task)
+
+
+LEFT: list[subprocess.Popen[bytes]] = []
+"""Processes that an engine left alive."""
+
+
+@breaks("close-ends-what-is-under-way", "seconds after close a worker is still at work on its task")
+@options
+class LeavesWorkers(genbench.Engine):
+    """Closes nothing."""
+
+    version: ClassVar[int] = 1
+
+    def __post_init__(self) -> None:
+        self.told = False
+        self.listen(lambda event: None)
+
+    def submit(self, task: genbench.Task, attempt: int) -> None:
+        program = "import sys, genbench; genbench.perform(genbench.Task('it', sys.stdin.read()))"
+        LEFT.append(subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE))
+        LEFT[-1].stdin.write(task.spec.encode())
+        LEFT[-1].stdin.close()
+        self.task = task.id
+
+    def events(self, wait: float):
+        if not self.told:
+            self.told = True
+            yield genbench.Event(self.task, 1, "started")
+        if LEFT[-1].poll() is not None:
+            yield genbench.Event(self.task, 1, "lost", {"reason": "it ended", "again": False})
+
+    def cancel(self, task: str) -> None:
+        LEFT[-1].kill()
+
+    def close(self) -> None: ...

@@ -32,7 +32,7 @@ from genbench.runs.settings import RunSettings
 from genbench.trial import seeding
 from genbench.trial.identity import Assignment
 from genbench.trial.torch_state import known_state
-from genbench.trial.worker import perform, prepared
+from genbench.trial.worker import perform_assignment, prepared
 
 CPU = torch.device("cpu")
 
@@ -95,7 +95,7 @@ def ratio(model: str, every: float, results: Path) -> float:
     planned = planning.plan(RunSettings(model, reference="none", seeds=1, results=results, checkpoint_every=every))
     assignment = Assignment.from_json(task(planned, planned.todo[0]).spec)
     fit_only = dataclasses.replace(assignment, metrics=()).to_json()
-    return seconds(lambda: perform(fit_only)) / seconds(lambda: bare(assignment))
+    return seconds(lambda: perform_assignment(fit_only)) / seconds(lambda: bare(assignment))
 
 
 class Clock(Silent):

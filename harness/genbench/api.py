@@ -454,9 +454,10 @@ class Engine(Plugin, ABC):
 
     @abstractmethod
     def events(self, wait: float) -> Iterable[Event]:
-        """Yield what happened, beats apart, until nothing is under way or `wait` seconds have passed.
+        """Yield what happened until nothing is under way or `wait` seconds have passed.
 
-        done holds what the worker answered; lost the `reason` and whether the task may be tried again (`again`).
+        done holds what `genbench.perform` returned; lost the `reason`, whether the task may be tried again (`again`),
+        and a `status` other than failed, such as out-of-memory, if that is known. Beats go to what `listen` was given.
         """
 
     @abstractmethod

@@ -21,7 +21,7 @@ from genbench.runs.settings import RunSettings
 from genbench.runs.slimming import slim
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial.worker import perform
+from genbench.trial.worker import perform_assignment
 
 QUICK = "gan[epochs=1]"
 COMMAND = ["run", "--models", QUICK, "--metric", "parzen[samples=1000]", "--reference", "kmeans", "--seeds", "2", "--quiet"]  # fmt: skip
@@ -284,7 +284,7 @@ def test_killed_at_any_moment_of_letting_go_the_store_is_whole(cli: Run) -> None
         RunSettings(QUICK, "parzen[samples=1000]", seeds=1, reference="none", results="results", keep="none")
     )
     (spec,) = [task(planned, trial).spec for trial in planned.todo]
-    perform(spec.replace('"keep":"none"', '"keep":"all"'))
+    perform_assignment(spec.replace('"keep":"none"', '"keep":"all"'))
     shutil.copytree("results", "before")
     (trial,) = Path("results/trials").iterdir()
     seen = set()
@@ -298,7 +298,7 @@ def test_killed_at_any_moment_of_letting_go_the_store_is_whole(cli: Run) -> None
         seen.add((bool(record.dropped), kinds()))
         if not killed:
             break
-        perform(spec)
+        perform_assignment(spec)
         assert kinds() == (0, 0)
         assert records()[0].stages.keys() == record.stages.keys()
     assert (True, (1, 1)) in seen, "between the record and the first file"

@@ -20,7 +20,7 @@ from genbench.runs import planning
 from genbench.runs.planning import task
 from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
-from genbench.trial.worker import perform
+from genbench.trial.worker import perform_assignment
 
 SHORT = "burn_in=20,thin=2"
 BUILTIN = (
@@ -53,7 +53,7 @@ def killed_at(number: int, spec: str, results: Path) -> bool:
 
         sys.addaudithook(audit)
         try:
-            perform(spec)
+            perform_assignment(spec)
         finally:
             os._exit(0)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
@@ -62,7 +62,7 @@ def killed_at(number: int, spec: str, results: Path) -> bool:
 @pytest.mark.slow
 def test_killed_at_every_change_of_the_disk_in_turn(toy: str, tmp_path: Path) -> None:
     for spec in tasks_of(tmp_path / "undisturbed"):
-        perform(spec)
+        perform_assignment(spec)
     expected = contents_of(tmp_path / "undisturbed")
     assert len(expected) == 7
     number, kills = 0, 0
@@ -74,7 +74,7 @@ def test_killed_at_every_change_of_the_disk_in_turn(toy: str, tmp_path: Path) ->
             break
         kills += 1
         for spec in tasks_of(results):  # none where only the tidying up was left to do
-            perform(spec)
+            perform_assignment(spec)
         assert contents_of(results) == expected
         assert tasks_of(results) == []
     assert kills > 60

@@ -25,7 +25,7 @@ from genbench.runs import planning
 from genbench.runs.planning import task
 from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
-from genbench.trial.worker import perform
+from genbench.trial.worker import perform_assignment
 
 GAN = "gan[epochs=4]"
 GIVEN: dict[str, Any] = {"metrics": "parzen", "reference": "none", "samples": 100}
@@ -123,7 +123,7 @@ def test_no_point_is_lost_or_doubled_where_training_was_interrupted(
             return not last and asked > steps
 
         board.started(trial)
-        told = perform(spec, lambda progress, b=board, t=trial: b.progressed(t, progress), stop)
+        told = perform_assignment(spec, lambda progress, b=board, t=trial: b.progressed(t, progress), stop)
         if attempt == 0:
             assert told["status"] == "interrupted"
             board.close()  # as where the run is killed, it is not told of the end

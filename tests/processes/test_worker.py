@@ -21,7 +21,7 @@ from genbench.store.store import Store
 from genbench.store.trial_folder import TrialFolder
 from genbench.trial import sampling
 from genbench.trial.identity import Assignment, Budget, TrialSpec
-from genbench.trial.worker import answer, perform
+from genbench.trial.worker import answer, perform_assignment
 
 Assign = Callable[..., Assignment]
 
@@ -71,7 +71,7 @@ def test_an_assignment_travels_as_text(assign: Assign) -> None:
 
 def test_stages_are_committed_with_their_files(assign: Assign) -> None:
     assignment = assign("toy", ("brightness", "parzen"))
-    assert perform(assignment.to_json()) == {"status": "done", "reason": "", "notes": []}
+    assert perform_assignment(assignment.to_json()) == {"status": "done", "reason": "", "notes": []}
     record, folder = record_of(assignment), folder_of(assignment)
     assert record.status == "done"
     assert {name.partition("-")[0] for name in record.stages} == {"fit", "samples", "brightness", "parzen"}
@@ -87,12 +87,12 @@ def test_stages_are_committed_with_their_files(assign: Assign) -> None:
 
 def test_the_same_trial_elsewhere_has_the_same_bits(assign: Assign, tmp_path: Path) -> None:
     one = assign(metrics=("brightness", "parzen"))
-    perform(one.to_json())
+    perform_assignment(one.to_json())
     torch.manual_seed(99)  # what came before in the process must not matter
     torch.rand(7)
     other = assign(metrics=("parzen", "brightness"))
     other = Assignment(other.trial, other.metrics, str(tmp_path / "elsewhere"))
-    perform(other.to_json())
+    perform_assignment(other.to_json())
     first = contents(folder_of(one))
     assert len(first) == 6
     assert contents(folder_of(other)) == first
@@ -100,15 +100,15 @@ def test_the_same_trial_elsewhere_has_the_same_bits(assign: Assign, tmp_path: Pa
 
 def test_another_seed_has_other_bits(assign: Assign) -> None:
     for seed in (0, 1):
-        perform(assign(seed=seed).to_json())
+        perform_assignment(assign(seed=seed).to_json())
     first, second = (contents(folder_of(assign(seed=seed))) for seed in (0, 1))
     assert first["model.safetensors"] != second["model.safetensors"]
 
 
 def test_a_metric_added_later_trains_nothing_and_keeps_the_samples(assign: Assign) -> None:
-    perform(assign(metrics=("brightness",)).to_json())
+    perform_assignment(assign(metrics=("brightness",)).to_json())
     before = record_of(assign())
-    perform(assign(metrics=("parzen", "brightness[samples=2500]")).to_json())
+    perform_assignment(assign(metrics=("parzen", "brightness[samples=2500]")).to_json())
     after = record_of(assign())
     assert after.stages["fit"] == before.stages["fit"]
     assert before.stages["samples"].files.items() <= after.stages["samples"].files.items()
@@ -122,7 +122,7 @@ def test_the_first_samples_do_not_depend_on_how_many_were_drawn(assign: Assign, 
     many = Assignment(many.trial, many.metrics, str(tmp_path / "elsewhere"))
     drawn = []
     for assignment in (few, many):
-        perform(assignment.to_json())
+        perform_assignment(assignment.to_json())
         drawn.append(sampling.load_shards(sorted((folder_of(assignment) / "samples").iterdir())))
     assert [len(x) for x in drawn] == [1000, 3000]
     assert torch.equal(drawn[0], drawn[1][:1000])
@@ -143,7 +143,7 @@ def test_the_first_samples_do_not_depend_on_how_many_were_drawn(assign: Assign, 
 )
 def test_a_misbehaving_model_costs_its_own_trial(fault: str, status: str, reason: str, assign: Assign) -> None:
     assignment = assign(f"faulty[fault={fault}]")
-    outcome = perform(assignment.to_json())
+    outcome = perform_assignment(assignment.to_json())
     assert outcome["status"] == status
     assert reason in outcome["reason"]
     record = record_of(assignment)
@@ -155,7 +155,7 @@ def test_a_misbehaving_model_costs_its_own_trial(fault: str, status: str, reason
 
 def test_what_a_trial_prints_goes_to_its_folder(assign: Assign, capsys: pytest.CaptureFixture[str]) -> None:
     assignment = assign("faulty[fault=prints]")
-    assert perform(assignment.to_json())["status"] == "done"
+    assert perform_assignment(assignment.to_json())["status"] == "done"
     assert capsys.readouterr() == ("", "")
     output = (folder_of(assignment) / "output.txt").read_text()
     assert "hello from fit" in output
@@ -168,22 +168,22 @@ def test_what_a_trial_prints_goes_to_its_folder(assign: Assign, capsys: pytest.C
 )
 def test_a_metric_that_fails_costs_its_own_score(mood: str, reason: str, assign: Assign) -> None:
     assignment = assign("toy", (f"picky[mood={mood}]", "brightness"))
-    assert perform(assignment.to_json()) == {"status": "done", "reason": reason, "notes": []}
+    assert perform_assignment(assignment.to_json()) == {"status": "done", "reason": reason, "notes": []}
     assert any(stage.startswith("brightness") for stage in record_of(assignment).stages)
 
 
 def test_a_metric_that_refuses_is_noted(assign: Assign) -> None:
     assignment = assign("toy", ("picky",))
-    assert perform(assignment.to_json()) == {"status": "done", "reason": "", "notes": []}
+    assert perform_assignment(assignment.to_json()) == {"status": "done", "reason": "", "notes": []}
     assert [wanted["skipped"] for wanted in record_of(assignment).wanted.values()] == ["not in the mood"]
 
 
 def test_fresh_trains_again(assign: Assign) -> None:
-    perform(assign().to_json())
+    perform_assignment(assign().to_json())
     before = record_of(assign())
-    perform(assign().to_json())
+    perform_assignment(assign().to_json())
     assert record_of(assign()) == before
-    perform(assign(fresh="run").to_json())
+    perform_assignment(assign(fresh="run").to_json())
     after = record_of(assign())
     assert after.stages["fit"].seconds != before.stages["fit"].seconds
     assert after.stages["fit"].files == before.stages["fit"].files
@@ -192,7 +192,7 @@ def test_fresh_trains_again(assign: Assign) -> None:
 def test_a_budget_bounds_training_and_is_another_trial(assign: Assign) -> None:
     bounded = assign(budget=Budget(steps=7))
     assert bounded.trial.id != assign().trial.id
-    perform(bounded.to_json())
+    perform_assignment(bounded.to_json())
     assert record_of(bounded).stages["fit"].details["steps"] == 7
 
 
@@ -211,13 +211,13 @@ STORED = ("trial.json", "model.safetensors", "log.jsonl", "samples/*.safetensors
 @pytest.mark.parametrize("name", STORED)
 def test_a_flipped_bit_in_any_stored_file_costs_its_stage_alone(name: str, assign: Assign) -> None:
     assignment = assign(metrics=("brightness", "parzen"))
-    perform(assignment.to_json())
+    perform_assignment(assignment.to_json())
     before, folder = contents(folder_of(assignment)), folder_of(assignment)
     path = sorted(folder.glob(name))[0]
     flip(path)
     grid = Grid([assignment.trial.model], [Dataset(assignment.trial.dataset, assignment.trial.dataset_digest, assignment.metrics)], [0])  # fmt: skip
     assert missing(grid, Store(Path(assignment.results)), fresh="") == [assignment.trial]
-    told = perform(assignment.to_json())
+    told = perform_assignment(assignment.to_json())
     assert told["status"] == "done"
     (note,) = told["notes"]
     assert path.name in note
@@ -233,27 +233,27 @@ def test_a_flipped_bit_in_any_stored_file_costs_its_stage_alone(name: str, assig
 
 @pytest.mark.parametrize("name", ["model.safetensors", "samples/*.safetensors"])
 def test_silent_damage_is_noticed_when_the_file_is_read(name: str, assign: Assign) -> None:
-    perform(assign().to_json())
+    perform_assignment(assign().to_json())
     folder = folder_of(assign())
     before = contents(folder)
     flip(sorted(folder.glob(name))[0], silently=True)
-    told = perform(assign(metrics=("brightness[samples=2500]",)).to_json())
+    told = perform_assignment(assign(metrics=("brightness[samples=2500]",)).to_json())
     assert told["status"] == "done"
     assert len(told["notes"]) == 1
     assert contents(folder).items() >= {k: v for k, v in before.items() if "samples" not in k and k != "00000-00000.safetensors"}.items()  # fmt: skip
 
 
 def test_a_fresh_training_keeps_the_old_results_until_its_own_are_there(assign: Assign) -> None:
-    perform(assign().to_json())
+    perform_assignment(assign().to_json())
     before = record_of(assign())
-    told = perform(assign(fresh="run1").to_json(), stop=lambda: True)
+    told = perform_assignment(assign(fresh="run1").to_json(), stop=lambda: True)
     assert told["status"] == "interrupted"
     assert record_of(assign()) == before
-    perform(assign(fresh="run1").to_json())
+    perform_assignment(assign(fresh="run1").to_json())
     after = record_of(assign())
     assert (after.fresh, after.status) == ("run1", "done")
     assert after.stages["fit"].files == before.stages["fit"].files
-    perform(assign(fresh="run1").to_json())
+    perform_assignment(assign(fresh="run1").to_json())
     assert record_of(assign()) == after, "the same run does not train it twice"
 
 
@@ -263,16 +263,16 @@ def test_a_link_in_a_trials_folder_is_not_written_through(assign: Assign, tmp_pa
     folder.mkdir(parents=True)
     (folder / "output.txt").symlink_to(tmp_path / "outside.txt")
     with pytest.raises(StoreError, match=r"output.txt is a link; expected what genbench wrote"):
-        perform(assign("faulty[fault=prints]").to_json())
+        perform_assignment(assign("faulty[fault=prints]").to_json())
     assert (tmp_path / "outside.txt").read_text() == "mine"
 
 
 def test_a_folder_that_another_trial_has_got_meanwhile_is_not_worked_in(assign: Assign) -> None:
-    perform(assign().to_json())
+    perform_assignment(assign().to_json())
     folder = folder_of(assign())
     before = contents(folder)
     with pytest.raises(StoreError, match="holds another trial since the run was planned; start the run again"):
-        perform(assign(seed=1, folder=folder.name).to_json())
+        perform_assignment(assign(seed=1, folder=folder.name).to_json())
     assert contents(folder) == before
 
 
@@ -282,12 +282,12 @@ def test_an_interrupted_training_goes_on_under_the_same_conditions_alone(
 ) -> None:
     assignment = assign("toy[epochs=3]")
     asked = iter([False] * 15 + [True] * 99)
-    assert perform(assignment.to_json(), stop=lambda: next(asked))["status"] == "interrupted"
+    assert perform_assignment(assignment.to_json(), stop=lambda: next(asked))["status"] == "interrupted"
     (kept,) = folder_of(assignment).glob("checkpoint-*/loop00000-*")
     assert kept.name.startswith("loop00000-000000016-")
     (folder_of(assignment) / f".model.safetensors.{os.getpid()}.0badf00d").touch()  # as a killed process leaves it
     steps = []
-    perform(dataclasses.replace(assignment, **change).to_json(), stop=lambda: bool(steps.append(1)))
+    perform_assignment(dataclasses.replace(assignment, **change).to_json(), stop=lambda: bool(steps.append(1)))
     assert len([1 for _ in steps]) - 3 == (30 if change else 14), "steps, and three times between stages"
     assert list(folder_of(assignment).glob("checkpoint-*")) == []
     assert list(folder_of(assignment).glob(".model*")) == []

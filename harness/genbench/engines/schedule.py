@@ -222,8 +222,10 @@ class _Schedule:
             self.watcher.started(event.task)
         elif event.kind == "lost":
             self._lost(self.flights.pop(event.task), event.data)
-        else:
+        elif event.kind == "done":
             self._done(self.flights.pop(event.task), event.data)
+        else:
+            self.progressed(event)
 
     def _done(self, flight: _Flight, answer: Mapping[str, Any]) -> None:
         if answer["status"] == "busy":
@@ -251,7 +253,7 @@ class _Schedule:
             self.failure = GenbenchError(f"worker processes end before they begin a trial: {loss['reason']}; {ADVICE}")
         else:
             times = f" {flight.attempt} times" if flight.attempt > 1 else ""
-            self._settle(flight, Outcome(loss["status"], loss["reason"] + times))
+            self._settle(flight, Outcome(loss.get("status", "failed"), loss["reason"] + times))
 
     def _timed_out(self) -> Outcome:
         return Outcome("timeout", f"not done after {self.timeout:g} s; the same command goes on from there")

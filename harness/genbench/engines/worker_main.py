@@ -101,16 +101,17 @@ def is_begun_again(result: Message) -> bool:
 
 def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -> Message:
     """Perform a task and return its result; send the result unless another process is to go on with the task."""
-    from genbench.trial.worker import Place, answer
+    from genbench.api import Task
+    from genbench.trial.task import perform
 
     head = {"task": message["task"], "attempt": message["attempt"]}
     send({**head, "kind": "started", "data": {}})
-    place = Place(device=message["device"], alone=True, share=message["gpus"] or 1.0)
-    result = answer(
-        message["spec"],
+    result = perform(
+        Task(message["task"], message["spec"], gpus=message["gpus"]),
         lambda progress: send({**head, "kind": "beat", "data": dict(progress)}),
         mailbox.stopping,
-        place,
+        device=message["device"],
+        is_alone=True,
     )
     if not is_begun_again(result):
         send({**head, "kind": "done", "data": result})

@@ -133,7 +133,7 @@ def _settler(planned: Plan) -> Settle:
 
 @contextlib.contextmanager
 def _callers_torch_kept() -> Iterator[None]:
-    """Put back what plugins switch in torch while they are imported for the plan, where the caller uses torch."""
+    """Put back what plugins switch in torch, where the caller uses it."""
     if "torch" not in sys.modules:
         yield
         return

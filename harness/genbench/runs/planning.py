@@ -41,8 +41,8 @@ DEFAULT_SEEDS = 3
 class Plan:
     """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold.
 
-    settings are as asked for, on the device that is used; fresh_mark is that of a run that trains anew, gpus the part
-    of a GPU that each trial has. notes say what was decided that could have been meant otherwise.
+    settings are as asked for, on the device that is used; fresh_mark is that of a run that trains anew, or "".
+    notes say what was decided that could have been meant otherwise.
     """
 
     grid: Grid
@@ -53,8 +53,12 @@ class Plan:
     engine: Resolved
     settings: RunSettings
     fresh_mark: str = ""
-    gpus: float = 0.0
     notes: Sequence[str] = ()
+
+    @property
+    def gpus(self) -> float:
+        """Return the part of a GPU that each trial has, 0 on the CPU."""
+        return share(self.settings.device, self.engine.settings.get("jobs", 1)) if self.todo else 0.0
 
 
 def plan(settings: RunSettings) -> Plan:
@@ -68,19 +72,22 @@ def plan(settings: RunSettings) -> Plan:
     settings = _with_suite(settings, base)
     resolver = Resolver(load_registry(), cache_folder())
     options = _merge(base.options, settings.options or {})
-    overrides = Overrides(resolver, options, settings.samples, settings.size)  # type: ignore[arg-type]
+    if settings.samples == "all":
+        raise RequestError("samples is 'all': a model draws as many as it is asked for; expected a number, as in 10000")
+    overrides = Overrides(resolver, options, settings.samples, settings.size)
     all_models = overrides.resolve("model", _all_models(settings))
     all_metrics = overrides.resolve("metric", metric_texts(settings.metrics, resolver))
     sources = overrides.resolve("dataset", texts("datasets", settings.datasets, DATASETS))
     overrides.check_used()
     limit = NO_BUDGET if settings.budget is None else Budget.parse(settings.budget)
+    seeds = _seeds(settings.seeds)
     rule = parse_selection(LAST if settings.select is None else settings.select)
     compared = claims.load(texts("against", settings.against, ()), resolver)
     settings = settings.on_existing_device()
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
     pairs = with_metrics(resolver, triples, settings.weights)
-    grid = Grid(all_models, pairs, _seeds(settings.seeds), settings.target, limit, rule)
+    grid = Grid(all_models, pairs, seeds, settings.target, limit, rule)
     return made_ready(resolver, grid, data, compared, settings)
 
 
@@ -115,14 +122,13 @@ def made_ready(
     if todo and settings.device == "auto":  # what is finished must not wait for torch
         settings = replace(settings, device=existing_device("auto"))
     engine = make_engine(resolver, settings, len(todo), is_timed=grid.budget.seconds is not None)
-    gpus = share(settings.device, engine.settings.get("jobs", 1)) if todo else 0.0
     notes = [
         f"{asked.resolved.label}: {note}"
         for asked, found in zip(grid.datasets, data, strict=True)
         for note in found.notes
     ]
     notes += _lacking(store, todo)
-    return Plan(grid, data, compared, todo, store, engine, settings, mark, gpus, notes)
+    return Plan(grid, data, compared, todo, store, engine, settings, mark, notes)
 
 
 def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:

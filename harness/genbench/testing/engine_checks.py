@@ -14,6 +14,7 @@ from genbench.engines.inline import InlineEngine
 from genbench.registry.objects import text_of
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
+from genbench.store import locks
 from genbench.store.store import Store
 from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckSkipped, fail
@@ -29,6 +30,9 @@ PATIENCE = 300.0
 LONG = 100_000
 """Epochs of a training that is cancelled: a minute or so on digits, so that one that goes on all the same does end."""
 
+GRACE = 20.0
+"""Seconds after close in which a worker that was killed is gone, also on a busy machine."""
+
 ENDS = ("done", "lost")
 
 Watch = Callable[[Engine, Event], None]
@@ -41,11 +45,13 @@ def check_bits_are_those_of_one_process(fixtures: Fixtures) -> None:
         _perform(InlineEngine(), _tasks(fixtures, here, seeds=2))
         ended = _perform(fixtures.subject.make(), _tasks(fixtures, there, seeds=2))
         expected, found = _stored(here), _stored(there)
-        if found != expected or not expected:
-            statuses = [str(dict(events[-1].data)) for events in ended.values()]
+        if not expected:
+            raise RuntimeError("nothing was stored by the engine that the others are compared with")
+        if found != expected:
+            ends = "; ".join(sorted({str(dict(events[-1].data)) for events in ended.values()}))
             differing = sorted({name for name in {*expected, *found} if expected.get(name) != found.get(name)})
             fail(
-                f"of two trials these files differ from those of one process: {', '.join(differing)} ({statuses[0]})",
+                f"of two trials these files differ from those of one process: {', '.join(differing)} ({ends})",
                 "the same bits",
                 "Let the worker call genbench.perform(task) and nothing else that touches torch, its threads or seeds.",
             )
@@ -68,10 +74,8 @@ def check_each_task_ends_once(fixtures: Fixtures) -> None:
 
 
 def check_a_cancelled_task_ends(fixtures: Fixtures) -> None:
-    """A task under way that is cancelled saves and ends, with a done or a lost."""
-    engine: Engine = fixtures.subject.make()
-    if not engine.can_cancel:
-        raise CheckSkipped("it cannot cancel a task: can_cancel is False")
+    """A task under way that is cancelled ends, with a done that says interrupted, or a lost."""
+    engine = _that_can_cancel(fixtures)
 
     def cancel(engine: Engine, event: Event) -> None:
         if event.kind == "started":
@@ -89,12 +93,35 @@ def check_a_cancelled_task_ends(fixtures: Fixtures) -> None:
 
 
 def check_close_can_be_repeated(fixtures: Fixtures) -> None:
-    """close gives everything back, also of an engine that never had a task, and twice."""
+    """An engine that never had a task can be closed, and closed again."""
     engine: Engine = fixtures.subject.make()
+    _check_slots(engine)
     engine.close()
     engine.close()
-    if engine.slots < 1:
-        fail(f"slots is {engine.slots}", "how many tasks it performs at once, 1 or more", "Count its workers.")
+
+
+def check_close_ends_what_is_under_way(fixtures: Fixtures) -> None:
+    """close stops a task under way at once: nobody is at work in its trial's folder any more."""
+    engine = _that_can_cancel(fixtures)
+    with TemporaryDirectory(prefix="genbench-", ignore_cleanup_errors=True) as folder:
+        results = Path(folder)
+        try:
+            engine.listen(lambda event: None)
+            engine.submit(_tasks(fixtures, results, seeds=1, epochs=LONG)[0], 1)
+            while not _is_held(results):
+                if any(event.kind in ENDS for event in engine.events(WAIT)):
+                    raise CheckSkipped("its task had ended before it could be closed")
+        finally:
+            engine.close()
+        closed = time.monotonic()
+        while _is_held(results):
+            if time.monotonic() - closed > GRACE:
+                fail(
+                    f"{GRACE:.0f} seconds after close a worker is still at work on its task",
+                    "none: close stops everything at once",
+                    "Kill the workers in close, and wait for them.",
+                )
+            time.sleep(0.05)
 
 
 CHECKS = (
@@ -102,7 +129,26 @@ CHECKS = (
     check_each_task_ends_once,
     check_bits_are_those_of_one_process,
     check_a_cancelled_task_ends,
+    check_close_ends_what_is_under_way,
 )
+
+
+def _that_can_cancel(fixtures: Fixtures) -> Engine:
+    engine: Engine = fixtures.subject.make()
+    if not engine.can_cancel:
+        raise CheckSkipped("it cannot stop a task: can_cancel is False")
+    return engine
+
+
+def _check_slots(engine: Engine) -> None:
+    if engine.slots < 1:
+        fail(f"slots is {engine.slots}", "how many tasks it performs at once, 1 or more", "Count its workers.")
+
+
+def _is_held(results: Path) -> bool:
+    """Return whether a process is at work in a trial's folder."""
+    trials = results / "trials"
+    return trials.is_dir() and any(locks.is_held(folder) for folder in trials.iterdir())
 
 
 def _tasks(fixtures: Fixtures, results: Path, seeds: int, epochs: int = 2) -> list[Task]:
@@ -123,21 +169,25 @@ def _perform(
     engine: Engine, tasks: Sequence[Task], watch: Watch = lambda engine, event: None
 ) -> dict[str, list[Event]]:
     """Perform tasks as a run does, never more than the engine has slots; return the events of each task."""
+    _check_slots(engine)
     by_task: dict[str, list[Event]] = defaultdict(list)
     ahead, under_way = deque(tasks), set[str]()
-    last = time.monotonic()
+    heard = [time.monotonic()]
+    engine.listen(lambda event: heard.append(time.monotonic()))
     try:
         while ahead or under_way:
             while ahead and len(under_way) < engine.slots:
                 engine.submit(ahead[0], 1)
                 under_way.add(ahead.popleft().id)
             for event in engine.events(WAIT):
-                last = time.monotonic()
+                heard.append(time.monotonic())
                 by_task[event.task].append(event)
                 watch(engine, event)
                 under_way -= {event.task} if event.kind in ENDS else set()
-            if time.monotonic() - last > PATIENCE:
+            if time.monotonic() - heard[-1] > PATIENCE:
                 fail(f"nothing came of {len(under_way)} tasks", "a done or a lost of each", "Notice workers that died.")
+        for event in engine.events(0):  # of what has ended nothing more may come
+            by_task[event.task].append(event)
     finally:
         engine.close()
     return by_task

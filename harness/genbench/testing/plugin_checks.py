@@ -188,7 +188,7 @@ def check_works_on_a_stand_in_for_cuda(fixtures: Fixtures) -> None:
     if tuple(int(part) for part in torch.__version__.split(".")[:2]) < cuda_standin.OLDEST:
         raise CheckSkipped(f"the stand-in is made for torch 2.11 and later; this is {torch.__version__}")
     if fixtures.subject.kind.name not in ON_A_DEVICE:
-        raise CheckSkipped(f"a {fixtures.subject.kind.name} computes on no device")
+        raise CheckSkipped(f"no {fixtures.subject.kind.name} is given a device to compute on")
     answer = ask(fixtures.subject, "exercise-on-a-stand-in", dataset=fixtures.dataset)
     if "skipped" in answer:
         raise CheckSkipped(answer["skipped"])

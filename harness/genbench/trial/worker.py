@@ -1,4 +1,4 @@
-"""The one function that every engine calls: perform an assignment, and say in plain data what became of it."""
+"""An assignment performed, and in plain data what became of it: what `genbench.perform` does in a worker."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ class Place:
 
 
 def answer(text: str, report_progress: ProgressCallback, stop: Stop, place: Place = Place()) -> dict[str, Any]:
-    """Perform an assignment; return plain data, whatever happens: what `perform` returns, or what came in the way.
+    """Perform an assignment; return plain data, whatever happens: what is returned below, or what came in the way.
 
     status is busy where another process is at work on the trial, and error where no trial can be performed at all.
     """
     try:
         with waiting.reporting_to(stop, lambda message: report_progress({"stage": message})):
-            return perform(text, report_progress, stop, place)
+            return perform_assignment(text, report_progress, stop, place)
     except Interrupted as error:
         return {"status": "interrupted", "reason": str(error), "notes": []}
     except Busy as error:
@@ -79,7 +79,7 @@ def answer(text: str, report_progress: ProgressCallback, stop: Stop, place: Plac
         return {"status": "error", "reason": f"unexpected {describe(error)}", "error": "GenbenchError"}
 
 
-def perform(
+def perform_assignment(
     text: str,
     report_progress: ProgressCallback = lambda progress: None,
     stop: Stop = lambda: False,

@@ -45,7 +45,7 @@ def test_a_run_trains_scores_ranks_and_writes(run) -> None:
 
 def test_a_second_run_does_nothing_and_says_the_same(run, monkeypatch: pytest.MonkeyPatch) -> None:
     first = run()
-    monkeypatch.setattr("genbench.trial.worker.perform", None)
+    monkeypatch.setattr("genbench.trial.worker.perform_assignment", None)
     second = run()
     assert second.outcomes == {}
     assert second.leaderboard.equals(first.leaderboard)
