@@ -1,4 +1,4 @@
-"""Images made elsewhere, saved in every kind of file that is read."""
+"""Noise as images made elsewhere, saved as .npz."""
 
 from typing import Any
 

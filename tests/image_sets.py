@@ -1,4 +1,4 @@
-"""Sets of images as strategies, for tests by many of them."""
+"""Real images of digits, MNIST and CIFAR-10: train, test, and the labels of test."""
 
 from pathlib import Path
 

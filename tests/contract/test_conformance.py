@@ -47,6 +47,8 @@ def slow_with_a_process(parametrized: pytest.MarkDecorator) -> pytest.MarkDecora
     """Mark slow the checks that start a process, but those of QUICK."""
     ids = {f"{name}-{check}" for name in {*NAMES, *EMBEDDED} - {*QUICK} for check in WITH_A_PROCESS}
     names, cases = parametrized.args
+    assert {*QUICK} <= {*NAMES, *EMBEDDED}
+    assert all(any(case.id.endswith(f"-{check}") for case in cases) for check in WITH_A_PROCESS)
     marked = [case._replace(marks=(*case.marks, pytest.mark.slow)) if case.id in ids else case for case in cases]
     return pytest.mark.parametrize(names, marked)
 

@@ -51,7 +51,6 @@ def found() -> Found:
     return {text: counts for text, counts in json.loads(done.stdout).items() if counts is not None}
 
 
-@pytest.mark.slow
 def test_no_training_step_waits_for_the_device(found: Found) -> None:
     waits = {text: counts["waits"] for text, counts in found.items() if "walkback" not in text and "kmeans" not in text}
     assert {"gan", "vae", "gsn", "rbm", "dbn", "stacked-cae", "gan@paper", *OPTIONS} <= set(waits)

@@ -29,7 +29,7 @@ from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import execution, stored
 from genbench.store.store import Store
-from genbench.trial.features import Features
+from genbench.trial.feature_cache import Features
 from genbench_plugins.datasets.folder import FolderDataset
 from genbench_plugins.datasets.npz import NpzDataset
 

@@ -151,9 +151,11 @@ def test_a_run_killed_while_it_trains_goes_on_without_doubled_points(tmp_path: P
     command = [sys.executable, "-m", "genbench", "run", "-m", model, "--seeds", "1", "--reference", "none", "--samples"]
     command += ["100", "--results", str(results), "--checkpoint-every", "0.1", "--engine", "inline", "--tensorboard"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until = time.monotonic() + 300
     try:
         while not any(len(points(read(run)).get("d", [])) > 20 for run in results.glob("tensorboard/*")):
             assert process.poll() is None, "it ended before it was killed"
+            assert time.monotonic() < until, "nothing is seen while it trains"
             time.sleep(0.02)
     finally:
         process.kill()

@@ -10,6 +10,7 @@ from genbench.output import numbers
 from genbench.output.board_table import INTERVAL, MODEL, RANK, SAMPLES, SCORE, SEEDS, interval, score, seeds
 from genbench.output.tables import Row, Table
 from genbench.ranking.board import Board, BoardRow
+from genbench.ranking.claims import Claim
 
 COLUMNS = (RANK, MODEL, SCORE, INTERVAL, SEEDS, SAMPLES)
 
@@ -72,17 +73,17 @@ def _caption(measured: _Measured, board: Board, rows: Sequence[BoardRow]) -> Ite
     if any(row.stderr is not None for row in rows if not row.claim):
         over = "folds" if board.folds > 1 else "training seeds"
         yield f"±: standard error over {over}; interval: Student's t, on the logit scale for scores with bounds."
-    errors = {_meaning(row.claim.error_means) for row in rows if row.claim and row.claim.error is not None}
+    errors = {_meaning(row.claim) for row in rows if row.claim and row.claim.error is not None}
     if errors:
         yield f"± of published rows: {' or '.join(sorted(errors))}."
     if any(row.rank_low is None for row in rows):
         yield "Without a rank (-): published and reference rows, and models with fewer than two seeds."
 
 
-def _meaning(said: str) -> str:
+def _meaning(claim: Claim) -> str:
     """Return what a published error was taken over, or what its source says of it."""
-    known = {"folds": "over folds", "images": "over test examples"}
-    return next((words for part, words in known.items() if part in said), _text(said) or "over what is not known")
+    words = {"folds": "over folds", "images": "over test examples"}
+    return words.get(claim.error_over) or _text(claim.error_means) or "over what is not known"
 
 
 def _text(value: str) -> str:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genbench import files, toml
 from genbench.errors import RequestError, printable, unknown
@@ -78,6 +78,11 @@ class Claim:
     claims: str = ""
     folds: int = 1
     resolved: Resolved | None = None
+
+    @property
+    def error_over(self) -> Literal["folds", "images", ""]:
+        """Return what its error was taken over, by the words of its source; "" where that is neither."""
+        return "folds" if "folds" in self.error_means else "images" if "images" in self.error_means else ""
 
     @property
     def metric_name(self) -> str:

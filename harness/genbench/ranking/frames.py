@@ -123,9 +123,9 @@ def _published(row: BoardRow) -> dict[str, Any]:
     return {
         "metric": claim.metric,
         "mean": claim.value,
-        "stderr_examples": claim.error if "images" in claim.error_means else None,
-        "stderr": claim.error if "folds" in claim.error_means else None,
-        "error_over": "folds" if "folds" in claim.error_means else None,
+        "stderr_examples": claim.error if claim.error_over == "images" else None,
+        "stderr": claim.error if claim.error_over == "folds" else None,
+        "error_over": "folds" if claim.error_over == "folds" else None,
         "protocol_id": claim.protocol_id or None,
         "protocol": claim.differs or None,
         "dataset_digest": claim.dataset_digest or None,

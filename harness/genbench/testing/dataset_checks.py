@@ -69,7 +69,7 @@ def check_digest_is_stable(fixtures: Fixtures) -> None:
         fail(
             "loaded three times, it is not the same to the bit",
             "the same images in the same order",
-            "Sort what is listed from folders, and permute by np.random.RandomState(0).permutation.",
+            "Sort what is listed from folders, and permute by genbench.io.permutation(n, seed).",
         )
 
 

@@ -28,7 +28,7 @@ from genbench.testing.subject import Subject
 from genbench.trial import sampling, seeding, state
 from genbench.trial.checkpoints import Keeper, modules
 from genbench.trial.evaluation import density_of
-from genbench.trial.features import make_ready
+from genbench.trial.feature_cache import make_ready
 from genbench.trial.identity import NO_BUDGET, Budget
 from genbench.trial.torch_state import known_state, settled
 from genbench.trial.training import TrainingRun

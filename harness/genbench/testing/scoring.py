@@ -17,7 +17,7 @@ from genbench.testing.fixtures import Fixtures
 from genbench.testing.outcomes import CheckSkipped
 from genbench.trial import seeding
 from genbench.trial.evaluation import Shared, TrialEvaluation
-from genbench.trial.features import What, cache_identity, extracted
+from genbench.trial.feature_cache import What, cache_identity, extracted
 
 COUNT = 400
 """Samples that a metric is given, unless it needs more."""

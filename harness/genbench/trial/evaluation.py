@@ -16,8 +16,8 @@ from genbench.api import Dataset, FeatureExtractor, ImageSet, Model, Space, Spli
 from genbench.data.cache import SplitName
 from genbench.errors import ChangedError
 from genbench.registry.resolve import Resolved
-from genbench.trial import features, seeding
-from genbench.trial.features import What
+from genbench.trial import feature_cache, seeding
+from genbench.trial.feature_cache import What
 from genbench.trial.torch_state import settled
 
 T = TypeVar("T")
@@ -99,7 +99,7 @@ class Shared:
         def make() -> FeatureExtractor:
             with settled():
                 extractor: FeatureExtractor = Resolved(**resolved).instantiate()
-                features.make_ready(extractor, self.data.space, dataset, self.training_data)
+                feature_cache.make_ready(extractor, self.data.space, dataset, self.training_data)
             if (planned := resolved["traits"]["digest"]) != extractor.digest:
                 raise ChangedError(
                     f"extractor {resolved['label']} is {extractor.digest}; planned was {planned}: run again"
@@ -114,29 +114,29 @@ class Shared:
         if self._features is None:
             return self._extracted(extractor, what, name, lambda: self.split(name).images)
         kept = self._features
-        key = f"kept {what} of {name} by {features.cache_identity(extractor)}"
+        key = f"kept {what} of {name} by {feature_cache.cache_identity(extractor)}"
         return self.once(key, lambda: kept.get(extractor, what, name, self.split(name).images))
 
     def sampled(self, n: int, step: int = 1) -> Iterator[Tensor]:
         """Yield every step-th of the first n samples batch by batch, so that they need not all be held at once."""
-        for start in range(0, n, features.BATCH):
-            part = self._rows(start, min(start + features.BATCH, n))[-start % step :: step]
+        for start in range(0, n, feature_cache.BATCH):
+            part = self._rows(start, min(start + feature_cache.BATCH, n))[-start % step :: step]
             if len(part):
                 yield part
 
     def of_samples(self, extractor: FeatureExtractor, what: What, n: int) -> Tensor:
         """Return features or logits of the first n samples, (n, d): batch by batch, which other counts share."""
         parts = []
-        for start in range(0, n, features.BATCH):
-            stop = min(start + features.BATCH, n)
+        for start in range(0, n, feature_cache.BATCH):
+            stop = min(start + feature_cache.BATCH, n)
             rows = functools.partial(self._rows, start, stop)
             parts.append(self._extracted(extractor, what, f"samples {start} to {stop}", rows))
         return torch.cat(parts)
 
     def _extracted(self, extractor: FeatureExtractor, what: What, of: str, images: Callable[[], Tensor]) -> Tensor:
         """Return features or logits, and keep both where one pass gave them."""
-        key = f"of {of} by {features.cache_identity(extractor)}"
-        found = self.once(f"{what} {key}", lambda: features.extracted(extractor, what, images()))
+        key = f"of {of} by {feature_cache.cache_identity(extractor)}"
+        found = self.once(f"{what} {key}", lambda: feature_cache.extracted(extractor, what, images()))
         for other in found:
             self.once(f"{other} {key}", lambda: found)
         return found[what]

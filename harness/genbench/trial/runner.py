@@ -27,7 +27,7 @@ from genbench.trial import environment, gpu, restoring, sampling, seeding, state
 from genbench.trial.cautions import cautions
 from genbench.trial.checkpoints import Checkpoints, modules
 from genbench.trial.evaluation import Shared, TrialEvaluation, density_of
-from genbench.trial.features import Features
+from genbench.trial.feature_cache import Features
 from genbench.trial.identity import LAST, Assignment
 from genbench.trial.logs import LOG
 from genbench.trial.mixing import mixing

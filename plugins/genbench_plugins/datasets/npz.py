@@ -100,7 +100,7 @@ class NpzDataset(Dataset):
         known = [ALIASES.get(name, name) for name in names]
         for name, meant in zip(names, known, strict=True):
             if name not in (*KEYS, *ALIASES):
-                expected = f"expected of: {', '.join((*KEYS, *ALIASES))}"
+                expected = f"leave it out, or name it one of: {', '.join((*KEYS, *ALIASES))}"
                 self._refuse(f"unexpected array {name!r}", f"{expected}.{did_you_mean(name, (*KEYS, *ALIASES))}")
             if known.count(meant) > 1:
                 both = " and ".join(each for each, same in zip(names, known, strict=True) if same == meant)

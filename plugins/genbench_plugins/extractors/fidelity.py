@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 import genbench
-from genbench.io import sha256
+from genbench.io import expanded, sha256
 from genbench_plugins.extractors.official_weights import Official, opened
 from genbench_plugins.scaling import to_unit
 
@@ -90,7 +90,7 @@ class WeightedExtractor(FidelityExtractor):
             self.sha256_ = self.official.sha256
             return
         try:
-            self.sha256_ = sha256(Path(self.weights).expanduser())
+            self.sha256_ = sha256(expanded(self.weights))
         except OSError as error:
             raise genbench.DataError(
                 f"extractor {self.network}: weights {self.weights!r} cannot be read: {error.strerror or error}; "
@@ -112,7 +112,7 @@ class WeightedExtractor(FidelityExtractor):
         self._path(originals)
 
     def _path(self, originals: Path) -> Path:
-        return Path(self.weights).expanduser() if self.weights else self.official.fetched(originals)
+        return expanded(self.weights) if self.weights else self.official.fetched(originals)
 
     def prepare(self, data: genbench.TrainingData, originals: Path, cache: Path) -> None:
         """Load the weights, downloaded first where they are not here. Raises DataError where they cannot be used."""

@@ -176,8 +176,14 @@ def spoilt(value: float) -> np.ndarray[Any, Any]:
         ({"x_train": None}, r"x_train is missing among \['x_test'\]; save the images as x_train="),
         ({"x_test": None}, r"x_test is missing among \['x_train'\]; save the images as x_test="),
         ({"y_valid": np.zeros(2, int)}, "x_valid is missing among"),
-        ({"x_val": images(2)}, "unexpected array 'x_val'; expected of: x_train.* Did you mean x_valid?"),
-        ({"weights": images(2)}, "unexpected array 'weights'; expected of: x_train.*train_images.*arr_0"),
+        (
+            {"x_val": images(2)},
+            "unexpected array 'x_val'; leave it out, or name it one of: x_train.* Did you mean x_valid?",
+        ),
+        (
+            {"weights": images(2)},
+            "unexpected array 'weights'; leave it out, or name it one of: x_train.*train_images.*arr_0",
+        ),
         ({"x_test": np.array([{}, 1], object)}, r"x_test holds Python objects \(dtype object\); save plain arrays"),
         ({"y_test": np.zeros(6, "i4,f4")}, "y_test holds Python objects .*; save plain arrays"),
         ({"x_train": images(20, 20)}, r"x_train has shape \(20, 20\); expected \(n, H, W\)"),

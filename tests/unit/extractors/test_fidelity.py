@@ -24,7 +24,7 @@ from genbench.registry.extractors import bound
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.testing.made_images import made
-from genbench.trial.features import cache_identity, extracted, make_ready
+from genbench.trial.feature_cache import cache_identity, extracted, make_ready
 from genbench_plugins.extractors.fidelity import VGG16, Inception
 from genbench_plugins.extractors.official_weights import Official, opened
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from genbench import DataError, Space, TrainingData, Unsupported
 from genbench.testing.made_images import made
-from genbench.trial.features import cache_identity, extracted, make_ready
+from genbench.trial.feature_cache import cache_identity, extracted, make_ready
 from genbench_plugins.extractors.published import CLIP, DINOv2, PublishedExtractor
 from genbench_plugins.extractors.vision_transformer import Sizes, VisionTransformer, renamed
 

@@ -201,7 +201,7 @@ def test_kept_features_are_of_the_extractors_code(tmp_path: Path, monkeypatch: p
     extractor = RandomConvolutions()
     extractor.bind(genbench.Space((1, 8, 8)), "d")
     first = features.cache_identity(extractor)
-    monkeypatch.setattr("genbench.trial.features.code.digest", lambda target: "edited")
+    monkeypatch.setattr("genbench.trial.feature_cache.code.digest", lambda target: "edited")
     features._code.cache_clear()
     assert features.cache_identity(extractor) != first
     features._code.cache_clear()

@@ -124,7 +124,7 @@ def test_a_budget_of_seconds_ends_the_loop() -> None:
     assert epochs_of(run_of(budget=Budget(seconds=0.0)), epochs=1) == []
 
 
-def test_beats_tell_the_epoch() -> None:
+def test_progress_tells_the_epoch() -> None:
     reports = []
     run = TrainingRun(0, CPU, report_progress=reports.append)
     for _ in run.batches(ROWS, size=5, epochs=3):

@@ -17,7 +17,7 @@ from genbench import FeatureExtractor, Space, Split, TrainingData, files, settin
 from genbench.api import ImageSet
 from genbench.testing.made_images import made
 from genbench.trial.evaluation import Shared, TrialEvaluation
-from genbench.trial.features import Features, What, cache_identity, make_ready
+from genbench.trial.feature_cache import Features, What, cache_identity, make_ready
 
 CPU = torch.device("cpu")
 IMAGES = torch.rand(30, 1, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -234,7 +234,7 @@ SLOW = """
     from pathlib import Path
     import torch
     from genbench import FeatureExtractor
-    from genbench.trial.features import Features
+    from genbench.trial.feature_cache import Features
 
     @dataclass(eq=False)
     class Slow(FeatureExtractor):
