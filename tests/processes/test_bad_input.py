@@ -418,7 +418,7 @@ ARCHIVES = rows(
     ("npz without members", zipped(), BAD + r"x_train is missing among \[\]; save the images as x_train="),
     ("npz without x_train", archive(x_train=None), BAD + r"x_train is missing among \['x_test'\]; save"),
     ("npz without x_test", archive(x_test=None), BAD + r"x_test is missing among \['x_train'\]; save"),
-    ("npz with a strange key", archive(x_tset=pixels(6, 5, 4)), r"unexpected array 'x_tset'; expected .* Did you mean x_test\?"),
+    ("npz with a strange key", archive(x_tset=pixels(6, 5, 4)), r"unexpected array 'x_tset'; leave it out, .* Did you mean x_test\?"),
     ("npz with an escape in a key", archive(**{ESCAPE: pixels(1)}), r"unexpected array '\\x1b\[31m'; leave it out, or name it one of: x_train"),
     ("npz with NaN", archive(x_train=spoilt(np.nan)), "x_train holds NaN or infinity; expected floats from 0 to 1"),
     ("npz with infinity", archive(x_test=spoilt(np.inf)), "x_test holds NaN or infinity; expected floats from 0 to 1"),
