@@ -17,12 +17,13 @@ from safetensors.torch import save_file
 from genbench import TrainingData
 from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder
+from genbench.io import sha256
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.trial.torch_state import known_state
 from genbench_plugins.extractors import shipped
 from genbench_plugins.extractors.classifier import RECIPE, accuracy, trained
-from genbench_plugins.extractors.whole_files import replacing, sha256
+from genbench_plugins.extractors.whole_files import replacing
 
 
 def prepared(name: str) -> Prepared:

@@ -195,13 +195,13 @@ def test_a_metric_whose_new_code_fails_leaves_no_old_score(layered: Path, monkey
 
 
 def test_kept_features_are_of_the_extractors_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from genbench.trial import features
+    from genbench.trial import feature_cache
     from genbench_plugins.extractors.random_convolutions import RandomConvolutions
 
     extractor = RandomConvolutions()
     extractor.bind(genbench.Space((1, 8, 8)), "d")
-    first = features.cache_identity(extractor)
+    first = feature_cache.cache_identity(extractor)
     monkeypatch.setattr("genbench.trial.feature_cache.code.digest", lambda target: "edited")
-    features._code.cache_clear()
-    assert features.cache_identity(extractor) != first
-    features._code.cache_clear()
+    feature_cache._code.cache_clear()
+    assert feature_cache.cache_identity(extractor) != first
+    feature_cache._code.cache_clear()
