@@ -26,6 +26,38 @@ class Bound(Protocol):
 
 
 @runtime_checkable
+class LogWeights(Protocol):
+    """Importance weights of a latent variable model: the bounds of Burda et al. 2016 are made of them."""
+
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        """Return log p(x, z) - log q(z|x) in nats, (k, n), for k draws of z from q(z|x) for each image."""
+
+
+@runtime_checkable
+class LogJoint(Protocol):
+    """The joint density of images and codes of a decoder, the codes distributed as `latents` draws them."""
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return (log p(z), log p(x|z)) in nats, (2, n), for images (n, C, H, W) and codes (n, d): with gradients."""
+
+
+@runtime_checkable
+class Partition(Protocol):
+    """The constant of a density that `energy`, or `energy_bound`, leaves open."""
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        """Return log weights of annealed importance sampling (Neal 2001), (chains,): E[exp] is Z, by p = exp(-E) / Z."""
+
+
+@runtime_checkable
+class EnergyBound(Protocol):
+    """A bound on an energy that cannot be computed."""
+
+    def energy_bound(self, x: Tensor) -> Tensor:
+        """Return an upper bound on E(x), (n,), where p(x) is proportional to exp(-E(x)): so a lower one on log p."""
+
+
+@runtime_checkable
 class Reconstruct(Protocol):
     """Reconstruction of images."""
 
@@ -100,6 +132,10 @@ class Discriminate(Protocol):
 ABILITIES: dict[str, type] = {
     "log_prob": LogProb,
     "bound": Bound,
+    "log_weights": LogWeights,
+    "log_joint": LogJoint,
+    "log_partition": Partition,
+    "energy_bound": EnergyBound,
     "reconstruct": Reconstruct,
     "encode": Encode,
     "decode": Decode,

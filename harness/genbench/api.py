@@ -30,6 +30,9 @@ ImageSet = Literal["target", "train", "valid", "test", "samples"]
 SamplesAre = Literal["draws", "means", "clipped", "reconstructions", "real images"]
 """What a sample is. It decides a score (means score far above draws), so it stands in every table."""
 
+Observations = Literal["real", "binary"]
+"""What a density is of: pixel values within the bounds, or binary images. The two are never compared."""
+
 Family = Literal["explicit", "implicit", "chain"]
 """How a model defines its density: written down, only by its sampler, or by a Markov chain."""
 
@@ -241,12 +244,16 @@ class Model(Plugin, ABC):
     chains is how many parallel Markov chains one call of `sample` runs, as an option or a property; sample i is then of
     chain i % chains, and every score reports how well they mix. None stands for independent samples.
 
+    observations says what its log_prob, bound or energy is of: a density of pixel values, or the probability of binary
+    images (pixels scaled to [0, 1] and drawn to 0 or 1).
+
     trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then tell
     so in place of the time that training took.
     """
 
     family: ClassVar[Family] = "implicit"
     samples_are: SamplesAre = "draws"
+    observations: Observations = "real"
     sample_batch: ClassVar[int] = 1000
     chains: int | None = None
     role: ClassVar[Literal["model", "reference"]] = "model"

@@ -265,6 +265,10 @@ def check_discriminate_is_a_probability(fixtures: Fixtures) -> None:
 CHECKS: Mapping[str, tuple[Ability, ...]] = {
     "log_prob": (check_log_prob_shape, check_log_prob_integrates_to_one),
     "bound": (check_bound_shape, check_bound_below_log_prob),
+    "log_weights": (),
+    "log_joint": (),
+    "log_partition": (),
+    "energy_bound": (),
     "reconstruct": (check_reconstruct_beats_the_mean,),
     "encode": (check_decode_of_encode,),
     "decode": (),
