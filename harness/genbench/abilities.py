@@ -46,7 +46,7 @@ class Partition(Protocol):
     """The constant of a density that `energy`, or `energy_bound`, leaves open."""
 
     def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
-        """Return log weights of annealed importance sampling (Neal 2001), (chains,): E[exp] is Z, by p = exp(-E) / Z."""
+        """Return log weights of annealed importance sampling (Neal 2001), (chains,): the mean of their exp is Z."""
 
 
 @runtime_checkable
