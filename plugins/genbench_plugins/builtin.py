@@ -19,6 +19,7 @@ MODELS = {
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+    "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
