@@ -19,15 +19,15 @@ def linear(latent: int, pixels: int, noise: float, inference: str) -> InferenceG
     data = TrainingData(Split(x), Split(x[:20]), Space((1, 1, pixels), bounds=(-4.0, 4.0)))
     model = InferenceGAN(
         g_hidden=(), output="standardised", latent=latent, d_hidden=(2,), pieces=1, average=0.0, lr=1e-30,
-        batch=500, epochs=1500 if inference == "beside" else 1,
-        inference=inference, i_hidden=(), i_noise=noise, i_epochs=1500, i_lr=0.1,
+        batch=500, epochs=700 if inference == "beside" else 1,
+        inference=inference, i_hidden=(), i_noise=noise, i_epochs=700, i_lr=0.1 if inference == "beside" else 0.3,
     )  # fmt: skip
     return fitted(model, data)  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize(
     ("latent", "pixels", "noise", "inference"),
-    [(2, 4, 0.05, "afterwards"), (3, 2, 0.0, "afterwards"), (2, 3, 0.1, "beside")],
+    [(2, 4, 0.05, "afterwards"), (3, 2, 0.0, "afterwards"), (2, 3, 0.05, "beside")],
 )
 def test_of_a_linear_g_it_learns_the_posterior_mean(latent: int, pixels: int, noise: float, inference: str) -> None:
     """z ~ N(0, I), u = Az + b + noise·e: E(z|u) = (A'A + noise² I)⁻¹A'(u - b), or A⁺(u - b) without noise."""
@@ -42,8 +42,8 @@ def test_of_a_linear_g_it_learns_the_posterior_mean(latent: int, pixels: int, no
     z = torch.randn(1000, latent, generator=torch.Generator().manual_seed(1))
     expected = (scaled(z) - b) @ gain.T
     error = (model.encode(model.decode(z)) - expected).square().mean().sqrt().item()
-    assert expected.square().mean().sqrt().item() > 0.3
-    assert error < 0.05, error
+    assert expected.square().mean().sqrt().item() > 0.5
+    assert error < 0.1, error
 
 
 def test_trained_afterwards_it_leaves_the_game_as_it_is_without_it() -> None:
