@@ -70,12 +70,14 @@ class InpaintingGAN(AdversarialNets):
     g_hidden: tuple[Width, ...] = (256, 256)
     g_activations: Annotated[tuple[Activation, ...], MinLen(1)] = ("leaky-relu",)  # the last repeats for further layers
     # D
-    d_hidden: Annotated[tuple[Width, ...], MinLen(1)] = (64, 64, 64)
+    d_hidden: Annotated[tuple[Width, ...], MinLen(1)] = (256, 128)
     pieces: Width = 3
     dropout_in: Share = 0.3  # of D's image
     dropout: Share = 0.0  # of D's hidden layers
     # The masks
-    nothing: Share = 0.25  # of the training images, nothing is known
+    nothing: Share = 0.1  # of the training images, nothing is known
+    # The game, with another default
+    epochs: Width = 400
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Make G, D and their optimisers."""
