@@ -237,7 +237,7 @@ def test_all_metrics_of_features_on_ones_own_images(colours: str, tmp_path: Path
     report = genbench.run(
         models="gaussian", metrics=metrics, datasets=colours, samples=40, seeds=2, reference="none", results=tmp_path
     )
-    rows = {board.metric["label"]: board.rows[0] for board in report.boards}
+    rows = {board.metric.label: board.rows[0] for board in report.boards}
     assert all(f"{name}[random]" in label for name, label in zip(metrics, rows, strict=True) if "samples" not in label)
     for label, row in rows.items():
         if label.startswith(("is", "mode-coverage")):
