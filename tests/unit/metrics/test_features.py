@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import genbench
-from genbench import Split
+from genbench import Split, defaults
 from genbench.cli import main
 from genbench.errors import GenbenchError
-from genbench.registry.extractors import suited, with_extractor
+from genbench.registry.extractors import with_extractor
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import planning
@@ -186,7 +186,7 @@ def test_samples_of_one_class_are_as_far_as_that_class_is_rare() -> None:
     ],
 )
 def test_the_data_choose_the_extractor(space: genbench.Space, name: str) -> None:
-    assert suited(space) == name
+    assert defaults.extractor(space) == name
 
 
 def protocol(text: str, digest: str = "d" * 64, target: Target = "test") -> Protocol:
