@@ -90,11 +90,11 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _capability(found: Capability) -> dict[str, Any]:
-    told = ("dataset", "model", "kind", "trials", "fit_seconds", "samples_per_second", "ess")
+    direct = ("dataset", "model", "kind", "trials", "fit_seconds", "samples_per_second", "ess")
     family = found.family
     words = {name: getattr(family, name) for name in (*ASPECTS, "source")} if family else {}
     return {
-        **{name: getattr(found, name) for name in told},
+        **{name: getattr(found, name) for name in direct},
         "has_inference": found.inference,
         "has_density": None if found.density is None else found.density or "none",
         "is_chain": found.chain,
