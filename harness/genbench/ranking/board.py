@@ -64,7 +64,7 @@ class BoardRow:
 
     @property
     def is_pretrained(self) -> bool:
-        """Return whether it came ready, and learnt nothing here: the time of that is no time of training."""
+        """Return whether it came ready, and learnt nothing here: its fit is no training."""
         return bool(self.scores) and self.scores[0].model.is_pretrained
 
     @property
@@ -75,7 +75,7 @@ class BoardRow:
     @property
     def chosen_of(self) -> list[int]:
         """Return how many images were made elsewhere, of which fewer were scored, for each such number once."""
-        return self.recorded(_images_left_out)
+        return self.distinct(_images_left_out)
 
     def mean_of(self, stage: str) -> float | None:
         """Return the mean seconds that a stage took, over the trials that have it; None where nothing was trained."""
@@ -83,7 +83,7 @@ class BoardRow:
             return None
         return _mean([s.trial.stages[stage].seconds for s in self.scores if stage in s.trial.stages])
 
-    def recorded(self, read: Callable[[ScoreRow], Any]) -> list[Any]:
+    def distinct(self, read: Callable[[ScoreRow], Any]) -> list[Any]:
         """Return the distinct values that its trials recorded of something, sorted, missing ones left out."""
         return sorted({value for value in map(read, self.scores) if value is not None}, key=str)
 

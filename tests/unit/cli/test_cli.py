@@ -267,6 +267,19 @@ def test_protocols_of_one_dataset_are_separate_tables(cli) -> None:
     assert out.count("scored against the valid split") == 1
 
 
+def test_of_several_metrics_one_table_comes_first_and_may_stand_alone(cli) -> None:
+    line = (
+        "run --models toy --reference gaussian --seeds 2 --metric brightness,brightness[samples=50],parzen[samples=50]"
+    )
+    whole, brief = cli(line)[1], cli(f"{line} --brief")[1]
+    assert whole.startswith("All metrics on digits\n")
+    assert whole.count("rank  model") == 3
+    assert brief.startswith("All metrics on digits\n")
+    assert "rank  model" not in brief
+    assert "All metrics" not in cli("run --models toy --reference gaussian --seeds 2")[1]
+    assert cli("leaderboard --table overview")[1].split(" Protocols")[0].rstrip() in brief
+
+
 def test_the_same_command_in_another_process_gives_the_same_numbers(cli, tmp_path: Path) -> None:
     line = "run --models toy --metric brightness,parzen[samples=300] --seeds 2 --reference gaussian --results"
     cli(f"{line} here")
