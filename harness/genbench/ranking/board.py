@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from genbench import files
+from genbench.errors import printable
 from genbench.ranking import folds, statistics
 from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
@@ -231,8 +232,15 @@ def _distinguished(row: BoardRow, several: Sequence[BoardRow]) -> BoardRow:
     """Return a row, where several have its label, with what tells it apart: its edition, or what is in its files."""
     if len(several) == 1:
         return row
-    marks = [mark for mark in (_edition, _content) if len({mark(each) for each in several}) > 1] or [_edition]
-    return replace(row, model=" ".join([row.model, *(mark(row) for mark in marks)]))
+    common = frozenset[str].intersection(*(each.scores[0].model.options for each in several))
+
+    def added(row: BoardRow) -> str:
+        """Return the options that not all of them have: those that a plugin was given since others were trained."""
+        names = sorted(row.scores[0].model.options - common)
+        return printable(f"with {', '.join(names)}") if names else ""
+
+    marks = [mark for mark in (_edition, _content, added) if len({mark(each) for each in several}) > 1] or [_edition]
+    return replace(row, model=" ".join(filter(None, [row.model, *(mark(row) for mark in marks)])))
 
 
 def _content(row: BoardRow) -> str:
