@@ -1,4 +1,4 @@
-"""How much of the classes a model's features tell to a linear classifier with few labels: semi-supervised use."""
+"""How well a linear classifier with few labels does on a model's features: semi-supervised use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adversarial nets with an inference network: it is told G(z) and predicts z (Goodfellow et al. 2014, section 7)."""
+"""Adversarial nets with an inference network: it predicts z given G(z) (Goodfellow et al. 2014, section 7)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InferenceGAN(GAN):
     the bit. Or it is trained beside the game, by one update after each of G. Either way on samples as `sample` draws
     them: where G's weights are averaged, on those of the averaged G.
 
-    Real images are no samples: `i_noise` blurs what I is told, G(z) plus Gaussian noise, so that it also answers for
+    Real images are no samples: in training I sees G(z) plus Gaussian noise, `i_noise`, so that it also answers for
     images near to samples. The published code has such noise too (`noise_both`), on what D sees as well.
 
     A budget that ends the game leaves nothing for training afterwards.

@@ -54,10 +54,10 @@ class Judging(nn.Module):
 class InpaintingGAN(AdversarialNets):
     """Adversarial nets for p(x_S | x_not S), S being any part of an image: its conclusions, number 3.
 
-    One G completes all of them. As in the code that was published with the paper, it is told the known part of an
+    One G completes all of them. As in the code that was published with the paper, it is given the known part of an
     image, noise stands in the place of the other, and its output there completes the image, which D then judges. That
     code does so for the right half of colour images, with no recipe. Here S is drawn anew for each image, and the mask
-    is told to both players, as one network has to serve all of them: nothing is known of a share `nothing` of images,
+    is given to both players, as one network has to serve all of them: nothing is known of a share `nothing` of images,
     else a rectangle, all but a rectangle, or single pixels. Networks, masks and training were chosen here by the
     validation images of `digits`.
 

@@ -1,4 +1,4 @@
-"""The accuracy of linear probes: what is known of features that tell all or nothing, and scikit-learn called directly."""
+"""The accuracy of linear probes: features of the class alone and of noise, and scikit-learn called directly."""
 
 from collections.abc import Callable
 
@@ -42,7 +42,7 @@ def model_of(**abilities: Callable[[Tensor], Tensor]) -> Model:
 
 
 def parity(x: Tensor) -> Tensor:
-    """Return the class of each image: whether its first two pixels lie on the same side, which no line tells."""
+    """Return the class of each image: whether its first two pixels lie on the same side, which no line separates."""
     return ((x[:, 0, 0, 0] > 0.5) ^ (x[:, 0, 0, 1] > 0.5)).long()
 
 
@@ -77,7 +77,7 @@ def score(images: Images, model: Model, seed: int = 0, **options: object) -> Sco
 
 
 @pytest.mark.parametrize("labels", [0, 2, 40])
-def test_features_that_are_the_class_tell_it_where_pixels_do_not(labels: int) -> None:
+def test_features_that_are_the_class_are_always_right_where_pixels_are_not(labels: int) -> None:
     found = score(parities(), model_of(features=lambda x: one_hot(parity(x), 2).float()), labels=labels)
     assert found.value == 1
     assert found.stderr == 0
@@ -128,7 +128,7 @@ def test_pixels_and_components_against_scikit_learn() -> None:
     assert found.per_example.mean().item() == pytest.approx(p)
 
 
-def test_more_labels_tell_more_and_seeds_draw_others() -> None:
+def test_more_labels_are_better_and_seeds_draw_others() -> None:
     images, model = digits(), model_of(features=lambda x: x.flatten(1))
     few, many = (score(images, model, labels=n, draws=2).value for n in (20, 500))
     assert few + 0.1 < many
@@ -177,15 +177,15 @@ def without_labels() -> Images:
         (parities, {"encode": torch.flatten}, {"labels": 401}, "401 labelled images are asked for, and there are 400"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_scored_is_told(
+def test_what_cannot_be_scored_gets_a_reason(
     images: Callable[[], Images],
     abilities: dict[str, Callable[[Tensor], Tensor]],
     options: dict[str, object],
     reason: str,
 ) -> None:
-    told = ProbeAccuracy(**options).skip(evaluation(images(), model_of(**abilities)))  # type: ignore[arg-type]
-    assert told is not None
-    assert told.startswith(reason)
+    said = ProbeAccuracy(**options).skip(evaluation(images(), model_of(**abilities)))  # type: ignore[arg-type]
+    assert said is not None
+    assert said.startswith(reason)
 
 
 def test_features_that_are_not_finite_are_refused() -> None:

@@ -80,7 +80,7 @@ def test_a_sample_is_completed_from_nothing_and_judged_as_such() -> None:
     assert torch.equal(p, model.discriminate(x))
 
 
-def test_d_is_told_the_mask() -> None:
+def test_d_is_given_the_mask() -> None:
     model = InpaintingGAN(**SMALL)  # type: ignore[arg-type]
     model.build(Space((1, 8, 8)), CPU)
     x = torch.rand(5, 1, 8, 8, generator=stream())
