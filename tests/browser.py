@@ -10,13 +10,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+LONGEST = 300.0
+"""Seconds that anything is waited for: far more than a busy machine takes, and less than for ever."""
+
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # the name that the protocol gives a reference to an element
 
 
@@ -33,10 +36,16 @@ class Browser:
             f"{self._url}{path}", data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=2 * LONGEST) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise AssertionError(json.load(error)["value"]["message"]) from error
+
+    def is_ready(self) -> bool:
+        try:
+            return bool(self.call("GET", "/status")["ready"])
+        except urllib.error.URLError:
+            return False
 
     def open(self, page: Path) -> None:
         self.call("POST", "/url", {"url": page.resolve().as_uri()})
@@ -82,17 +91,25 @@ class Browser:
         return self.call("GET", "/screenshot")
 
     def until(self, script: str) -> Any:
-        """Wait until an expression is true, however long that takes; return its value."""
+        """Wait until an expression is true; return its value."""
         return self.run(
             f"const value = () => {script};"
             "return new Promise(done => { const look = () => value() ? done(value()) : setTimeout(look, 5); look(); });"
         )
 
     def downloaded(self, name: str) -> Path:
+        """Wait until a file was saved; return its path."""
         path = self.downloads / name
-        while not path.exists():  # a test that fails ends by the suite's own limit
-            time.sleep(0.01)
+        wait_for(path.exists)
         return path
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    until = time.monotonic() + LONGEST
+    while not is_so():
+        assert time.monotonic() < until, "waited in vain"
+        time.sleep(0.02)
 
 
 @contextlib.contextmanager
@@ -118,12 +135,7 @@ def browser(mobile: bool = False) -> Iterator[Browser]:
 
 
 def _session(server: Browser, program: str, folder: str, mobile: bool) -> Browser:
-    while True:
-        try:
-            server.call("GET", "/status")
-            break
-        except urllib.error.URLError:
-            time.sleep(0.02)
+    wait_for(server.is_ready)
     server.downloads.mkdir()
     options: dict[str, Any] = {
         "binary": program,
@@ -135,6 +147,9 @@ def _session(server: Browser, program: str, folder: str, mobile: bool) -> Browse
         options["mobileEmulation"] = {"deviceMetrics": metrics}
     else:
         options["args"].append("--window-size=1000,800")
-    wanted = {"capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}}
+    limits = {"script": round(1000 * LONGEST)}
+    wanted = {
+        "capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": limits}}
+    }
     session = server.call("POST", "/session", wanted)["sessionId"]
     return Browser(f"{server._url}/session/{session}", server.downloads)

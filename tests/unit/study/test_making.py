@@ -2,6 +2,8 @@
 
 import base64
 import json
+import re
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,14 @@ def test_colours_are_shown_within_the_data_s_bounds(results: Path, tmp_path: Pat
     drawn = samples(results, made.items[place].trial)[1][made.items[place].row]
     expected = (255 * (drawn.double() + 1) / 4).round().permute(1, 2, 0)  # values of these data are -1 to 3
     assert list(base64.b64decode(held["items"][place])) == expected.flatten().tolist()
+
+
+def test_trials_that_differ_in_more_than_their_seed_are_models_of_their_own(results: Path, tmp_path: Path) -> None:
+    genbench.run(VAE, "parzen[samples=10]", budget="1steps", seeds=1, reference="none", results=tmp_path / "results")
+    shutil.copytree(results, tmp_path / "results", dirs_exist_ok=True)
+    made = make(tmp_path / "results", tmp_path / "study.html", Request([VAE], per_model=2, practice=0))
+    assert sorted(re.sub(r"[0-9a-f]{12}", "ID", label) for label in made.kinds) == [f"{VAE} (ID)", f"{VAE} (ID)"]
+    assert sorted(of(made).values()) == [2, 2, 4]
 
 
 def test_the_protocol_is_all_that_answers_depend_on(results: Path, tmp_path: Path) -> None:

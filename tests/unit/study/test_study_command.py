@@ -70,6 +70,8 @@ def test_scores_as_csv_json_markdown_and_latex(made: key.Key, cli) -> None:
         ("study make nowhere", r"nowhere"),
         ("study make -o page.txt", r"-o page\.txt: expected the name of a page, as in study\.html"),
         ("study make --per-model 0", r"Invalid value for '--per-model': 0 is not in the range 1<=x<=10000"),
+        ("study make --seed 1 --seed 2", r"--seed is given 2 times; expected once\. See: genbench study make"),
+        ("study make --seed -1", r"'--seed': -1 is not in the range x>=0\. See: genbench study make"),
         ("study score", r"Missing argument 'ANSWERS"),
         ("study score answers/anna.json --key none.json", r"cannot read none\.json: No such file"),
         ("study score answers/anna.json answers/anna.json", r"hold the same answers; expected each rater's once"),
