@@ -143,7 +143,7 @@ STUDY: Mapping[str, Column] = MappingProxyType(
         "wilson_high": Column("number", "upper end of it"),
         "raters_low": Column("number", "lower end of its 95% bootstrap interval over raters, where there are several"),
         "raters_high": Column("number", "upper end of it"),
-        "misclassified": Column("number", "share of answers that were wrong"),
+        "error_rate": Column("number", "share of answers that were wrong"),
         "images": Column("count", "images shown to each rater"),
         "raters": Column("count", "people who answered"),
         "answers": Column("count", "answers of all raters"),

@@ -37,14 +37,14 @@ class SourceScore:
         return self.called_real / self.answers
 
     @property
-    def misclassified(self) -> float:
+    def error_rate(self) -> float:
         """Return the share of answers that were wrong."""
         return 1 - self.share if self.kind == "real" else self.share
 
 
 @dataclass(frozen=True)
 class StudyScores:
-    """The scores of a study: models sorted by their share, the greatest first, and real images last."""
+    """The scores of a study: models by their share, the greatest first, then references, and real images last."""
 
     key: Key
     raters: int
@@ -55,7 +55,7 @@ def score(key: Key, answers: Sequence[Answers]) -> StudyScores:
     """Return what answers to a study, complete and one for each rater, come to."""
     called = [_called_real(each) for each in answers]
     models = [_of_source(source, kind, key, called) for source, kind in sorted(key.kinds.items())]
-    models.sort(key=lambda score: -score.called_real)
+    models.sort(key=lambda score: (score.kind, -score.called_real))  # ours, reference
     return StudyScores(key, len(answers), [*models, _of_source(REAL, "real", key, called)])
 
 

@@ -21,15 +21,15 @@ COLUMNS = (
     Column("model"),
     Column("called real", right=True, wraps=False),
     Column("95% Wilson", right=True, wraps=False),
-    Column("95% over raters", right=True, wraps=False),
-    Column("images", right=True, gives_way=2, wraps=False),
-    Column("misclassified", right=True, gives_way=1, wraps=False),
+    Column("95% over raters", right=True, gives_way=1, wraps=False),
+    Column("images", right=True, gives_way=3, wraps=False),
+    Column("error rate", right=True, gives_way=2, wraps=False),
 )
 
 
 def table(study: StudyScores) -> Table:
     """Return a row for each model, and one for real images, which is beside the point of who deceives best."""
-    title = f"User study on {study.key.design.dataset}, % of answers, higher is better"
+    title = f"User study on {study.key.design.dataset}, called real, % of answers, higher is better"
     rows = [Row(_cells(score), aside=score.kind != "ours") for score in study.scores]
     return Table(printable(title), COLUMNS, rows, _caption(study), ruled=True)
 
@@ -41,7 +41,7 @@ def _cells(score: SourceScore) -> tuple[str, ...]:
         _interval(score.wilson),
         _interval(score.over_raters),
         numbers.count(score.images),
-        _percent(score.misclassified),
+        _percent(score.error_rate),
     )
 
 
@@ -61,7 +61,7 @@ def _caption(study: StudyScores) -> list[str]:
     design, raters = study.key.design, study.raters
     who = "1 rater" if raters == 1 else f"{raters:,} raters"
     lines = [
-        "Called real: of a model's images each such answer is a mistake, of real images each other one.",
+        "Error rate: of a model's images the share called real, of real images the share called generated.",
         "Wilson: answers taken as independent, as they are not where raters differ.",
     ]
     if raters > 1:
@@ -95,7 +95,7 @@ def _row(study: StudyScores, score: SourceScore) -> dict[str, Any]:
         "wilson_high": score.wilson[1],
         "raters_low": over_low,
         "raters_high": over_high,
-        "misclassified": score.misclassified,
+        "error_rate": score.error_rate,
         "images": score.images,
         "raters": score.raters,
         "answers": score.answers,

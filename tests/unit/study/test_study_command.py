@@ -41,11 +41,20 @@ def test_scores_are_printed_as_a_table_that_fits(made: key.Key, cli) -> None:
     code, out, err = cli("study score answers/anna.json answers/ben.json answers/çem.json")
     assert (code, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0] == "User study on digits, % of answers, higher is better"
+    assert lines[1].split("  ")[0] == "model"
+    assert lines[1].endswith("images  error rate")
+    assert lines[0] == "User study on digits, called real, % of answers, higher is better"
     assert max(map(len, lines)) <= 80
     assert [re.split(r"  +", line.strip())[0] for line in lines[3:6]] == [VAE, FITTED, "real images"]
     assert f"Protocol user-study {made.design.id}: 8x8 pixels" in out
     assert "each for 200 ms, then a mask" in out.replace("\n", "")
+
+
+def test_a_narrow_terminal_keeps_shares_and_an_interval(made: key.Key, cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "45")
+    out = cli("study score answers/anna.json answers/ben.json")[1]
+    assert re.search(r"^model +called real +95% Wilson$", out, re.MULTILINE)
+    assert max(map(len, out.splitlines())) <= 45
 
 
 def test_scores_as_csv_json_markdown_and_latex(made: key.Key, cli) -> None:
