@@ -14,6 +14,8 @@ from studies import COLOUR, FITTED, VAE, shown
 from genbench.study import answers, key, scores
 from genbench.study.making import Request, make
 
+pytestmark = pytest.mark.slow
+
 ENTER, LEFT, RIGHT, CONTROL = "\ue007", "\ue012", "\ue014", "\ue009"
 ASKED = "!document.getElementById('real').disabled"
 SEEN = """const canvas = document.getElementById('image');
