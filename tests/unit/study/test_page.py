@@ -95,7 +95,7 @@ def test_the_page_loads_and_sends_nothing(made: Key, tmp_path: Path) -> None:
     assert not re.search(r"https?:|//[a-z]+\.|fetch\(|XMLHttpRequest|WebSocket|sendBeacon|@import|url\(", text)
 
 
-def test_what_is_typed_into_a_study_cannot_leave_its_place(results: Path, tmp_path: Path) -> None:
+def test_the_page_is_one_study_and_one_script(results: Path, tmp_path: Path) -> None:
     make(results, tmp_path / "study.html", Request([VAE], per_model=1, real=1, practice=0))
     text = (tmp_path / "study.html").read_text(encoding="utf-8")
     assert text.count("<script") == text.count("</script>") == 2
