@@ -153,3 +153,21 @@ def test_a_window_that_is_too_small_is_told(results: Path, tmp_path: Path, telep
     telephone.open(tmp_path / "study.html")
     assert "too small for the images, which are 400 by 400 pixels large" in telephone.text("#too-small")
     assert telephone.run("return document.getElementById('go').disabled")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "directive"),
+    [
+        ("fetch('http://127.0.0.1:9/').catch(() => {})", "connect-src"),
+        ("new Image().src = 'http://127.0.0.1:9/x.png'", "img-src"),
+        ("navigator.sendBeacon('http://127.0.0.1:9/', 'x')", "connect-src"),
+    ],
+)
+def test_the_page_s_own_policy_lets_nothing_in_or_out(
+    attempt: str, directive: str, results: Path, tmp_path: Path, desk: Browser
+) -> None:
+    make(results, tmp_path / "study.html", Request([VAE], per_model=1))
+    desk.open(tmp_path / "study.html")
+    assert desk.run("return performance.getEntriesByType('resource').length") == 0
+    refused = "addEventListener('securitypolicyviolation', event => done(event.effectiveDirective))"
+    assert desk.run(f"return new Promise(done => {{ {refused}; {attempt}; }})") == directive
