@@ -49,7 +49,7 @@ class Trained:
 
     @property
     def space(self) -> Space:
-        """Return the space of the images: of the data, or what the record tells where these cannot be had."""
+        """Return the space of the images: of the data, or what the record holds where these cannot be had."""
         stored = self._record.dataset.get("space")
         if not stored or not self.missing:
             return self.data.space
