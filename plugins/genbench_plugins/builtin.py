@@ -19,6 +19,14 @@ MODELS = {
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+    "score-matching": (
+        "score_matching:ScoreMatching",
+        "Denoising score matching, annealed Langevin dynamics (Vincent 2011; Song & Ermon 2019)",
+    ),
+    "gaussian-energy": (
+        "gaussian_energy:GaussianEnergy",
+        "A Gaussian energy learned by score matching (Hyvarinen 2005; Vincent 2011)",
+    ),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
