@@ -123,7 +123,8 @@ class ScoreMatching(genbench.Model):
         level = torch.randint(self.levels, (len(x),), generator=generator, device=x.device)
         e = torch.randn(x.shape, generator=generator, device=x.device)
         sigma = self.network_.sigmas[level].unsqueeze(1)
-        return (sigma * self.network_(x + sigma * e, level) + e).square().sum(1).mean() / 2
+        score: Tensor = self.network_(x + sigma * e, level)
+        return (sigma * score + e).square().sum(1).mean() / 2
 
     # Abilities
 
