@@ -27,6 +27,8 @@ MODELS = {
         "gaussian_energy:GaussianEnergy",
         "A Gaussian energy learned by score matching (Hyvarinen 2005; Vincent 2011)",
     ),
+    "nce": ("nce:NCE", "Energy network by noise-contrastive estimation (Gutmann & Hyvarinen 2010)"),
+    "dlgm": ("dlgm:DLGM", "Deep latent Gaussian model of several stochastic layers (Rezende et al. 2014)"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),

@@ -31,3 +31,20 @@ def annealed_langevin(
         for _ in range(steps):
             x = langevin_step(x, score(x, i), epsilon * (sigma / sigmas[-1]) ** 2, generator)
     return x
+
+
+def adjusted_langevin_step(
+    z: Tensor, log_p: Callable[[Tensor], tuple[Tensor, Tensor]], delta: float, generator: torch.Generator
+) -> Tensor:
+    """Return z after a Langevin step of size delta² that a Metropolis test accepts or not (Roberts & Tweedie 1996).
+
+    log_p returns the log density up to a constant, (n,), and its gradient, (n, D): chains leave it invariant.
+    """
+    before, up = log_p(z)
+    e = torch.randn(z.shape, generator=generator, device=z.device)
+    proposed = z + delta**2 / 2 * up + delta * e
+    after, back = log_p(proposed)
+    returned = (z - proposed - delta**2 / 2 * back) / delta  # the noise that would lead back
+    log_odds = after - before + (e.square() - returned.square()).sum(1) / 2
+    is_accepted = torch.rand(len(z), generator=generator, device=z.device).log() < log_odds
+    return torch.where(is_accepted.unsqueeze(1), proposed, z)
