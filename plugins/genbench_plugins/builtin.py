@@ -19,6 +19,8 @@ MODELS = {
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+    "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
+    "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
     "score-matching": (
         "score_matching:ScoreMatching",
         "Denoising score matching, annealed Langevin dynamics (Vincent 2011; Song & Ermon 2019)",
@@ -45,6 +47,7 @@ METRICS = {
     "memorisation": ("memorisation:Memorisation", "Whether samples are nearer to training images than fresh ones"),
     "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
+    "probe-accuracy": ("probe_accuracy:ProbeAccuracy", "Accuracy of a linear probe on a model's features, few labels"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),

@@ -144,7 +144,7 @@ def _published(board: Board) -> Iterator[str]:
 
 def _cautions(board: Board) -> Iterator[str]:
     yield from _as_good_as_real(board)
-    devices = {device for row in board.rows for device in row.recorded(lambda s: s.trial.environment.get("device"))}
+    devices = {device for row in board.rows for device in row.distinct(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:
         yield f"trained on different devices: {', '.join(sorted(devices))}; see the column device of leaderboard.csv"
     if len({score.weights for row in board.rows for score in row.scores if score.weights}) > 1:
