@@ -19,6 +19,7 @@ MODELS = {
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+    "dbm": ("dbm:DBM", "Deep Boltzmann machine (Salakhutdinov & Hinton 2009)"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
