@@ -20,6 +20,7 @@ MODELS = {
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
     "dbm": ("dbm:DBM", "Deep Boltzmann machine (Salakhutdinov & Hinton 2009)"),
+    "mp-dbm": ("mp_dbm:MPDBM", "Multi-prediction deep Boltzmann machine (Goodfellow et al. 2013)"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),

@@ -78,11 +78,11 @@ class DBM(DeepBoltzmannModel):
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"mnist": INFERRED_MNIST}
 
     # Pretraining of each machine
-    pretrain_epochs: Annotated[int, Ge(0)] = 50
-    pretrain_lr: Annotated[float, Gt(0)] = 0.1
+    pretrain_epochs: Annotated[int, Ge(0)] = 150
+    pretrain_lr: Annotated[float, Gt(0)] = 0.3
     # Joint training
-    lr: Annotated[float, Gt(0)] = 0.03  # falling linearly, epoch by epoch, to
-    lr_end: Annotated[float, Gt(0), Le(1)] = 0.1  # this share of it; in pretraining too
+    lr: Annotated[float, Gt(0)] = 0.05  # falling linearly, epoch by epoch, to
+    lr_end: Annotated[float, Gt(0), Le(1)] = 0.05  # this share of it; in pretraining too
     sweeps: Width = 5  # of mean field, for each update, or fewer, if
     tolerance: Annotated[float, Ge(0)] = 0.0  # above 0: no mean moved farther than that in one
     k: Width = 5  # Gibbs steps for each update

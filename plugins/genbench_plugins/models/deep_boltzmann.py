@@ -64,16 +64,19 @@ class DeepMachine(nn.Module):
             h.append(torch.addmm(self.b[i], h[-1], W.T, alpha=1 if i == len(self.W) else 2).sigmoid())
         return h
 
-    def mean_field(self, v: Tensor, sweeps: int, tolerance: float = 0) -> list[Tensor]:
+    def mean_field(self, v: Tensor, sweeps: int, tolerance: float = 0, known: Tensor | None = None) -> list[Tensor]:
         """Return v and the means of a factorial q(h|v), from a pass upwards on: no update of a group raises the bound.
 
+        Where `known` (n, d_0) is false, pixels are hidden: they start from their biases alone, and are inferred too.
         Ends after so many sweeps; or, for a tolerance above 0, as soon as no mean has moved farther than that in one,
         for which the host waits for a GPU.
         """
-        mu = self.pass_up(v)
+        mu = self.pass_up(v if known is None else torch.where(known, v, self.b[0].sigmoid()))
         for _ in range(sweeps):
             before = list(mu)
-            self.sweep(mu, torch.sigmoid, visible=False)
+            self.sweep(mu, torch.sigmoid, visible=known is not None)
+            if known is not None:
+                mu[0] = torch.where(known, v, mu[0])
             if tolerance and max((a - b).abs().max() for a, b in zip(mu, before, strict=True)) < tolerance:
                 break
         return mu
@@ -109,7 +112,7 @@ class DeepBoltzmannModel(genbench.Model):
     family: ClassVar[Literal["chain"]] = "chain"
     sample_batch: ClassVar[int] = 10_000  # the chains burn in anew for each
 
-    hidden: Annotated[tuple[Width, ...], MinLen(2)] = (128, 128)  # from the pixels up
+    hidden: Annotated[tuple[Width, ...], MinLen(2)] = (256, 64)  # from the pixels up
     max_norm: Annotated[float, Ge(0)] = 0.0  # of the weights of a unit from the layer below; 0 for no bound
     # Samples
     chains: Width = 100  # run side by side
