@@ -82,7 +82,7 @@ def check_once(command: click.Command, context: click.Context, arguments: Sequen
     try:
         _, _, given = command.make_parser(inner).parse_args(list(arguments))
     except click.UsageError:
-        return  # told when the command parses them
+        return  # reported when the command parses them
     for param, times in Counter(given).items():
         if times > 1 and isinstance(param, click.Option) and not (param.multiple or param.is_flag):
             more = "; for several seeds, as in --seeds 1,2" if param.name in ("seed", "seeds") else ""

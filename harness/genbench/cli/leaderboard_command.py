@@ -18,6 +18,7 @@ from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
+from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
 from genbench.runs import stored
@@ -43,10 +44,10 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 @click.option(
     "--table",
     "what",
-    type=click.Choice(["scores", "verdicts", "capabilities"]),
+    type=click.Choice(["scores", "overview", "verdicts", "capabilities"]),
     default="scores",
     show_default=True,
-    help="Scores; what became of published numbers; what models can do and take.",
+    help="Scores; all metrics side by side; what became of published numbers; what models can do and take.",
 )
 @click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
@@ -74,7 +75,7 @@ def command(
     found, collected = stored.read(results or (Path("results"),), published := stored.published(sources))
     for line in (*(f"not read: {problem}" for problem in collected.damaged), *collected.notes):
         stderr_console().print(line, soft_wrap=True)
-    boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
+    boards = [b for b in found if _wanted(b.metric.label, metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
@@ -116,7 +117,7 @@ def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
     """Return the error for what was asked for and is not there, with what is."""
     if not found:
         return RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    there = ", ".join(sorted({label for board in found for label in (board.metric["label"], board.dataset)}))
+    there = ", ".join(sorted({label for board in found for label in (board.metric.label, board.dataset)}))
     return RequestError(f"no scores for {printable(', '.join(asked))!r}; expected some of: {printable(there)}")
 
 
@@ -134,7 +135,7 @@ def _named(label: str, asked: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Tables:
-    """What was asked for: boards with the verdicts on published numbers, these alone, or what models can do."""
+    """What was asked for: boards with the verdicts on published numbers, all boards in one, or another table."""
 
     what: str
     boards: Sequence[Board]
@@ -177,8 +178,10 @@ class Tables:
 
     def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
-        from genbench.output import capabilities_table, claims_table
+        from genbench.output import capabilities_table, claims_table, overview_table
 
+        if self.what == "overview":
+            return overview_table.tables(overviews(self.boards))
         if self.what == "capabilities":
             return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
         return claims_table.tables(verdicts(self.boards, self.claims))
@@ -187,6 +190,8 @@ class Tables:
         match self.what:
             case "capabilities":
                 return frames.capabilities(capabilities(self.boards, self.families))
+            case "overview":
+                return frames.overview(overviews(self.boards))
             case "verdicts":
                 return frames.verdicts(verdicts(self.boards, self.claims))
         return frames.leaderboard(self.boards)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.ranking import statistics
 from genbench.ranking.board import Board, BoardRow
+from genbench.ranking.recorded import RecordedPlugin
 from genbench.registry import code, spec
-from genbench.registry.loading import is_file, source_digest
 
 MIXED = 1.1
 """The R-hat above which chains are said not to have mixed (Gelman et al. 2013, section 11.5)."""
@@ -57,9 +56,9 @@ def _errors(board: Board) -> Iterator[str]:
 
 def _on_logits(board: Board) -> str:
     """Tell of intervals that are not symmetric."""
-    if board.bounds is None:
+    if board.metric.bounds is None:
         return ""
-    least, greatest = map(numbers.short, board.bounds)
+    least, greatest = map(numbers.short, board.metric.bounds)
     return f" On the logit scale, so within {least} and {greatest}."
 
 
@@ -84,14 +83,14 @@ def _ranks(board: Board) -> Iterator[str]:
 
 def _protocol(board: Board, named: bool) -> str:
     where = f" on {board.dataset}" if named else ""
-    extras = "".join(_extra(board, name) for name in board.metric["traits"]["caption_extras"])
-    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{_against(board)}{extras}."
+    extras = "".join(_extra(board, name) for name in board.metric.caption_extras)
+    return f"Protocol {board.metric.label} {board.protocol_id}{where}: {board.protocol}{_against(board)}{extras}."
 
 
 def _against(board: Board) -> str:
     """Return how many real images features were compared with; of folds, of each."""
     counts = sorted({score.against for row in board.rows for score in row.scores if score.against})
-    if not counts or not board.metric["traits"].get("extractor"):
+    if not counts or board.metric.extractor is None:
         return ""
     return f"; {' or '.join(f'{count:,}' for count in counts)} real images"
 
@@ -122,13 +121,13 @@ def _pretrained(board: Board) -> Iterator[str]:
 
 
 def _chains(board: Board) -> Iterator[str]:
-    """Tell what the samples of Markov chains are worth."""
-    told = [_worth(row) for row in board.rows if {"effective_samples", "autocorrelation_time"} <= row.extras.keys()]
-    if told:
-        yield f"Chains, in kept steps: {'; '.join(told)}."
+    """Say how well chains mix: to how many independent samples theirs come."""
+    mixed = [_mixing(row) for row in board.rows if {"effective_samples", "autocorrelation_time"} <= row.extras.keys()]
+    if mixed:
+        yield f"Chains, in kept steps: {'; '.join(mixed)}."
 
 
-def _worth(row: BoardRow) -> str:
+def _mixing(row: BoardRow) -> str:
     time, effective = row.extras["autocorrelation_time"], row.extras["effective_samples"]
     return f"{row.model} autocorrelation {numbers.short(time)}, {effective:,.0f} effective samples"
 
@@ -145,7 +144,7 @@ def _published(board: Board) -> Iterator[str]:
 
 def _cautions(board: Board) -> Iterator[str]:
     yield from _as_good_as_real(board)
-    devices = {device for row in board.rows for device in row.recorded(lambda s: s.trial.environment.get("device"))}
+    devices = {device for row in board.rows for device in row.distinct(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:
         yield f"trained on different devices: {', '.join(sorted(devices))}; see the column device of leaderboard.csv"
     if len({score.weights for row in board.rows for score in row.scores if score.weights}) > 1:
@@ -158,12 +157,12 @@ def _cautions(board: Board) -> Iterator[str]:
 
 def _as_good_as_real(board: Board) -> Iterator[str]:
     """Name models that score at least as well as real images, where a metric says that these should score best."""
-    if not board.metric["traits"].get("real_is_best", True):
+    if not board.metric.real_is_best:
         return
     real = next((row for row in board.of_kind("reference") if row.samples_are == "real images" and row.summary), None)
     if real is None or real.summary is None:
         return
-    sign = 1 if board.higher_is_better else -1
+    sign = 1 if board.metric.higher_is_better else -1
     better = [
         row.model
         for row in board.rows
@@ -172,19 +171,19 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
     if better:
         yield (
             f"{', '.join(better)} {'scores' if len(better) == 1 else 'score'} at least as well as real images: "
-            f"mind what this metric rewards. See: genbench show {spec.plain(board.metric['label'])}"
+            f"mind what this metric rewards. See: genbench show {spec.plain(board.metric.label)}"
         )
 
 
 def _notes(board: Board) -> Iterator[str]:
     """Tell what scores were noted with, each note once: of which seeds of which rows, unless of all of several rows."""
-    told: dict[str, dict[str, list[str]]] = {}
+    by_note: dict[str, dict[str, list[str]]] = {}
     for row in board.rows:
         for score in row.scores:
             for note in score.notes:
-                told.setdefault(note, {}).setdefault(row.model, []).append(f"s{score.trial.seed}")
+                by_note.setdefault(note, {}).setdefault(row.model, []).append(f"s{score.trial.seed}")
     scored = [row for row in board.rows if row.scores]
-    for note, whose in told.items():
+    for note, whose in by_note.items():
         of_all = len(scored) > 1 and all(len(whose.get(row.model, ())) >= len(row.scores) for row in scored)
         names = ", ".join(f"{model} {' '.join(seeds)}" for model, seeds in whose.items())
         yield note if of_all else f"{names}: {note}"
@@ -192,11 +191,11 @@ def _notes(board: Board) -> Iterator[str]:
 
 def _scored_by_other_code(board: Board) -> Iterator[str]:
     """Name models whose scores were made by other code of the metric or its extractor than is here, or than others'."""
-    plugins = {"metric": board.metric, "extractor": board.metric["traits"].get("extractor") or {}}
-    for part, plugin in plugins.items():
+    used = {"metric": board.metric, "extractor": board.metric.extractor}
+    for part, plugin in ((part, plugin) for part, plugin in used.items() if plugin):
         known = {row.model: {score.code[part] for score in row.scores if part in score.code} for row in board.rows}
-        now = code.digest(str(plugin.get("target", "")))
-        what = f"{part} {printable(plugin.get('name', ''))}"
+        now = code.digest(plugin.target)
+        what = f"{part} {printable(plugin.name)}"
         if older := [model for model, digests in known.items() if now and digests - {now}]:
             yield f"{', '.join(older)}: scored {_older_score(plugin, what)}"
         elif len(set().union(*known.values())) > 1:
@@ -204,10 +203,8 @@ def _scored_by_other_code(board: Board) -> Iterator[str]:
 
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
-    apart = {
-        (score.model["target"], score.model.get("code"), score.model["source"]): score.model for score in row.scores
-    }
-    if older := next(filter(code.is_older, apart.values()), None):
+    apart = {(score.model.target, score.model.code, score.model.source): score.model for score in row.scores}
+    if older := next((model for model in apart.values() if model.is_older), None):
         yield f"{row.model}: {_older(older)}"
     if row.extras.get("r_hat", 1.0) > MIXED:
         yield (
@@ -218,18 +215,13 @@ def _row_cautions(row: BoardRow) -> Iterator[str]:
         yield printable(f"{row.model} {reason}")
 
 
-def _older_score(plugin: Mapping[str, Any], what: str) -> str:
-    if _is_another_file(plugin):
+def _older_score(plugin: RecordedPlugin, what: str) -> str:
+    if plugin.is_another_file:
         return f"before the file of {what} was changed; a run scores by it as it is now"
     return f"by older code of {what}; --fresh-scores scores again and trains nothing"
 
 
-def _is_another_file(plugin: Mapping[str, Any]) -> bool:
-    """Return whether a plugin's single file is another now, whose content is part of what it is."""
-    return is_file(plugin["target"]) and source_digest(plugin["target"]) != plugin["source"]
-
-
-def _older(model: Mapping[str, Any]) -> str:
-    if _is_another_file(model):
+def _older(model: RecordedPlugin) -> str:
+    if model.is_another_file:
         return "trained before its file was changed; a run trains it as it is now"
     return "trained by older code of the same version; --fresh trains it again"

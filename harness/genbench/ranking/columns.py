@@ -34,7 +34,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "ci_low": Column(
             "number", "lower end of the 95% t interval of the mean; of a metric with bounds, on the logit scale"
         ),
-        "ci_high": Column("number", "upper end of it"),
+        "ci_high": Column("number", "upper end of that interval"),
         "stderr_examples": Column("number", "standard error of the seed-averaged score over test examples"),
         "stderr_metric": Column(
             "number", "the metric's own standard error of one seed's score, root mean square over seeds"
@@ -106,7 +106,7 @@ VERDICTS: Mapping[str, Column] = MappingProxyType(
         "why": Column("text", "the reason for the verdict"),
         "mean": Column("number", "mean score of our model over training seeds"),
         "low": Column("number", "lower end of the 95% prediction interval for one run of our model"),
-        "high": Column("number", "upper end of it"),
+        "high": Column("number", "upper end of that interval"),
         "within": Column("number", "how far it may reach to a side for a reproduction"),
         "seeds_done": LEADERBOARD["seeds_done"],
         "seeds_planned": LEADERBOARD["seeds_planned"],

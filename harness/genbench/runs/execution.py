@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from genbench.api import Engine, Task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import GenbenchError, StoreError, printable
 from genbench.ranking.board import Board, boards
+from genbench.ranking.recorded import RecordedMetric
 from genbench.ranking.scores import Collected, ScoreRow
 from genbench.runs import arguments
 from genbench.runs.arguments import Datasets, Metrics, Models, Path
@@ -51,7 +52,7 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         if board:
             board.finish()
     except BaseException:
-        with contextlib.suppress(StoreError):  # what went wrong first is what is told
+        with contextlib.suppress(StoreError):  # what went wrong first is what is reported
             write_tables(Store(planned.store.root))
         raise
     finally:
@@ -93,11 +94,11 @@ def _drop(planned: Plan) -> list[str]:
 
 
 def _nothing(trial: str) -> None:
-    """Do nothing: where nobody was told that a trial is ahead, nobody need be told that it is over."""
+    """Do nothing: where no list of trials ahead was written, none need be taken off it."""
 
 
 class _Announcing:
-    """Passes on what a watcher is told, and takes each trial that is over out of what the run has yet to do."""
+    """Passes on reports to a watcher, and takes each trial that is over out of what the run has yet to do."""
 
     def __init__(self, watcher: Watcher, over: Callable[[str], None]) -> None:
         self.started = watcher.started
@@ -118,7 +119,7 @@ def _task(trial: TrialSpec, planned: Plan) -> Task:
 
 
 def _tensorboard(planned: Plan, watcher: Watcher) -> TensorBoard:
-    """Return what passes on to a watcher what it is told, and writes it for TensorBoard."""
+    """Return what passes reports on to a watcher, and writes it for TensorBoard."""
     from genbench.output.tensorboard import TensorBoard
 
     spaces = {dataset.digest: data.space for dataset, data in zip(planned.grid.datasets, planned.data, strict=True)}
@@ -222,8 +223,8 @@ def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
 
 def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
     """Return a stored row as it was asked for: the same file, or the same data, may have lain elsewhere then."""
-    model = {**row.model, "label": trial.model.label, "target": trial.model.target}
+    model = {**row.trial.model, "label": trial.model.label, "target": trial.model.target}
     record = replace(row.trial, model=model, dataset={**row.trial.dataset, "label": trial.dataset.label})
-    traits = {**row.metric["traits"], "extractor": protocol.extractor}
-    metric = {**row.metric, "label": protocol.metric.shown, "target": protocol.metric.target, "traits": traits}
+    now = RecordedMetric.read(asdict(protocol.metric))
+    metric = replace(row.metric, label=now.label, target=now.target, extractor=now.extractor)
     return replace(row, trial=record, metric=metric)

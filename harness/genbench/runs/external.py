@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from genbench import defaults
 from genbench.api import Space
 from genbench.data.cache import prepare
 from genbench.data.folders import cache_folder
@@ -37,8 +38,8 @@ def plan(
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
     sources are paths or patterns by name, a file or folder for each seed; samples_are says what their samples are, of
-    all or by name. With size, images are resized to it, which the protocol tells. Without samples, metrics ask for as
-    many as the smallest of them has, where their default is more; "all" is as many as each of them has.
+    all or by name. With size, images are resized to it, which is part of the protocol. Without samples, metrics ask for
+    as many as the smallest of them has, where their default is more; "all" is as many as each of them has.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     settings.check()
@@ -47,7 +48,7 @@ def plan(
     overrides = Overrides(resolver, options, None if samples == "all" else samples, settings.size)
     models = overrides.resolve("model", planning.references(settings.reference))
     metrics = _Metrics(resolver, overrides, planning.metric_texts(settings.metrics, resolver), options, samples)
-    places = overrides.resolve("dataset", planning.texts("datasets", settings.datasets, planning.DATASETS))
+    places = overrides.resolve("dataset", planning.texts("datasets", settings.datasets, [defaults.DATASET]))
     overrides.check_used(is_size_taken=True)
     compared = claims.load(planning.texts("against", settings.against, ()), resolver)
     settings = settings.on_existing_device()

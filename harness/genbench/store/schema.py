@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from genbench import files
 from genbench.errors import StoreError, printable
 from genbench.store.layout import LOG, MODEL, SHARD
-from genbench.store.records import BULK, MOST
+from genbench.store.records import BULK, GREATEST, MOST
 
 STAGE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """The names of stages: parts of paths, so that a dot or slash in one could lead out of the trial's folder."""
@@ -24,11 +24,17 @@ def _plain(value: object) -> object:
     raise PydanticCustomError("plain", "a text or a number")
 
 
+def _moderate(value: float) -> float:
+    if abs(value) < GREATEST:
+        return value
+    raise PydanticCustomError("moderate", "a number that can be averaged")
+
+
 Hex12 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 StageName = Annotated[str, StringConstraints(pattern=f"^{STAGE.pattern}$", max_length=100)]
 Count = Annotated[int, Field(ge=0, lt=MOST)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_moderate)]
 Plain = Annotated[Any, PlainValidator(_plain)]
 
 EXPECTED: Mapping[str, str] = {
@@ -44,6 +50,7 @@ EXPECTED: Mapping[str, str] = {
     "string_pattern_mismatch": "digits 0-9 and a-f, as many as genbench writes",
     "literal_error": "what a stage is computed from",
     "plain": "a text or a number",
+    "moderate": f"a number of less than {GREATEST:g} in size",
 }
 """What to expect instead, by pydantic's name for what is wrong; else a text."""
 

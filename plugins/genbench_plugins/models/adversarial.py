@@ -117,7 +117,7 @@ class AdversarialNets(genbench.Model):
         return Game(self.G_, self.D_, self.optimise_G_, self.optimise_D_, self.loss, self.max_norm)
 
     def _given(self, labels: Tensor | None) -> tuple[Tensor, ...]:
-        """Return what G and D are told of a batch beside noise and images: nothing, here."""
+        """Return what G and D get of a batch beside noise and images: nothing, here."""
         return ()
 
     def _z(self, n: int, generator: torch.Generator) -> Tensor:

@@ -1,4 +1,4 @@
-"""Conditional adversarial nets: both players are told the class of the image (Mirza & Osindero 2014)."""
+"""Conditional adversarial nets: both players get the class of the image (Mirza & Osindero 2014)."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class ConditionalGAN(AdversarialNets):
     G maps z and y to hidden layers of their own, and these to a joint one; D likewise, of maxout layers. `sample` draws
     labels as they occur in training. The defaults were chosen by the validation images of `digits`.
 
-    The preset `paper` has the sizes and the optimisation that are told of the paper's net for MNIST. Not told there,
+    The preset `paper` has the sizes and the optimisation that are given for the paper's net for MNIST. Not given there,
     and taken from the code of `gan@paper`, by the same group: the ranges of the initial weights, the epochs over which
     the momentum rises, simultaneous updates, and that the output starts from the marginals. The paper stops at the best
     validation likelihood; here training goes on until the learning rate has reached its floor, in epoch 576 of 50,000

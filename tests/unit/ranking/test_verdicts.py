@@ -94,7 +94,7 @@ def test_a_model_that_comes_out_alike_reproduces_the_claim() -> None:
 @pytest.mark.parametrize(
     ("values", "outcome", "why"),
     [
-        ([5.0], "inconclusive", "one seed tells no spread"),
+        ([5.0], "inconclusive", "one seed shows no spread"),
         (["failed", "diverged"], "inconclusive", "0 of 2 seeds have a score"),
         ([5.0, "failed"], "inconclusive", "1 of 2 seeds have a score"),
         ([4.9, 5.0, "failed"], "inconclusive", "only 2 of 3 seeds have a score"),
@@ -157,7 +157,7 @@ def test_each_model_that_a_claim_is_about_has_a_verdict() -> None:
 
 
 def test_where_less_is_better_the_sides_change() -> None:
-    metric = {**METRIC, "traits": {**METRIC["traits"], "higher_is_better": False}}  # type: ignore[dict-item]
+    metric = replace(METRIC, higher_is_better=False)
     rows = [replace(row, metric=metric) for row in scores("a", [1.0, 1.1, 1.2])]
     (verdict,) = verdicts(boards(rows), [CLAIM])
     assert verdict.outcome == "better"
