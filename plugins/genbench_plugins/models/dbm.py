@@ -77,17 +77,17 @@ class DBM(DeepBoltzmannModel):
     version: ClassVar[int] = 1
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"mnist": INFERRED_MNIST}
 
-    # Pretraining of each machine
-    pretrain_epochs: Annotated[int, Ge(0)] = 150
-    pretrain_lr: Annotated[float, Gt(0)] = 0.3
+    # Pretraining
+    pretrain_epochs: Annotated[int, Ge(0)] = 150  # of each machine
+    pretrain_lr: Annotated[float, Gt(0)] = 0.3  # of the first epoch
     # Joint training
-    lr: Annotated[float, Gt(0)] = 0.05  # falling linearly, epoch by epoch, to
-    lr_end: Annotated[float, Gt(0), Le(1)] = 0.05  # this share of it; in pretraining too
-    sweeps: Width = 5  # of mean field, for each update, or fewer, if
-    tolerance: Annotated[float, Ge(0)] = 0.0  # above 0: no mean moved farther than that in one
+    lr: Annotated[float, Gt(0)] = 0.05  # of the first epoch, falling linearly
+    lr_end: Annotated[float, Gt(0), Le(1)] = 0.05  # share of it that the last epoch has; in pretraining too
+    sweeps: Width = 5  # of mean field for each update, at most
+    tolerance: Annotated[float, Ge(0)] = 0.0  # mean field ends when no mean moves farther in a sweep; 0 for all sweeps
     k: Width = 5  # Gibbs steps for each update
     particles: Width = 100  # persistent chains
-    inputs: Literal["means", "draws"] = "draws"
+    inputs: Literal["means", "draws"] = "draws"  # values in [0, 1] are seen as they are, or drawn anew in each batch
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.5
     weight_decay: Annotated[float, Ge(0)] = 0.0  # of weights, not of biases
     batch: Width = 100

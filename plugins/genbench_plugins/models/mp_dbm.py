@@ -53,10 +53,10 @@ class MPDBM(DeepBoltzmannModel):
 
     sweeps: Width = 5  # of mean field, for each update
     hide: Annotated[float, Gt(0), Le(1)] = 0.5  # share of pixels to predict
-    lr: Annotated[float, Gt(0)] = 20.0  # falling linearly, epoch by epoch, to
-    lr_end: Annotated[float, Gt(0), Le(1)] = 0.05  # this share of it
+    lr: Annotated[float, Gt(0)] = 20.0  # of the first epoch, falling linearly
+    lr_end: Annotated[float, Gt(0), Le(1)] = 0.05  # share of it that the last epoch has
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.7
-    inputs: Literal["means", "draws"] = "draws"
+    inputs: Literal["means", "draws"] = "draws"  # values in [0, 1] are seen as they are, or drawn anew in each batch
     batch: Width = 100
     epochs: Width = 200
 
