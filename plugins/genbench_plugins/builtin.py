@@ -21,6 +21,8 @@ MODELS = {
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
     "dbm": ("dbm:DBM", "Deep Boltzmann machine (Salakhutdinov & Hinton 2009)"),
     "mp-dbm": ("mp_dbm:MPDBM", "Multi-prediction deep Boltzmann machine (Goodfellow et al. 2013)"),
+    "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
+    "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
@@ -37,6 +39,7 @@ METRICS = {
     "memorisation": ("memorisation:Memorisation", "Whether samples are nearer to training images than fresh ones"),
     "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
+    "probe-accuracy": ("probe_accuracy:ProbeAccuracy", "Accuracy of a linear probe on a model's features, few labels"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),

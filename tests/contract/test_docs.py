@@ -74,6 +74,7 @@ def test_every_column_is_explained() -> None:
         "trials.csv": columns.TRIALS,
         "leaderboard --table verdicts": columns.VERDICTS,
         "leaderboard --table capabilities": columns.CAPABILITIES,
+        "study score": columns.STUDY,
     }
     expected = [
         line

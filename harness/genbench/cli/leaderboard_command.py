@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genbench.cli import stray_words
+from genbench.cli import exports, stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
-from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console, text_console
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
@@ -38,7 +37,7 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "markdown", "latex", "json"]),
+    type=click.Choice(exports.FORMATS),
     help="[default: what FILE's suffix says, else table]",
 )
 @click.option(
@@ -66,9 +65,7 @@ def command(
 ) -> int:
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
     stray_words.check_words([str(folder) for folder in results if not folder.exists()])
-    form = form or (_format_of(output) if output else "table")
-    if output is not None:
-        _check_output(output)
+    form = exports.chosen(form, output)
     if what == "verdicts" and not against:
         raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
     sources = [part for text in against for part in spec.split(text)]
@@ -86,31 +83,8 @@ def command(
 def _show(tables: Tables, form: str, output: Path | None) -> None:
     if form == "table" and output is None:
         tables.print(stdout_console())
-    elif output is None:
-        click.echo(tables.text(form).encode(), nl=False)
     else:
-        write_text(output, tables.text(form))
-
-
-SUFFIXES = {"": "table", ".txt": "table", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".json": "json"}
-"""The format of a file, unless one is asked for."""
-
-
-def _format_of(output: Path) -> str:
-    """Return the format that a file's suffix says. Raises RequestError where that is none of ours."""
-    if output.suffix.lower() not in SUFFIXES:
-        known = ", ".join(filter(None, SUFFIXES))
-        raise RequestError(f"-o {printable(output)}: no format is of this suffix; expected {known}, or --format too")
-    return SUFFIXES[output.suffix.lower()]
-
-
-def _check_output(output: Path) -> None:
-    """Raise RequestError where no file can be put there, before any table is made."""
-    if output.is_dir():
-        raise RequestError(f"-o {printable(output)}: it is a folder; expected the path of a file")
-    above = next(parent for parent in output.absolute().parents if parent.exists())
-    if not above.is_dir():
-        raise RequestError(f"-o {printable(output)}: {printable(above)} is no folder; expected one to put the file in")
+        exports.put(tables.text(form), output)
 
 
 def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:

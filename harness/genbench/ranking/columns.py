@@ -132,3 +132,22 @@ CAPABILITIES: Mapping[str, Column] = MappingProxyType(
         "source": Column("text", "where that is said"),
     }
 )
+
+STUDY: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset")},
+        "model": Column("text", "the model with its options, as it is typed, or: real images"),
+        "kind": Column("text", "ours, reference, or real"),
+        "called_real": Column("number", "share of answers that called an image real"),
+        "wilson_low": Column("number", "lower end of its 95% Wilson interval, answers taken as independent"),
+        "wilson_high": Column("number", "upper end of it"),
+        "raters_low": Column("number", "lower end of its 95% bootstrap interval over raters, where there are several"),
+        "raters_high": Column("number", "upper end of it"),
+        "error_rate": Column("number", "share of answers that were wrong"),
+        "images": Column("count", "images shown to each rater"),
+        "raters": Column("count", "people who answered"),
+        "answers": Column("count", "answers of all raters"),
+        **{name: LEADERBOARD[name] for name in ("protocol_id", "protocol", "dataset_digest")},
+        "study": Column("text", "hash of all that the page showed"),
+    }
+)

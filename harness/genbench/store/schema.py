@@ -206,7 +206,7 @@ class Score(Shape):
 
 def check_record(record: Mapping[str, Any], where: str) -> None:
     """Raise StoreError unless a record is one that genbench writes, of the trial whose id it has."""
-    _check(Record, record, where)
+    check(Record, record, where)
     for name, stage in record["stages"].items():
         _check_files(name, stage, where)
     _check_dropped(record, where)
@@ -224,18 +224,19 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
 
 def check_score(content: Mapping[str, Any], where: str) -> None:
     """Raise StoreError unless the content of a score's file is what genbench writes."""
-    _check(Score, content, where)
+    check(Score, content, where)
 
 
-def _check(shape: type[Shape], content: Mapping[str, Any], where: str) -> None:
+def check(shape: type[Shape], content: object, where: str, expected: Mapping[str, str] = EXPECTED) -> None:
+    """Raise StoreError, with what is expected by pydantic's name for what is wrong, unless a content has a shape."""
     try:
         shape.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise StoreError(f"{where} is not as genbench writes it: {_in_words(first)}") from error
+        raise StoreError(f"{where} is not as genbench writes it: {_in_words(first, expected)}") from error
 
 
-def _in_words(error: Mapping[str, Any]) -> str:
+def _in_words(error: Mapping[str, Any], expected: Mapping[str, str]) -> str:
     """Return what is wrong, in words."""
     *above, last = map(str, error["loc"] or ["a name"])
     path = printable(".".join([*above, last]))
@@ -246,7 +247,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
     value = printable(repr(error["input"]), 60)
     if last == "[key]" and above[0] in ("wanted", "stages") and len(above) == 2:
         return f"stage {value}; expected a-z, 0-9 and -"
-    return f"{path.removesuffix('.[key]')} is {value}; expected {EXPECTED.get(error['type'], 'a text')}"
+    return f"{path.removesuffix('.[key]')} is {value}; expected {expected.get(error['type'], 'a text')}"
 
 
 # Files ---------------------------------------------------------------------------------------------------------------
