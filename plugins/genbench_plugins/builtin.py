@@ -19,6 +19,8 @@ MODELS = {
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+    "dbm": ("dbm:DBM", "Deep Boltzmann machine (Salakhutdinov & Hinton 2009)"),
+    "mp-dbm": ("mp_dbm:MPDBM", "Multi-prediction deep Boltzmann machine (Goodfellow et al. 2013)"),
     "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
     "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
     "score-matching": (
