@@ -1,0 +1,279 @@
+"""What a model's densities, energies and estimates of them must hold, for those it has: see `genbench.abilities`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+
+from genbench.errors import Unsupported
+from genbench.testing.fixtures import Fixtures
+from genbench.testing.grids import cells
+from genbench.testing.made_images import PLANE, training_data
+from genbench.testing.outcomes import CheckSkipped, fail
+from genbench.testing.shapes import expect_shape
+
+N = 7
+"""Images that shapes are tried on."""
+
+Model: TypeAlias = Any
+"""A model with the ability that a check is of."""
+
+
+def _observed(model: Model, images: Tensor, bounds: tuple[float, float]) -> Tensor:
+    """Return images as the model's density is of them: as they are, or of two values, cut at the middle."""
+    if model.observations == "real":
+        return images
+    low, high = bounds
+    return torch.where(images < (low + high) / 2, low, high)
+
+
+def _brief(fixtures: Fixtures) -> tuple[Model, Tensor]:
+    """Return a model trained briefly and validation images for it, (N, C, H, W)."""
+    model = fixtures.trained_briefly(fixtures.home)
+    images = fixtures.on_device(training_data(fixtures.home)).valid.images[:N]
+    return model, _observed(model, images, fixtures.home.bounds)
+
+
+def _trained(fixtures: Fixtures) -> tuple[Model, Tensor]:
+    """Return a model trained on real images, and the validation images."""
+    model = fixtures.trained
+    return model, _observed(model, fixtures.split("valid").images, fixtures.data.space.bounds)
+
+
+def _generator(fixtures: Fixtures) -> torch.Generator:
+    return torch.Generator(fixtures.device).manual_seed(3)
+
+
+# Integrals over images of two pixels ---------------------------------------------------------------------------------
+
+GRID, REACH = 800, 4.0
+"""Cells to a side of the grid for integrals, and how far it reaches beyond the bounds, in widths between these."""
+
+
+def _of_two_pixels(fixtures: Fixtures) -> Model:
+    """Return a model trained briefly on images of two pixels. Raises CheckSkipped where it refuses them."""
+    try:
+        return fixtures.trained_briefly(PLANE)
+    except Unsupported as refusal:
+        raise CheckSkipped(f"it refuses images of two pixels, so no integral can be taken: {refusal}") from refusal
+
+
+def _total(fixtures: Fixtures, model: Model, log_p: Callable[[Tensor], Tensor]) -> float:
+    """Return the integral of exp(log_p) over images of two pixels, or its sum over the four that are binary."""
+    low, high = PLANE.bounds
+    if model.observations == "binary":
+        points, _ = cells(PLANE.shape, low - (high - low) / 2, high + (high - low) / 2, 2, fixtures.device)
+        return log_p(points).exp().sum().item()
+    beyond = REACH * (high - low)
+    points, volume = cells(PLANE.shape, low - beyond, high + beyond, GRID, fixtures.device)  # (GRID², 1, 1, 2)
+    p = torch.cat([log_p(part) for part in torch.split(points, 100_000)]).exp()
+    is_outside = ((points < low) | (points > high)).flatten(1).any(1)
+    p[is_outside & p.isnan()] = 0  # where no image can lie, a density need not be defined
+    return p.sum().item() * volume
+
+
+def check_log_prob_integrates_to_one(fixtures: Fixtures) -> None:
+    """exp(log_prob) integrates to 1 over the plane, for images of two pixels; it sums to 1 over binary ones."""
+    model = _of_two_pixels(fixtures)
+    total = _total(fixtures, model, lambda x: log_prob(fixtures, model, x))
+    if not abs(total - 1) < 0.02:
+        where = "over a plane of two pixels" if model.observations == "real" else "over binary images of two pixels"
+        fail(
+            f"exp(log_prob) integrates to {total:.3f} {where}",
+            "1 (within .02)",
+            "Look at the normaliser: d·log(σ√(2π)) and the log of every Jacobian, in nats.",
+        )
+
+
+CHAINS, TEMPERATURES = 200, 1_000
+"""Annealed chains by which the constant of a small model is estimated."""
+
+
+def check_log_partition_is_that_of_the_energy(fixtures: Fixtures) -> None:
+    """log_partition estimates the log of the integral of exp(-energy), for images of two pixels; or bounds it."""
+    model = _of_two_pixels(fixtures)
+    name = "energy" if hasattr(model, "energy") else "energy_bound"
+    if not hasattr(model, name):
+        raise CheckSkipped("it has neither energy nor energy_bound whose constant that were")
+    expected = math.log(_total(fixtures, model, lambda x: _minus(fixtures, model, name, x)))
+    with torch.no_grad(), fixtures.trial_environment():
+        log_w = model.log_partition(CHAINS, TEMPERATURES, _generator(fixtures)).double()
+    log_z = log_w.logsumexp(0).item() - math.log(len(log_w))
+    error = (log_w - log_z).exp().std().item() / len(log_w) ** 0.5
+    gap = log_z - expected
+    if (abs(gap) if name == "energy" else -gap) > 5 * error + 0.05:
+        fail(
+            f"log_partition comes to {log_z:.3f} (standard error {error:.3f}), the integral of exp(-{name}) to "
+            f"{expected:.3f}",
+            "the same" if name == "energy" else "no more of a bound on the energy from above",
+            "Look at the constant of the distribution that annealing starts from, and at the units of pixels.",
+        )
+
+
+def _minus(fixtures: Fixtures, model: Model, name: str, x: Tensor) -> Tensor:
+    with torch.no_grad(), fixtures.trial_environment():
+        energy: Tensor = getattr(model, name)(x)
+    return -energy.double()
+
+
+# Densities and bounds ------------------------------------------------------------------------------------------------
+
+
+def log_prob(fixtures: Fixtures, plugin: object, x: Tensor) -> Tensor:
+    """Return log p(x) by a model or a dataset, (n,) float64. Fails where it is not one number for each image."""
+    with torch.no_grad(), fixtures.trial_environment():
+        log_p: Tensor = plugin.log_prob(x)  # type: ignore[attr-defined]
+    if tuple(log_p.shape) != (len(x),):
+        fail(f"log_prob returned {tuple(log_p.shape)}", f"({len(x)},)", "Return one value for each image, in nats.")
+    return log_p.double()
+
+
+def check_log_prob_shape(fixtures: Fixtures) -> None:
+    """log_prob gives one finite number for each image."""
+    if not log_prob(fixtures, *_brief(fixtures)).isfinite().all():
+        fail("log_prob of validation images is not finite", "nats", "Floor variances; work with logarithms throughout.")
+
+
+def check_bound_shape(fixtures: Fixtures) -> None:
+    """bound gives one finite number for each image."""
+    model, x = _brief(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
+        expect_shape("bound", model.bound(x), (N,))
+
+
+def check_bound_below_log_prob(fixtures: Fixtures) -> None:
+    """bound lies below log_prob on average, where a model has both."""
+    _check_below_log_prob(fixtures, "bound", lambda model, x: model.bound(x))
+
+
+def check_log_weights_shape(fixtures: Fixtures) -> None:
+    """log_weights gives a finite number for each draw and image, the same for the same seed."""
+    model, x = _brief(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
+        first, again = (model.log_weights(x, 3, _generator(fixtures)) for _ in range(2))
+    expect_shape("log_weights(x, 3, generator)", first, (3, N), of_nats=True)
+    if not torch.equal(first, again):
+        fail(
+            "log_weights differs between two calls with the same seed",
+            "the same bits",
+            "Draw codes with generator=generator.",
+        )
+
+
+def check_log_weights_below_log_prob(fixtures: Fixtures) -> None:
+    """The mean of log_weights, the ELBO, lies below log_prob on average, where a model has both."""
+    _check_below_log_prob(
+        fixtures, "the mean of log_weights", lambda model, x: model.log_weights(x, 8, _generator(fixtures)).mean(0)
+    )
+
+
+def _check_below_log_prob(fixtures: Fixtures, what: str, bound: Callable[[Model, Tensor], Tensor]) -> None:
+    model, x = _trained(fixtures)
+    if not hasattr(model, "log_prob"):
+        raise CheckSkipped(f"it has no log_prob to compare {what} with")
+    with torch.no_grad(), fixtures.trial_environment():
+        gap = (bound(model, x) - model.log_prob(x)).double()
+    error = gap.std().item() / len(gap) ** 0.5
+    if gap.mean().item() > 3 * error + 1e-3:
+        fail(
+            f"{what} lies {gap.mean().item():.2f} nats above log_prob on average",
+            "a lower bound",
+            "Look at signs: log p(x|z) + log p(z) - log q(z|x), and that both are of the same scale of pixels.",
+        )
+
+
+def check_log_joint_shape(fixtures: Fixtures) -> None:
+    """log_joint gives log p(z) and log p(x|z) of each image and code, with gradients with respect to the code."""
+    model, x = _brief(fixtures)
+    if not hasattr(model, "latents"):
+        raise CheckSkipped("it has no latents, which draw codes")
+    with torch.enable_grad(), fixtures.trial_environment():
+        z = model.latents(N, _generator(fixtures)).detach().requires_grad_()
+        found = model.log_joint(x, z)
+        expect_shape("log_joint", found, (2, N), of_nats=True)
+        slopes = [_slope(row, z) for row in found]
+    if not (slopes[0].isfinite().all() and slopes[1].isfinite().all() and all(slope.any() for slope in slopes)):
+        fail(
+            "log_joint passes no gradient to the code, or one that is not finite",
+            "that of log p(z) and that of log p(x|z): Hamiltonian moves follow them",
+            "Take @torch.no_grad() and .detach() off its path.",
+        )
+
+
+def _slope(row: Tensor, z: Tensor) -> Tensor:
+    """Return the gradient of a row with respect to codes, 0 where there is none."""
+    if not row.requires_grad:
+        return torch.zeros_like(z)
+    (slope,) = torch.autograd.grad(row.sum(), z, retain_graph=True, allow_unused=True)
+    return torch.zeros_like(z) if slope is None else slope
+
+
+# Energies ------------------------------------------------------------------------------------------------------------
+
+
+def check_energy_shape(fixtures: Fixtures) -> None:
+    """energy gives one finite number for each image."""
+    model, x = _brief(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
+        expect_shape("energy", model.energy(x), (N,))
+
+
+def check_energy_orders_images(fixtures: Fixtures) -> None:
+    """Real images have less energy than noise."""
+    _check_orders_images(fixtures, "energy")
+
+
+def check_energy_bound_shape(fixtures: Fixtures) -> None:
+    """energy_bound gives one finite number for each image."""
+    model, x = _brief(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
+        expect_shape("energy_bound", model.energy_bound(x), (N,))
+
+
+def check_energy_bound_orders_images(fixtures: Fixtures) -> None:
+    """The bound on the energy is less for real images than for noise."""
+    _check_orders_images(fixtures, "energy_bound")
+
+
+def _check_orders_images(fixtures: Fixtures, name: str) -> None:
+    model, x = _trained(fixtures)
+    low, high = fixtures.data.space.bounds
+    noise = low + (high - low) * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)).to(x.device)
+    noise = _observed(model, noise, (low, high))
+    with torch.no_grad(), fixtures.trial_environment():
+        real, other = (getattr(model, name)(images).mean().item() for images in (x, noise))
+    if not real < other:
+        fail(
+            f"{name} is {real:.4g} for real images and {other:.4g} for noise",
+            "less for real images: p(x) is proportional to exp(-E(x))",
+            "Turn the sign, or look whether training lowers the energy of data.",
+        )
+
+
+def check_log_partition_shape(fixtures: Fixtures) -> None:
+    """log_partition gives a finite log weight for each chain, the same for the same seed."""
+    model, _ = _brief(fixtures)
+    with torch.no_grad(), fixtures.trial_environment():
+        first, again = (model.log_partition(5, 20, _generator(fixtures)) for _ in range(2))
+    expect_shape("log_partition(5, 20, generator)", first, (5,))
+    if not torch.equal(first, again):
+        fail(
+            "log_partition differs between two calls with the same seed",
+            "the same bits",
+            "Draw states with generator=generator.",
+        )
+
+
+CHECKS: Mapping[str, tuple[Callable[[Fixtures], None], ...]] = {
+    "log_prob": (check_log_prob_shape, check_log_prob_integrates_to_one),
+    "bound": (check_bound_shape, check_bound_below_log_prob),
+    "log_weights": (check_log_weights_shape, check_log_weights_below_log_prob),
+    "log_joint": (check_log_joint_shape,),
+    "log_partition": (check_log_partition_shape, check_log_partition_is_that_of_the_energy),
+    "energy": (check_energy_shape, check_energy_orders_images),
+    "energy_bound": (check_energy_bound_shape, check_energy_bound_orders_images),
+}
