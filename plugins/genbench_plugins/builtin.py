@@ -35,6 +35,8 @@ METRICS = {
     "memorisation": ("memorisation:Memorisation", "Whether samples are nearer to training images than fresh ones"),
     "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
+    "log-likelihood": ("log_likelihood:LogLikelihood", "Exact log-likelihood of test images, by models that know it"),
+    "bound": ("bound:LikelihoodBound", "Lower bound on the log-likelihood of test images, by importance weights"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),
