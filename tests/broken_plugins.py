@@ -100,6 +100,10 @@ class Steady(genbench.Model):
         log_prior = torch.distributions.Normal(self.mean_, self.width * self.std).log_prob(z).sum(1)
         return torch.stack([log_prior, torch.distributions.Normal(z, 0.1).log_prob(x.flatten(1)).sum(1)])
 
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        eps = torch.randn(z.shape, generator=generator, device=z.device)
+        return (z + 0.1 * eps).view(len(z), *self.space.shape)
+
     def energy(self, x: Tensor) -> Tensor:
         return 3 - self.log_prob(x)
 
@@ -757,6 +761,35 @@ class DecoderCutOff(Steady):
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         prior, _ = super().log_joint(x, z)
         return torch.stack([prior, super().log_joint(x, z.detach())[1]])
+
+
+@breaks("observe-is-that-of-log-joint", r"observe returned \(3000, 64\) torch.float32; expected \(3000, 1, 8, 8\)")
+@options
+class ObservesRows(Steady):
+    """Returns rows of values."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return super().observe(z, generator).flatten(1)
+
+
+@breaks("observe-is-that-of-log-joint", "observe differs between two calls with the same seed; expected the same bits")
+@options
+class UnseededObservations(Steady):
+    """Draws from the global generator."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return super().observe(z, generator) + 0.001 * torch.rand(len(z), 1, 1, 1)
+
+
+@breaks(
+    "observe-is-that-of-log-joint", r"log p\(x\|z\) over images of observe is .* standard errors from 0; expected 0"
+)
+@options
+class ObservesClipped(Steady):
+    """Clips what it draws, and its density knows nothing of that."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return super().observe(z, generator).clamp(0.4, 0.6)
 
 
 @breaks("log-partition-shape", r"log_partition\(5, 20, generator\) returned \(\) torch.float32; expected \(5,\)")

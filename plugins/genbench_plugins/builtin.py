@@ -37,6 +37,7 @@ METRICS = {
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
     "log-likelihood": ("log_likelihood:LogLikelihood", "Exact log-likelihood of test images, by models that know it"),
     "bound": ("bound:LikelihoodBound", "Lower bound on the log-likelihood of test images, by importance weights"),
+    "ais": ("ais:AIS", "Log-likelihood of test images by annealed importance sampling"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),

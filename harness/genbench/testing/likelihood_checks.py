@@ -212,6 +212,32 @@ def _slope(row: Tensor, z: Tensor) -> Tensor:
     return torch.zeros_like(z) if slope is None else slope
 
 
+DRAWS = 1_000
+"""Images that are drawn for each of a few codes."""
+
+
+def check_observe_is_that_of_log_joint(fixtures: Fixtures) -> None:
+    """observe draws from p(x|z) as log_joint has it, the same for the same seed: its score has the mean 0 over them."""
+    model, _ = _brief(fixtures)
+    if not (hasattr(model, "log_joint") and hasattr(model, "latents")):
+        raise CheckSkipped("it has not both log_joint and latents")
+    with torch.enable_grad(), fixtures.trial_environment():
+        z = model.latents(3, _generator(fixtures)).repeat_interleave(DRAWS, 0).detach().requires_grad_()
+        first, again = (model.observe(z.detach(), _generator(fixtures)) for _ in range(2))
+        expect_shape("observe", first, (3 * DRAWS, *fixtures.home.shape))
+        if not torch.equal(first, again):
+            fail("observe differs between two calls with the same seed", "the same bits", "Draw with generator.")
+        score = _slope(model.log_joint(first, z)[1], z).double().view(3, DRAWS, -1)  # of log p(x|z), for each draw
+    error = score.std(1) / DRAWS**0.5 + 1e-6
+    furthest = (score.mean(1).abs() / error).max().item()
+    if not furthest < 6:
+        fail(
+            f"the mean gradient of log p(x|z) over images of observe is {furthest:.1f} standard errors from 0",
+            "0, as of any density over its own draws",
+            "Draw from the very p(x|z) that log_joint evaluates, and do not clip.",
+        )
+
+
 # Energies ------------------------------------------------------------------------------------------------------------
 
 
@@ -273,6 +299,7 @@ CHECKS: Mapping[str, tuple[Callable[[Fixtures], None], ...]] = {
     "bound": (check_bound_shape, check_bound_below_log_prob),
     "log_weights": (check_log_weights_shape, check_log_weights_below_log_prob),
     "log_joint": (check_log_joint_shape,),
+    "observe": (check_observe_is_that_of_log_joint,),
     "log_partition": (check_log_partition_shape, check_log_partition_is_that_of_the_energy),
     "energy": (check_energy_shape, check_energy_orders_images),
     "energy_bound": (check_energy_bound_shape, check_energy_bound_orders_images),

@@ -51,7 +51,7 @@ class LikelihoodBound(OnModelDensity):
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the mean over the target images, its standard error (population deviation / √n) and the ELBO."""
-        model, images = evaluation.model, self.images(evaluation)
+        model, images = evaluation.model, self.observed(evaluation)
         if isinstance(model, LogWeights):
             values, extras = self._weighted(model, images, evaluation.generator)
         else:

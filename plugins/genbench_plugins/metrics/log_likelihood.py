@@ -32,7 +32,7 @@ class LogLikelihood(OnModelDensity):
         """Return the mean over the target images, its standard error (population deviation / √n) and bits per value."""
         model = evaluation.model
         assert isinstance(model, LogProb)  # skip sees to that
-        values = per_image("log_prob", self.images(evaluation), model.log_prob)
+        values = per_image("log_prob", self.observed(evaluation), model.log_prob)
         mean, error = mean_and_error(values)
         extras = {"bits_per_dim": self.bits_per_dim(mean, evaluation)}
         return genbench.Score(mean, error, extras, per_example=values)

@@ -64,7 +64,7 @@ class OnModelDensity(genbench.Metric):
 
     # Images and units
 
-    def images(self, evaluation: genbench.Evaluation) -> Tensor:
+    def observed(self, evaluation: genbench.Evaluation) -> Tensor:
         """Return the images that log p is asked of, (n, C, H, W) float32 within the bounds."""
         images = evaluation.target.images
         if self.observations == "real" and not self.levels:
