@@ -10,10 +10,9 @@ from typing import Annotated, ClassVar, Literal
 import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 import genbench
-from genbench_plugins.models.noise import bernoulli
+from genbench_plugins.models import likelihoods
 from genbench_plugins.networks import Activation, mlp
 from genbench_plugins.scaling import to_images, to_unit
 
@@ -53,8 +52,8 @@ class VAE(genbench.Model):
     }
 
     def __post_init__(self) -> None:
-        is_cut = self.sample_as == "draws" and self.decoder == "gaussian"
-        self.samples_are = "clipped" if is_cut else self.sample_as
+        self.samples_are = likelihoods.samples_are(self.decoder, self.sample_as)
+        self.observations = likelihoods.observations(self.decoder)
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Make encoder and decoder, (n, D) -> (n, 2·latent) and (n, latent) -> (n, D), and their optimiser."""
@@ -91,11 +90,8 @@ class VAE(genbench.Model):
         return mu, log_var
 
     def _log_likelihood(self, x: Tensor, a: Tensor) -> Tensor:
-        """Return log p(x|z) in nats of the decoder's pre-activations a, (n, D) -> (n,)."""
-        if self.decoder == "bernoulli":
-            return -binary_cross_entropy_with_logits(a, x, reduction="none").sum(1)
-        error = ((x - a.sigmoid()) / self.sigma).square().sum(1)
-        return -error / 2 - x.shape[1] * math.log(self.sigma * math.sqrt(2 * math.pi))
+        """Return log p(x|z) in nats of x in [0, 1] and the decoder's pre-activations a, (n, D) each -> (n,)."""
+        return likelihoods.log_likelihood(x, a, self.decoder, self.sigma)
 
     # Abilities
 
@@ -103,10 +99,8 @@ class VAE(genbench.Model):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return means of p(x|z), or draws from it (those of the Gaussian clipped), for z from the prior."""
         p = self.decoder_(self.latents(n, generator)).sigmoid()  # (n, D)
-        if self.sample_as == "draws" and self.decoder == "bernoulli":
-            p = bernoulli(p, generator)
-        elif self.sample_as == "draws":
-            p = p + self.sigma * torch.randn(p.shape, generator=generator, device=p.device)
+        if self.sample_as == "draws":
+            p = likelihoods.draw(p, self.decoder, self.sigma, generator)
         return to_images(p, self.space)
 
     def latents(self, n: int, generator: torch.Generator) -> Tensor:
@@ -127,22 +121,32 @@ class VAE(genbench.Model):
         """Return the mean of p(x|z) at the mean of q(z|x), (n, C, H, W)."""
         return self.decode(self.encode(x))
 
-    @torch.no_grad()
     def bound(self, x: Tensor) -> Tensor:
-        """Return a stochastic lower bound on log p(x) in nats, (n,), for pixels scaled to [0, 1].
+        """Return a stochastic lower bound on log p(x) in nats, (n,): of binary images for the Bernoulli decoder.
 
         With `importance` samples k: log of the mean of k weights p(x, z) / q(z|x) (Burda et al. 2016, eq. 8).
         """
+        return self.log_weights(x, self.importance, None).logsumexp(0) - math.log(self.importance)
+
+    @torch.no_grad()
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator | None) -> Tensor:
+        """Return log p(x, z) - log q(z|x) in nats, (k, n), for k draws of z for each image; None: torch's stream."""
         x = to_unit(x, self.space)
         mu, log_var = self._posterior(x)
         weights = []
-        for _ in range(self.importance):
-            eps = torch.randn_like(mu)
+        for _ in range(k):
+            eps = torch.randn(mu.shape, generator=generator, device=mu.device)
             z = mu + (log_var / 2).exp() * eps
             log_q = -(eps.square() + log_var).sum(1) / 2  # without the 2π that log_p has too
             log_p = -z.square().sum(1) / 2
             weights.append(self._log_likelihood(x, self.decoder_(z)) + log_p - log_q)
-        return torch.stack(weights).logsumexp(0) - math.log(self.importance)
+        return torch.stack(weights) + likelihoods.log_jacobian(self.decoder, self.space)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        """Return (log p(z), log p(x|z)) in nats, (2, n), for images (n, C, H, W) and codes (n, latent)."""
+        log_p = -(z.square().sum(1) + self.latent * math.log(2 * math.pi)) / 2
+        log_x = self._log_likelihood(to_unit(x, self.space), self.decoder_(z))
+        return torch.stack([log_p, log_x + likelihoods.log_jacobian(self.decoder, self.space)])
 
 
 def kl_from_prior(mu: Tensor, log_var: Tensor) -> Tensor:

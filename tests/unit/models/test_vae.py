@@ -5,12 +5,21 @@ import math
 import pytest
 import torch
 from models import CPU, SHAPES, check_samples, data_of, drawn, fitted
+from torch import Tensor
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from genbench.api import Space
 from genbench_plugins.models.vae import VAE, kl_from_prior
 
 SMALL = {"hidden": (16,), "latent": 3, "epochs": 2, "batch": 25}
+
+
+def integrated(model: VAE, x: Tensor, reach: float = 8) -> Tensor:
+    """Return log p(x), (n,), by quadrature of the joint over a code of one dimension."""
+    z = torch.linspace(-reach, reach, 4001)
+    with torch.no_grad():
+        joint = torch.stack([model.log_joint(x, torch.full((len(x), 1), float(each))).sum(0) for each in z])
+    return joint.logsumexp(0) + math.log(2 * reach / 4000)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -53,18 +62,47 @@ def test_the_bound_lies_below_the_integrated_likelihood_and_reaches_it(decoder: 
     data = data_of((1, 3, 3))
     model = fitted(VAE(decoder=decoder, sigma=0.5, hidden=(8,), latent=1, epochs=30, batch=20), data)  # type: ignore[arg-type]
     x = data.valid.images.round() if decoder == "bernoulli" else data.valid.images
-    z = torch.linspace(-8, 8, 4001).unsqueeze(1)
-    with torch.no_grad():
-        log_joint = torch.stack(
-            [model._log_likelihood(x.flatten(1), model.decoder_(each).expand(len(x), -1)) for each in z]
-        )
-    log_joint = log_joint + Normal(0.0, 1.0).log_prob(z)
-    log_p = log_joint.logsumexp(0) + math.log(16 / 4000)
+    log_p = integrated(model, x)
     elbo = torch.stack([model.bound(x) for _ in range(400)]).mean(0)
     assert (elbo <= log_p + 0.05).all()
     assert (log_p - elbo).max() > 0.003
-    model.importance = 20_000
+    model.importance = 4000
     torch.testing.assert_close(model.bound(x), log_p, atol=0.1, rtol=0)
+
+
+@pytest.mark.parametrize("decoder", ["gaussian", "bernoulli"])
+def test_weights_average_to_the_integrated_likelihood(decoder: str) -> None:
+    data = data_of((1, 3, 3), bounds=(-1.0, 3.0))
+    options = {"decoder": decoder, "sigma": 0.5, "hidden": (8,), "latent": 1, "epochs": 30, "batch": 20}
+    model = fitted(VAE(**options), data)
+    x = data.valid.images if decoder == "gaussian" else 4 * (data.valid.images > 1).float() - 1
+    weights = model.log_weights(x, 4000, torch.Generator().manual_seed(0))
+    assert weights.shape == (4000, 20)
+    torch.testing.assert_close(weights.logsumexp(0) - math.log(4000), integrated(model, x), atol=0.1, rtol=0)
+    assert torch.equal(weights[:3], model.log_weights(x, 3, torch.Generator().manual_seed(0)))
+
+
+@pytest.mark.parametrize(("decoder", "of"), [("gaussian", "real"), ("bernoulli", "binary")])
+def test_the_density_is_of_what_it_is_declared_to_be(decoder: str, of: str) -> None:
+    """One pixel within [-1, 3]: the Gaussian's density integrates to 1 over its values, the others' sums to 1."""
+    data = data_of((1, 1, 1), bounds=(-1.0, 3.0))
+    model = fitted(VAE(decoder=decoder, hidden=(8,), latent=1, epochs=5, batch=20), data)  # type: ignore[arg-type]
+    assert model.observations == of
+    x = torch.linspace(-5, 7, 1201) if of == "real" else torch.tensor([-1.0, 3.0])
+    p = integrated(model, x.view(-1, 1, 1, 1)).exp()
+    assert (p.sum() * (0.01 if of == "real" else 1)).item() == pytest.approx(1, abs=0.01)
+
+
+def test_the_joint_against_torch_and_its_gradients() -> None:
+    data = data_of((1, 3, 3))
+    model = fitted(VAE(**SMALL, sigma=0.3), data)
+    z = torch.randn(20, 3, requires_grad=True)
+    joint = model.log_joint(data.valid.images, z)
+    torch.testing.assert_close(joint[0], Normal(0.0, 1.0).log_prob(z).sum(1))
+    pixels = Normal(model.decoder_(z).sigmoid(), 0.3)
+    torch.testing.assert_close(joint[1], pixels.log_prob(data.valid.images.flatten(1)).sum(1))
+    (gradient,) = torch.autograd.grad(joint[0].sum(), z)
+    torch.testing.assert_close(gradient, -z)
 
 
 def test_training_raises_the_bound_and_the_log_holds_both_parts() -> None:
