@@ -3,14 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+from genbench.ranking.recorded import RecordedMetric
 from genbench.ranking.scores import ScoreRow
 from genbench.store.records import Stage, TrialRecord
 
-METRIC = {
-    "name": "parzen",
-    "label": "parzen",
-    "traits": {"title": "Parzen", "unit": "nats", "higher_is_better": True, "caption_extras": ["sigma"]},
-}
+METRIC = RecordedMetric("parzen", "parzen", title="Parzen", unit="nats", caption_extras=["sigma"])
 
 
 def scores(

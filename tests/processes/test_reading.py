@@ -67,7 +67,7 @@ def digits() -> Prepared:
 
 
 def scores(results: str) -> dict[str, float]:
-    return {row.model["label"]: row.value for row in stored.collect(Store(Path(results))).rows}
+    return {row.model.label: row.value for row in stored.collect(Store(Path(results))).rows}
 
 
 # Prepared data --------------------------------------------------------------------------------------------------------

@@ -423,7 +423,7 @@ def test_of_several_folders_the_order_changes_nothing_and_a_score_beats_none(
     tables = []
     for paths in (["a-begun", "results"], ["results", "a-begun"], ["z-begun", "results", "a-begun"]):
         boards, collected = stored.read(paths)
-        tables.append([(board.metric["label"], row.summary.mean, row.seeds_done) for board in boards for row in board.rows])  # fmt: skip
+        tables.append([(board.metric.label, row.summary.mean, row.seeds_done) for board in boards for row in board.rows])  # fmt: skip
         assert collected.damaged == []
         assert len(collected.notes) == 1
         assert collected.notes[0].startswith("2 trials lie in several folders, and each counts once: a-begun/trials/")
@@ -439,7 +439,7 @@ def test_scores_that_lie_apart_come_together(results: Path, expected: Any) -> No
         rewritten(folder, **kept)
     for paths in (["results", "theirs"], ["theirs", "results"]):
         boards, _ = stored.read_boards(paths)
-        assert [(board.metric["label"], board.rows[0].seeds_done) for board in boards] == [(row[0], 2) for row in expected]  # fmt: skip
+        assert [(board.metric.label, board.rows[0].seeds_done) for board in boards] == [(row[0], 2) for row in expected]  # fmt: skip
     shutil.copytree(trial(Path("theirs")), results / "trials" / "theirs")
     boards, _ = stored.read_boards(["results"])
     assert [board.rows[0].seeds_done for board in boards] == [2, 2]
@@ -448,7 +448,7 @@ def test_scores_that_lie_apart_come_together(results: Path, expected: Any) -> No
 def test_boards_stand_in_one_order_whichever_folder_comes_first(results: Path) -> None:
     genbench.run(models="toy@long", metrics="parzen[samples=200]", reference="none", seeds=1, results="more")
     orders = [stored.read_boards(paths)[0] for paths in (["results", "more"], ["more", "results"])]
-    labels = [[board.metric["label"] for board in boards] for boards in orders]
+    labels = [[board.metric.label for board in boards] for boards in orders]
     assert labels[0] == labels[1]
     assert len(labels[0]) == 3
 

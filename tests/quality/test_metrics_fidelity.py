@@ -58,7 +58,7 @@ def scored(weights: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dic
             reference="none",
             results=folder / "results",
         )
-    ours = {board.metric["name"]: board.rows[0].scores[0].value for board in report.boards}
+    ours = {board.metric.name: board.rows[0].scores[0].value for board in report.boards}
     return ours, theirs(weights)
 
 

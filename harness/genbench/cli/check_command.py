@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import click
 from rich.console import Console
 
+from genbench.defaults import DATASET
 from genbench.errors import RequestError, printable
 from genbench.output import numbers
 from genbench.output.console import stdout_console
@@ -27,7 +28,7 @@ MARKS = {
 @click.argument("targets", nargs=-1, metavar="NAME|MODULE:CLASS|FILE.py:CLASS...")
 @click.option("--list", "only_list", is_flag=True, help="List the checks there are, and what each asks for.")
 @click.option("--kind", type=click.Choice(list(KINDS)), help="Which is meant, where a name has several kinds.")
-@click.option("--dataset", "-d", default="digits", show_default=True, help="Real images to learn from and to score.")
+@click.option("--dataset", "-d", default=DATASET, show_default=True, help="Real images to learn from and to score.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:N.")
 @click.option(
     "--expect", multiple=True, metavar="CHECK=REASON", help="A check that is known to fail, and why; it has to."

@@ -74,7 +74,7 @@ def command(
     found, collected = stored.read(results or (Path("results"),), published := stored.published(sources))
     for line in (*(f"not read: {problem}" for problem in collected.damaged), *collected.notes):
         stderr_console().print(line, soft_wrap=True)
-    boards = [b for b in found if _wanted(b.metric["label"], metrics) and _wanted(b.dataset, datasets)]
+    boards = [b for b in found if _wanted(b.metric.label, metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
@@ -116,7 +116,7 @@ def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
     """Return the error for what was asked for and is not there, with what is."""
     if not found:
         return RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    there = ", ".join(sorted({label for board in found for label in (board.metric["label"], board.dataset)}))
+    there = ", ".join(sorted({label for board in found for label in (board.metric.label, board.dataset)}))
     return RequestError(f"no scores for {printable(', '.join(asked))!r}; expected some of: {printable(there)}")
 
 

@@ -9,6 +9,7 @@ import click
 
 from genbench.cli.complaints import DEBUG, WRONG_USE, complain, one_line
 from genbench.cli.paths import path
+from genbench.defaults import DATASET
 from genbench.errors import GenbenchError, RequestError, printable
 from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import spec
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command("response")
 @click.argument("metrics", nargs=-1, metavar="METRIC...")
-@click.option("--dataset", "-d", default="digits", show_default=True, help="Real images to damage.")
+@click.option("--dataset", "-d", default=DATASET, show_default=True, help="Real images to damage.")
 @click.option(
     "--draws", type=click.IntRange(2, 100), default=3, show_default=True, help="Sets of images for each level."
 )

@@ -16,7 +16,7 @@ from genbench.data.cache import Prepared, prepare
 from genbench.errors import DataError, GenbenchError, PluginError, printable
 from genbench.figures.kinds import Lacking
 from genbench.figures.subjects import Subject
-from genbench.ranking.scores import is_given
+from genbench.ranking.recorded import RecordedModel
 from genbench.registry import spec
 from genbench.registry.plugins import BUILTIN
 from genbench.registry.resolve import Resolved, Resolver
@@ -69,7 +69,7 @@ class Trained:
     @cached_property
     def resolved(self) -> Resolved:
         """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
-        if is_given(self._record.model):
+        if RecordedModel.read(self._record.model).is_given:
             return sources.again(self._record.model)
         resolved = self._resolve("model", self._record.model["label"])
         if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):

@@ -7,15 +7,24 @@ from typing import NamedTuple
 
 from genbench.errors import printable
 from genbench.output import numbers
-from genbench.output.board_table import INTERVAL, MODEL, RANK, SAMPLES, SCORE, SEEDS, interval, score, seeds
+from genbench.output.board_table import (
+    INTERVAL,
+    LONGEST,
+    MODEL,
+    RANK,
+    SAMPLES,
+    SCORE,
+    SEEDS,
+    interval,
+    score,
+    seeds,
+    title,
+)
 from genbench.output.tables import Row, Table
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.claims import Claim
 
 COLUMNS = (RANK, MODEL, SCORE, INTERVAL, SEEDS, SAMPLES)
-
-_LONGEST = 2000
-"""Characters of a foreign text that a document shows."""
 
 
 class _Measured(NamedTuple):
@@ -34,7 +43,7 @@ def tables(boards: Sequence[Board]) -> list[Table]:
     """
     groups: dict[_Measured, list[tuple[Board, BoardRow]]] = {}
     for board in boards:
-        ours = _Measured(board.metric["label"], board.dataset, board.protocol_id, board.protocol)
+        ours = _Measured(board.metric.label, board.dataset, board.protocol_id, board.protocol)
         for row in board.rows:
             groups.setdefault(ours, []).append((board, row))
         for row in board.alone:
@@ -48,10 +57,8 @@ def _published(row: BoardRow, ours: _Measured) -> _Measured:
 
 
 def _table(measured: _Measured, board: Board, rows: Sequence[BoardRow]) -> Table:
-    direction = "higher" if board.higher_is_better else "lower"
-    where = f"{_text(measured.metric)} on {_text(measured.dataset)}"
-    title = f"{where}, {_text(board.metric['traits']['unit'])}, {direction} is better"
-    return Table(title, COLUMNS, [_row(row) for row in rows], list(_caption(measured, board, rows)))
+    above = title(f"{_text(measured.metric)} on {_text(measured.dataset)}", board)
+    return Table(above, COLUMNS, [_row(row) for row in rows], list(_caption(measured, board, rows)))
 
 
 def _row(row: BoardRow) -> Row:
@@ -87,4 +94,4 @@ def _meaning(claim: Claim) -> str:
 
 
 def _text(value: str) -> str:
-    return printable(value, _LONGEST)
+    return printable(value, LONGEST)

@@ -10,6 +10,9 @@ from genbench.output.captions import caption
 from genbench.output.tables import Column, Row, Table
 from genbench.ranking.board import Board, BoardRow
 
+LONGEST = 2000
+"""Characters of a foreign text that a table shows."""
+
 
 def tables(boards: Sequence[Board]) -> list[Table]:
     """Return boards as tables: those of one metric on several datasets as one, with a column per dataset."""
@@ -24,7 +27,8 @@ def table(board: Board) -> Table:
         for apart, several in ((False, board.rows), (True, board.alone))
         for row in several
     ]
-    return Table(_title(board, f" on {board.dataset}"), list(columns), rows, caption(board), ruled=True)
+    above = title(f"{board.metric.title} on {board.dataset}", board)
+    return Table(above, list(columns), rows, caption(board), ruled=True)
 
 
 def score(row: BoardRow) -> str:
@@ -90,11 +94,10 @@ def _columns(board: Board) -> dict[Column, Callable[[BoardRow], str]]:
     return {column: cell for column, cell in CELLS.items() if column not in without}
 
 
-def _title(board: Board, where: str = "") -> str:
-    """Return what stands above a board: its metric, where, the unit and the direction."""
-    traits = board.metric["traits"]
-    direction = "higher" if board.higher_is_better else "lower"
-    return printable(f"{traits['title']}{where}, {traits['unit']}, {direction} is better")
+def title(what: str, board: Board) -> str:
+    """Return what stands above a board: what it shows, the unit and the direction."""
+    direction = "higher" if board.metric.higher_is_better else "lower"
+    return printable(f"{what}, {board.metric.unit}, {direction} is better", LONGEST)
 
 
 def _together(boards: Sequence[Board]) -> list[list[Board]]:
@@ -102,7 +105,7 @@ def _together(boards: Sequence[Board]) -> list[list[Board]]:
     groups: list[list[Board]] = []
     for board in boards:
         for group in groups:
-            same = (group[0].metric["label"], group[0].protocol) == (board.metric["label"], board.protocol)
+            same = (group[0].metric.label, group[0].protocol) == (board.metric.label, board.protocol)
             if same and board.dataset not in [other.dataset for other in group]:
                 group.append(board)
                 break
@@ -126,4 +129,4 @@ def _side_by_side(boards: Sequence[Board]) -> Table:
     ]
     columns = [MODEL, *(_number(f"{printable(board.dataset)} (rank)") for board in boards)]
     lines = [line for board in boards for line in caption(board, named=True)]
-    return Table(_title(boards[0]), columns, rows, lines, ruled=True)
+    return Table(title(boards[0].metric.title, boards[0]), columns, rows, lines, ruled=True)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.ranking import statistics
 from genbench.ranking.board import Board, BoardRow
+from genbench.ranking.recorded import RecordedPlugin
 from genbench.registry import code, spec
-from genbench.registry.loading import is_file, source_digest
 
 MIXED = 1.1
 """The R-hat above which chains are said not to have mixed (Gelman et al. 2013, section 11.5)."""
@@ -57,9 +56,9 @@ def _errors(board: Board) -> Iterator[str]:
 
 def _on_logits(board: Board) -> str:
     """Tell of intervals that are not symmetric."""
-    if board.bounds is None:
+    if board.metric.bounds is None:
         return ""
-    least, greatest = map(numbers.short, board.bounds)
+    least, greatest = map(numbers.short, board.metric.bounds)
     return f" On the logit scale, so within {least} and {greatest}."
 
 
@@ -84,14 +83,14 @@ def _ranks(board: Board) -> Iterator[str]:
 
 def _protocol(board: Board, named: bool) -> str:
     where = f" on {board.dataset}" if named else ""
-    extras = "".join(_extra(board, name) for name in board.metric["traits"]["caption_extras"])
-    return f"Protocol {board.metric['label']} {board.protocol_id}{where}: {board.protocol}{_against(board)}{extras}."
+    extras = "".join(_extra(board, name) for name in board.metric.caption_extras)
+    return f"Protocol {board.metric.label} {board.protocol_id}{where}: {board.protocol}{_against(board)}{extras}."
 
 
 def _against(board: Board) -> str:
     """Return how many real images features were compared with; of folds, of each."""
     counts = sorted({score.against for row in board.rows for score in row.scores if score.against})
-    if not counts or not board.metric["traits"].get("extractor"):
+    if not counts or board.metric.extractor is None:
         return ""
     return f"; {' or '.join(f'{count:,}' for count in counts)} real images"
 
@@ -158,12 +157,12 @@ def _cautions(board: Board) -> Iterator[str]:
 
 def _as_good_as_real(board: Board) -> Iterator[str]:
     """Name models that score at least as well as real images, where a metric says that these should score best."""
-    if not board.metric["traits"].get("real_is_best", True):
+    if not board.metric.real_is_best:
         return
     real = next((row for row in board.of_kind("reference") if row.samples_are == "real images" and row.summary), None)
     if real is None or real.summary is None:
         return
-    sign = 1 if board.higher_is_better else -1
+    sign = 1 if board.metric.higher_is_better else -1
     better = [
         row.model
         for row in board.rows
@@ -172,7 +171,7 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
     if better:
         yield (
             f"{', '.join(better)} {'scores' if len(better) == 1 else 'score'} at least as well as real images: "
-            f"mind what this metric rewards. See: genbench show {spec.plain(board.metric['label'])}"
+            f"mind what this metric rewards. See: genbench show {spec.plain(board.metric.label)}"
         )
 
 
@@ -192,11 +191,11 @@ def _notes(board: Board) -> Iterator[str]:
 
 def _scored_by_other_code(board: Board) -> Iterator[str]:
     """Name models whose scores were made by other code of the metric or its extractor than is here, or than others'."""
-    plugins = {"metric": board.metric, "extractor": board.metric["traits"].get("extractor") or {}}
-    for part, plugin in plugins.items():
+    used = {"metric": board.metric, "extractor": board.metric.extractor}
+    for part, plugin in ((part, plugin) for part, plugin in used.items() if plugin):
         known = {row.model: {score.code[part] for score in row.scores if part in score.code} for row in board.rows}
-        now = code.digest(str(plugin.get("target", "")))
-        what = f"{part} {printable(plugin.get('name', ''))}"
+        now = code.digest(plugin.target)
+        what = f"{part} {printable(plugin.name)}"
         if older := [model for model, digests in known.items() if now and digests - {now}]:
             yield f"{', '.join(older)}: scored {_older_score(plugin, what)}"
         elif len(set().union(*known.values())) > 1:
@@ -204,10 +203,8 @@ def _scored_by_other_code(board: Board) -> Iterator[str]:
 
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
-    apart = {
-        (score.model["target"], score.model.get("code"), score.model["source"]): score.model for score in row.scores
-    }
-    if older := next(filter(code.is_older, apart.values()), None):
+    apart = {(score.model.target, score.model.code, score.model.source): score.model for score in row.scores}
+    if older := next((model for model in apart.values() if model.is_older), None):
         yield f"{row.model}: {_older(older)}"
     if row.extras.get("r_hat", 1.0) > MIXED:
         yield (
@@ -218,18 +215,13 @@ def _row_cautions(row: BoardRow) -> Iterator[str]:
         yield printable(f"{row.model} {reason}")
 
 
-def _older_score(plugin: Mapping[str, Any], what: str) -> str:
-    if _is_another_file(plugin):
+def _older_score(plugin: RecordedPlugin, what: str) -> str:
+    if plugin.is_another_file:
         return f"before the file of {what} was changed; a run scores by it as it is now"
     return f"by older code of {what}; --fresh-scores scores again and trains nothing"
 
 
-def _is_another_file(plugin: Mapping[str, Any]) -> bool:
-    """Return whether a plugin's single file is another now, whose content is part of what it is."""
-    return is_file(plugin["target"]) and source_digest(plugin["target"]) != plugin["source"]
-
-
-def _older(model: Mapping[str, Any]) -> str:
-    if _is_another_file(model):
+def _older(model: RecordedPlugin) -> str:
+    if model.is_another_file:
         return "trained before its file was changed; a run trains it as it is now"
     return "trained by older code of the same version; --fresh trains it again"

@@ -204,7 +204,7 @@ class _Events:
         """Add the scores there are, each under its protocol's id."""
         for score in scores:
             if score.value is not None:
-                tag = f"scores/{score.metric['label']}-{score.protocol_id}"
+                tag = f"scores/{score.metric.label}-{score.protocol_id}"
                 self._add_value(step, tag=tag, simple_value=score.value)
 
     def add_options(self, options: Mapping[str, Any], trial: str) -> None:

@@ -13,9 +13,9 @@ from genbench import files
 from genbench.ranking import folds, statistics
 from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
-from genbench.ranking.scores import Kind, ScoreRow, is_given
+from genbench.ranking.recorded import RecordedMetric
+from genbench.ranking.scores import Kind, ScoreRow
 from genbench.ranking.statistics import Summary
-from genbench.registry import file_options
 from genbench.registry.loading import is_file
 
 Planned = Callable[[ScoreRow], int]
@@ -60,17 +60,17 @@ class BoardRow:
     @property
     def is_given(self) -> bool:
         """Return whether its images were made elsewhere: what they took to make, nobody here knows."""
-        return bool(self.scores) and is_given(self.scores[0].model)
+        return bool(self.scores) and self.scores[0].model.is_given
 
     @property
     def is_pretrained(self) -> bool:
         """Return whether it came ready, and learnt nothing here: the time of that is no time of training."""
-        return bool(self.scores) and self.scores[0].model["traits"].get("trains") is False
+        return bool(self.scores) and self.scores[0].model.is_pretrained
 
     @property
     def samples_are(self) -> str:
         """Return what its samples are, or "" for a published row."""
-        return self.scores[0].model["traits"]["samples_are"] if self.scores else ""
+        return self.scores[0].model.samples_are if self.scores else ""
 
     @property
     def chosen_of(self) -> list[int]:
@@ -98,11 +98,11 @@ def _images_left_out(score: ScoreRow) -> int | None:
 class Board:
     """Rows that may be compared, since metric, options, dataset, split and budget are the same. Best rows come first.
 
-    metric is as resolved; digests are those of the dataset, or of each of its folds; alone are published rows that were
+    digests are those of the dataset, or of each of its folds; alone are published rows that were
     measured under another protocol.
     """
 
-    metric: Mapping[str, Any]
+    metric: RecordedMetric
     dataset: str
     digests: Sequence[str]
     protocol_id: str
@@ -119,16 +119,6 @@ class Board:
     def dataset_digest(self) -> str:
         """Return the digest of the dataset, or of its folds together."""
         return self.digests[0] if self.folds == 1 else files.digest(list(self.digests))
-
-    @property
-    def higher_is_better(self) -> bool:
-        """Return the metric's direction."""
-        return bool(self.metric["traits"]["higher_is_better"])
-
-    @property
-    def bounds(self) -> Sequence[float] | None:
-        """Return the least and the greatest value that a score can have, where there are both."""
-        return _bounds(self.metric)
 
     @property
     def shows_own_errors(self) -> bool:
@@ -160,11 +150,11 @@ def _board(rows: Sequence[ScoreRow], claims: Sequence[Claim], planned: Planned |
     by_model: dict[str, list[ScoreRow]] = {}
     for row in rows:
         by_model.setdefault(files.digest([row.trial.identity["model"], row.selection]), []).append(row)
-    higher = bool(metric["traits"]["higher_is_better"])
+    higher = metric.higher_is_better
     ours = _sorted([_row(scores, planned, len(parts)) for scores in by_model.values()], higher)
     board = Board(
         metric=metric,
-        dataset=folds.dataset_name(parts[0]) if several else parts[0].trial.dataset["label"],
+        dataset=folds.dataset_name(parts[0]) if several else parts[0].dataset,
         digests=[part.trial.dataset["digest"] for part in parts],
         protocol_id=folds.protocol_id([part.protocol_id for part in parts]),
         protocol=f"{parts[0].protocol}; mean over {len(parts)} folds" if several else parts[0].protocol,
@@ -187,7 +177,7 @@ def _row(scores: Sequence[ScoreRow], planned: Planned | None, folds_planned: int
     return BoardRow(
         model=scores[0].label,
         kind=scores[0].kind,
-        summary=statistics.summarise(values, bounds=_bounds(scores[0].metric)) if values else None,
+        summary=statistics.summarise(values, bounds=scores[0].metric.bounds) if values else None,
         seeds_planned=seeds,
         statuses=+statuses,
         reasons=[_reason(score, folds_planned) for score in scores if score.reason],
@@ -200,12 +190,6 @@ def _row(scores: Sequence[ScoreRow], planned: Planned | None, folds_planned: int
     )
 
 
-def _bounds(metric: Mapping[str, Any]) -> Sequence[float] | None:
-    """Return the least and the greatest value of a metric, where it has both."""
-    found: Sequence[float] | None = metric["traits"].get("bounds")
-    return found if found and found[0] < found[1] else None
-
-
 def _own_error(scores: Sequence[ScoreRow]) -> float | None:
     """Return the metric's own error, root mean square over seeds; None unless every score has one."""
     errors = [score.stderr for score in scores if score.stderr is not None]
@@ -213,7 +197,7 @@ def _own_error(scores: Sequence[ScoreRow]) -> float | None:
 
 
 def _reason(score: ScoreRow, folds_planned: int) -> str:
-    where = f" on {score.trial.dataset['label']}" if folds_planned > 1 else ""
+    where = f" on {score.dataset}" if folds_planned > 1 else ""
     return f"s{score.trial.seed}{where} {score.status}: {score.reason}"
 
 
@@ -252,15 +236,15 @@ def _distinguished(row: BoardRow, several: Sequence[BoardRow]) -> BoardRow:
 
 
 def _content(row: BoardRow) -> str:
-    return file_options.digits(row.scores[0].model)
+    return row.scores[0].model.content
 
 
 def _edition(row: BoardRow) -> str:
     """Return which of several models of one label a row is: a file's by the SHA-256 of its content, else by version."""
     model = row.scores[0].model
     if row.is_given:
-        return str(model["distribution_version"])[:8]
-    return model["source"][:8] if is_file(model["target"]) else f"v{model['version']}"
+        return model.distribution_version[:8]
+    return model.source[:8] if is_file(model.target) else f"v{model.version}"
 
 
 def _sorted(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:
@@ -276,7 +260,7 @@ def _sorted(rows: Sequence[BoardRow], higher_is_better: bool) -> list[BoardRow]:
 
 def _published(claims: Sequence[Claim], board: Board) -> tuple[list[BoardRow], list[BoardRow]]:
     """Return published rows for a board's metric and dataset: those of the same protocol, and the others."""
-    here = [claim for claim in claims if claim.is_on(board.metric["name"], board.dataset)]
+    here = [claim for claim in claims if claim.is_on(board.metric.name, board.dataset)]
     same = [claim for claim in here if claim.protocol_on(board.digests) == board.protocol_id]
     other = [claim for claim in here if claim not in same]
     return [_claimed(replace(claim, protocol_id=board.protocol_id)) for claim in same], [*map(_claimed, other)]

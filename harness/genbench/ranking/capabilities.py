@@ -54,19 +54,19 @@ def _capability(dataset: str, rows: Sequence[BoardRow], families: Sequence[Famil
     scores = [score for row in rows for score in row.scores]
     trials = list({score.trial.id: score.trial for score in scores}.values())
     model = scores[0].model
-    abilities = _texts(model["traits"].get("abilities"))
+    abilities = model.abilities
     return Capability(
         model=rows[0].model,
         dataset=dataset,
         kind=rows[0].kind,
-        family=next((family for family in families if family.has(model["label"])), None),
+        family=next((family for family in families if family.has(model.label)), None),
         trials=len(trials),
         fit_seconds=rows[0].mean_of("fit") if rows[0].is_pretrained else _mean(_fit_seconds(trials)),
         samples_per_second=_mean([rate for t in trials if (rate := _rate(t)) is not None]),
         ess=_mean([size for s in scores if (size := _ess(s)) is not None]),
         inference=None if abilities is None else "encode" in abilities,
         density=None if abilities is None else next((name for name in DENSITIES if name in abilities), ""),
-        chain=_chain(model["traits"].get("family")),
+        chain=None if model.family is None else model.family == "chain",
     )
 
 
@@ -94,14 +94,6 @@ def _number(found: Mapping[str, Any], name: str) -> float | None:
     value = found.get(name)
     plain = isinstance(value, int | float) and not isinstance(value, bool)
     return float(value) if plain and abs(value) < MOST else None  # type: ignore[arg-type]
-
-
-def _texts(found: object) -> list[str] | None:
-    return [item for item in found if isinstance(item, str)] if isinstance(found, list) else None
-
-
-def _chain(family: object) -> bool | None:
-    return family == "chain" if isinstance(family, str) else None
 
 
 def _mean(values: Sequence[float]) -> float | None:

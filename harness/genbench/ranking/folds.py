@@ -47,7 +47,7 @@ def protocol_id(ids: Sequence[str]) -> str:
 
 def dataset_name(row: ScoreRow) -> str:
     """Return what a row's dataset is called whichever fold it is: tfd of tfd[fold=3]."""
-    request = spec.parse(row.trial.dataset["label"])
+    request = spec.parse(row.dataset)
     options = {name: value for name, value in request.options.items() if name != "fold"}
     return spec.format_request(replace(request, options=options), colon=True)
 
@@ -84,7 +84,7 @@ def _family(row: ScoreRow) -> str:
     """Return what the protocols of one dataset's folds have in common, and of other datasets the protocol's id."""
     if _folds(row) == 1:
         return row.protocol_id
-    return files.digest([row.metric["name"], row.metric.get("options"), row.protocol, dataset_name(row)])
+    return files.digest([row.metric.name, row.metric.options, row.protocol, dataset_name(row)])
 
 
 def _folds(row: ScoreRow) -> int:

@@ -24,7 +24,7 @@ def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
 
 def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
-    ordered = sorted(rows, key=lambda r: (r.metric["label"], r.trial.dataset["label"], r.label, r.trial.seed))
+    ordered = sorted(rows, key=lambda r: (r.metric.label, r.dataset, r.label, r.trial.seed))
     return _frame([_trial(row) for row in ordered], TRIALS)
 
 
@@ -48,8 +48,8 @@ def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> 
 
 def _trial(row: ScoreRow) -> dict[str, Any]:
     return {
-        "metric": row.metric["label"],
-        "dataset": row.trial.dataset["label"],
+        "metric": row.metric.label,
+        "dataset": row.dataset,
         "model": row.label,
         "kind": row.kind,
         "seed": row.trial.seed,
@@ -106,12 +106,12 @@ def _capability(found: Capability) -> dict[str, Any]:
 def _row(board: Board, row: BoardRow) -> dict[str, Any]:
     """Return a board's row in the columns of leaderboard.csv."""
     head = {
-        "metric": board.metric["label"],
+        "metric": board.metric.label,
         "dataset": board.dataset,
         "model": row.model,
         "kind": row.kind,
-        "unit": board.metric["traits"]["unit"],
-        "higher_is_better": board.higher_is_better,
+        "unit": board.metric.unit,
+        "higher_is_better": board.metric.higher_is_better,
     }
     return {**head, **(_published(row) if row.claim else {**_scores(board, row), **_took(row)})}
 
@@ -170,7 +170,7 @@ def _took(row: BoardRow) -> dict[str, Any]:
         "device": _joined(row.recorded(lambda s: s.trial.environment.get("device"))),
         "threads": _joined(row.recorded(lambda s: s.trial.environment.get("threads"))),
         "genbench_version": _joined(row.recorded(lambda s: s.trial.environment.get("genbench"))),
-        "plugin": _joined(row.recorded(lambda s: f"{s.model['distribution']} {s.model['distribution_version']}")),
+        "plugin": _joined(row.recorded(lambda s: f"{s.model.distribution} {s.model.distribution_version}")),
         "torch_version": _joined(row.recorded(lambda s: s.trial.environment.get("torch"))),
         "source": _joined(row.recorded(lambda s: s.trial.environment.get("git"))),
     }

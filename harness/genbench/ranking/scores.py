@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 from genbench import files
 from genbench.errors import DamagedError, GenbenchError, StoreError, printable
 from genbench.ranking.readable import Readable, safe
-from genbench.registry import file_options
+from genbench.ranking.recorded import RecordedMetric, RecordedModel
 from genbench.store import locks, progress_file
 from genbench.store.layout import SHARD
 from genbench.store.records import TrialRecord
@@ -25,7 +26,7 @@ Kind = Literal["ours", "reference", "published"]
 class ScoreRow:
     """A trial's score under a protocol; value is None unless status is done.
 
-    model, dataset and metric are as resolved; against is how many real images it was computed against, 0 where that is
+    against is how many real images it was computed against, 0 where that is
     not known; stderr is the metric's own error of the value; per_example is the file
     with one value per test image, if there is one; weights distinguishes those that a feature extractor was trained to
     where it was used; code are the digests of the code that scored it, of metric and extractor, where they are known.
@@ -34,7 +35,7 @@ class ScoreRow:
     trial: TrialRecord
     protocol_id: str
     protocol: str
-    metric: Mapping[str, Any]
+    metric: RecordedMetric
     status: str
     reason: str
     value: float | None = None
@@ -47,10 +48,15 @@ class ScoreRow:
     notes: tuple[str, ...] = ()
     code: Mapping[str, str] = field(default_factory=dict)
 
+    @cached_property
+    def model(self) -> RecordedModel:
+        """Return the model that was trained."""
+        return RecordedModel.read(self.trial.model)
+
     @property
-    def model(self) -> Mapping[str, Any]:
-        """Return the model as resolved."""
-        return self.trial.model
+    def dataset(self) -> str:
+        """Return the dataset's label."""
+        return str(self.trial.dataset["label"])
 
     @property
     def selection(self) -> str:
@@ -60,18 +66,13 @@ class ScoreRow:
     @property
     def label(self) -> str:
         """Return what the model is called: as it can be typed, files by their names, and how its state was selected."""
-        label = file_options.shown(self.model)
+        label = self.model.shown
         return label if self.selection == LAST else f"{label} ({self.selection})"
 
     @property
     def kind(self) -> Kind:
         """Return whether the row is ranked (ours) or a reference."""
-        return "reference" if self.model["traits"]["role"] == "reference" else "ours"
-
-
-def is_given(model: Mapping[str, Any]) -> bool:
-    """Return whether what stands in a model's place, as resolved, are images made elsewhere."""
-    return model["traits"].get("given") is True
+        return "reference" if self.model.role == "reference" else "ours"
 
 
 @dataclass(frozen=True)
@@ -145,11 +146,11 @@ def _once(several: Sequence[Sequence[ScoreRow]]) -> list[ScoreRow]:
         kept = best.setdefault(row.protocol_id, row)
         if kept.value is not None and row.value is not None and kept.value != row.value:
             raise StoreError(
-                f"trial {row.trial.id} has different scores for {row.metric['label']} in the folders given: "
+                f"trial {row.trial.id} has different scores for {row.metric.label} in the folders given: "
                 f"{kept.value} and {row.value}; give one of the folders"
             )
         best[row.protocol_id] = min(kept, row, key=_standing)
-    return sorted(best.values(), key=lambda row: f"{row.metric['name']}-{row.protocol_id}")
+    return sorted(best.values(), key=lambda row: f"{row.metric.name}-{row.protocol_id}")
 
 
 def _standing(row: ScoreRow) -> tuple[int, int, str]:
@@ -164,7 +165,7 @@ def rows_of(folder: TrialFolder, record: TrialRecord) -> Iterator[ScoreRow]:
     Raises StoreError for what is not what genbench writes.
     """
     for stage, request in sorted(record.wanted.items()):
-        metric = {**request["metric"], "label": file_options.shown(request["metric"])}
+        metric = RecordedMetric.read(request["metric"])
         head = {"trial": record, "protocol_id": request["id"], "protocol": request["words"], "metric": metric}
         if stage in record.stages:
             try:

@@ -73,7 +73,7 @@ def verdicts(boards: Sequence[Board], claims: Iterable[Claim]) -> list[Verdict]:
 
 def _on(claim: Claim, boards: Sequence[Board]) -> Iterator[Verdict]:
     here = [board for board in boards if board.dataset == claim.dataset]
-    measured = [board for board in here if claim.is_on(board.metric["name"], board.dataset)]
+    measured = [board for board in here if claim.is_on(board.metric.name, board.dataset)]
     found = [(board, row) for board in measured for row in board.rows if _is_about(claim, row)]
     same = [(board, row) for board, row in found if board.protocol_id == claim.protocol_on(board.digests)]
     for board, row in same:
@@ -84,7 +84,7 @@ def _on(claim: Claim, boards: Sequence[Board]) -> Iterator[Verdict]:
 
 
 def _is_about(claim: Claim, row: BoardRow) -> bool:
-    return bool(row.scores) and claim.is_about(row.scores[0].model["label"])
+    return bool(row.scores) and claim.is_about(row.scores[0].model.label)
 
 
 def _judged(claim: Claim, row: BoardRow, board: Board) -> Verdict:
@@ -93,7 +93,7 @@ def _judged(claim: Claim, row: BoardRow, board: Board) -> Verdict:
     if len(values) < 2:
         few = f"{row.seeds_done} of {row.seeds_planned} seeds have a score" if not whole else "one seed tells no spread"
         return Verdict(claim, "inconclusive", few, row.model, row)
-    outcome, low, high = judge(claim.value, values, claim.within, board.higher_is_better, board.bounds)
+    outcome, low, high = judge(claim.value, values, claim.within, board.metric.higher_is_better, board.metric.bounds)
     why = {
         "reproduced": "the published run is where one more of ours would fall",
         "inconclusive": f"the interval reaches {(high - low) / 2:.4g} to a side; expected at most {claim.within:g}",
@@ -120,10 +120,10 @@ def _not_there(claim: Claim, boards: Sequence[Board], here: Sequence[Board], mea
 
 def _other_protocol(claim: Claim, board: Board, row: BoardRow) -> str:
     """Return how the protocol of a row differs from the claim's, as far as that is known, and what the row has."""
-    ours = f"; {row.model} has {row.summary.mean:.4g} by {board.metric['label']}" if row.summary else ""
+    ours = f"; {row.model} has {row.summary.mean:.4g} by {board.metric.label}" if row.summary else ""
     if claim.resolved is None:
         return printable(f"another protocol: {claim.differs or 'what it was is not stated'}{ours}")
-    options = board.metric.get("options", {})
+    options = board.metric.options
     differing = [
         f"{name} {options.get(name)}, not {value}"
         for name, value in claim.resolved.options.items()

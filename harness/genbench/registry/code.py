@@ -159,14 +159,17 @@ def _may_select(found: Mapping[str, bytes]) -> bool:
     return bool(imported - expected) or any(re.search(rb"\bselect\b", text) for text in found.values())
 
 
-def is_older(resolved: Mapping[str, Any]) -> bool:
-    """Return whether what a plugin came to is of other code than is here; of one that is not here nothing is known.
+def is_older(target: str, source: str, code: str) -> bool:
+    """Return whether results are of other code than a plugin's here, by the digests of its source and of all its code.
+
+    Of a plugin that is not here nothing is known.
 
     Records from before the digest was of several modules have that of the class's own alone, and are held to that.
     """
-    now, then = (
-        (digest(resolved["target"]), resolved["code"])
-        if resolved.get("code")
-        else (loading.source_digest(resolved["target"]), resolved["source"])
-    )
+    now, then = (digest(target), code) if code else (loading.source_digest(target), source)
     return now not in ("", then) and then != ""
+
+
+def is_another_file(target: str, source: str) -> bool:
+    """Return whether a plugin's single file is another now than the one whose digest is given."""
+    return loading.is_file(target) and loading.source_digest(target) != source

@@ -7,24 +7,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from genbench import defaults
 from genbench.api import FeatureExtractor, Space
 from genbench.errors import DataError, PluginError
 from genbench.registry import spec
 from genbench.registry.resolve import Resolved, Resolver
 
 AUTO = "auto"
-NATURAL = 32
-"""Pixels to a side from which colour images are taken to be natural ones."""
-
-
-def suited(space: Space, own_classes: bool = False) -> str:
-    """Return the name of the extractor for images of a space: inception for natural ones, one of their own domain,
-    or a random one where there are no labels to learn a domain from. A metric of own_classes has no use for inception.
-    """
-    channels, height, width = space.shape
-    if not own_classes and channels == 3 and min(height, width) >= NATURAL and space.bounds == (0.0, 1.0):
-        return "inception"
-    return "random" if space.classes is None else "domain"
 
 
 def with_extractor(
@@ -39,7 +28,7 @@ def with_extractor(
     requested = metric.options.get("extractor")
     if not isinstance(requested, str):
         return metric
-    name = suited(space, metric.traits["own_classes"]) if requested == AUTO else requested
+    name = defaults.extractor(space, metric.traits["own_classes"]) if requested == AUTO else requested
     extractor = resolver.remembered(
         "extractor",
         _with_options(resolver, name, options or {}),

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genbench.api import Split
+from genbench.defaults import DATASET
 from genbench.errors import GenbenchError, RequestError, printable
 from genbench.response.damages import DAMAGES, Damage, Material
 from genbench.testing import subject
@@ -54,7 +55,7 @@ class MetricResponse:
     responses: Sequence[Response]
 
 
-def measure(metric: str, dataset: str = "digits", draws: int = 3, device: str = "cpu") -> MetricResponse:
+def measure(metric: str, dataset: str = DATASET, draws: int = 3, device: str = "cpu") -> MetricResponse:
     """Return how a metric responds to every kind of damage.
 
     One half of the test images, at random, is scored against; samples are drawn from the other half, which no model has

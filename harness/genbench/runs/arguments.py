@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NoReturn, TypeAlias
 
-from genbench import api
+from genbench import api, defaults
 from genbench.data import in_memory
 from genbench.errors import RequestError, printable
 from genbench.registry import objects
@@ -208,7 +208,7 @@ TAKE: Mapping[str, Take] = {
     "results": path,
     "device": _device,
     "threads": _whole(1024),
-    "engine": _or_none(_text("process")),
+    "engine": _or_none(_text(defaults.ENGINE)),
     "jobs": _or_none(_whole(1024)),
     "jobs_per_gpu": _or_none(_whole(64)),
     "timeout": _or_none(_seconds),

@@ -6,7 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from genbench.api import Engine, Task
 from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import GenbenchError, StoreError, printable
 from genbench.ranking.board import Board, boards
+from genbench.ranking.recorded import RecordedMetric
 from genbench.ranking.scores import Collected, ScoreRow
 from genbench.runs import arguments
 from genbench.runs.arguments import Datasets, Metrics, Models, Path
@@ -222,8 +223,8 @@ def _boards_of(planned: Plan, collected: Collected) -> list[Board]:
 
 def _as_asked(row: ScoreRow, trial: TrialSpec, protocol: Protocol) -> ScoreRow:
     """Return a stored row as it was asked for: the same file, or the same data, may have lain elsewhere then."""
-    model = {**row.model, "label": trial.model.label, "target": trial.model.target}
+    model = {**row.trial.model, "label": trial.model.label, "target": trial.model.target}
     record = replace(row.trial, model=model, dataset={**row.trial.dataset, "label": trial.dataset.label})
-    traits = {**row.metric["traits"], "extractor": protocol.extractor}
-    metric = {**row.metric, "label": protocol.metric.shown, "target": protocol.metric.target, "traits": traits}
+    now = RecordedMetric.read(asdict(protocol.metric))
+    metric = replace(row.metric, label=now.label, target=now.target, extractor=now.extractor)
     return replace(row, trial=record, metric=metric)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from genbench import defaults
 from genbench.api import Space
 from genbench.data.cache import prepare
 from genbench.data.folders import cache_folder
@@ -47,7 +48,7 @@ def plan(
     overrides = Overrides(resolver, options, None if samples == "all" else samples, settings.size)
     models = overrides.resolve("model", planning.references(settings.reference))
     metrics = _Metrics(resolver, overrides, planning.metric_texts(settings.metrics, resolver), options, samples)
-    places = overrides.resolve("dataset", planning.texts("datasets", settings.datasets, planning.DATASETS))
+    places = overrides.resolve("dataset", planning.texts("datasets", settings.datasets, [defaults.DATASET]))
     overrides.check_used(is_size_taken=True)
     compared = claims.load(planning.texts("against", settings.against, ()), resolver)
     settings = settings.on_existing_device()

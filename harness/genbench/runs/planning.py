@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
+from genbench import defaults
 from genbench.api import Task
 from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder, originals
@@ -26,12 +27,6 @@ from genbench.runs.grid import Dataset, Grid, missing
 from genbench.runs.settings import RunSettings, Texts, existing_device, make_engine
 from genbench.store.store import Store
 from genbench.trial.identity import LAST, NO_BUDGET, Assignment, Budget, TrialSpec, parse_selection
-
-REFERENCE = ("train-data", "gaussian", "kmeans", "pca")
-"""The reference rows that are shown unless others, or none, are asked for."""
-
-METRICS, DATASETS = ("parzen",), ("digits",)
-"""What is scored by and on, unless something else is asked for."""
 
 DEFAULT_SEEDS = 3
 """Seeds of a run that names none, on the command line, in Python or in a suite."""
@@ -77,7 +72,7 @@ def plan(settings: RunSettings) -> Plan:
     overrides = Overrides(resolver, options, settings.samples, settings.size)
     all_models = overrides.resolve("model", _all_models(settings))
     all_metrics = overrides.resolve("metric", metric_texts(settings.metrics, resolver))
-    sources = overrides.resolve("dataset", texts("datasets", settings.datasets, DATASETS))
+    sources = overrides.resolve("dataset", texts("datasets", settings.datasets, [defaults.DATASET]))
     overrides.check_used()
     limit = NO_BUDGET if settings.budget is None else Budget.parse(settings.budget)
     seeds = _seeds(settings.seeds)
@@ -216,7 +211,7 @@ def texts(what: str, given: Texts, default: Sequence[str]) -> list[str]:
 
 def metric_texts(metrics: Texts, resolver: Resolver) -> list[str]:
     """Return the metrics asked for, `all` taken apart."""
-    wanted = texts("metrics", metrics, METRICS)
+    wanted = texts("metrics", metrics, [defaults.METRIC])
     return [name for text in wanted for name in (_for_any_images(resolver) if text == "all" else [text])]
 
 
@@ -239,7 +234,7 @@ def _all_models(settings: RunSettings) -> list[str]:
 
 def references(given: Texts) -> list[str]:
     """Return the reference rows asked for; "none" asks for none."""
-    return [name for name in texts("reference", given, REFERENCE) if name != "none"]
+    return [name for name in texts("reference", given, defaults.REFERENCES) if name != "none"]
 
 
 def _seeds(given: int | Sequence[int] | None) -> list[int]:

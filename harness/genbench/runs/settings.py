@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from genbench import defaults
 from genbench.engines import gpus
 from genbench.errors import RequestError, printable
 from genbench.registry import spec
@@ -88,12 +89,11 @@ def existing_device(device: str) -> str:
 def make_engine(resolver: Resolver, settings: RunSettings, trials: int, is_timed: bool) -> Resolved:
     """Return the engine of a run: the one asked for, else $GENBENCH_ENGINE, else worker processes.
 
-    Workers are the default for one trial too: nothing that the caller's process has switched reaches it, nothing that
-    it switches reaches the caller, and Ctrl-C ends it at once. is_timed says that a budget counts seconds. Raises
+    is_timed says that a budget counts seconds. Raises
     RequestError where the engine cannot do what is asked for.
     """
     jobs, timeout = settings.jobs, settings.timeout
-    asked = settings.engine if settings.engine is not None else os.environ.get("GENBENCH_ENGINE") or "process"
+    asked = settings.engine if settings.engine is not None else os.environ.get("GENBENCH_ENGINE") or defaults.ENGINE
     found = resolver.resolve("engine", asked)
     known = found.values
     if jobs is not None and "jobs" not in known and jobs > 1:

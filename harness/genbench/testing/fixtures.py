@@ -13,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from genbench import defaults
 from genbench.abilities import LogProb
 from genbench.api import FeatureExtractor, Metric, Model, Space, Split, TrainingData
 from genbench.data.cache import Prepared, prepare
 from genbench.data.folders import cache_folder
+from genbench.defaults import DATASET
 from genbench.errors import DataError, Unsupported
-from genbench.registry.extractors import AUTO, suited
+from genbench.registry.extractors import AUTO
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolved, Resolver
 from genbench.store.sealed import SealedFolder
@@ -92,7 +94,7 @@ class Fixtures:
     dataset is the name of the real images that show whether something is learned; device what everything runs on.
     """
 
-    def __init__(self, subject: Subject, dataset: str = "digits", device: torch.device | str = "cpu") -> None:
+    def __init__(self, subject: Subject, dataset: str = DATASET, device: torch.device | str = "cpu") -> None:
         self.subject = subject
         self.device = torch.device(device)
         self.dataset = dataset
@@ -146,7 +148,9 @@ class Fixtures:
     def extractor_name(self) -> str:
         """Return what the subject, a metric, calls its extractor here, or "" where it has none."""
         named = str(self.subject.options.get("extractor", ""))
-        return suited(self.data.space, getattr(self.subject.cls, "own_classes", False)) if named == AUTO else named
+        if named != AUTO:
+            return named
+        return defaults.extractor(self.data.space, getattr(self.subject.cls, "own_classes", False))
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from genbench.abilities import abilities
+from genbench.defaults import DATASET
 from genbench.errors import Unsupported, did_you_mean, printable
 from genbench.registry.plugins import describe
 from genbench.testing import (
@@ -104,7 +105,7 @@ class Session:
     """
 
     subject: Subject
-    dataset: str = "digits"
+    dataset: str = DATASET
     device: str = "cpu"
     expected: Mapping[str, str] = field(default_factory=dict)
     results: list[Result] = field(default_factory=list)
@@ -187,7 +188,7 @@ def _without_numbers(text: str) -> str:
 def perform_all(
     target: Target,
     expected_failures: Mapping[str, str] | None = None,
-    dataset: str = "digits",
+    dataset: str = DATASET,
     device: str = "cpu",
     kind: str | None = None,
 ) -> Iterator[Result]:
@@ -228,7 +229,7 @@ def check(
     target: Target,
     expected_failures: Mapping[str, str] | None = None,
     *,
-    dataset: str = "digits",
+    dataset: str = DATASET,
     device: str = "cpu",
     kind: str | None = None,
 ) -> Verdict:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from genbench.defaults import DATASET
 from genbench.testing.kit import SKIPPED_ALL, Check, Session
 from genbench.testing.outcomes import CheckFailed, Result
 from genbench.testing.subject import Target, find, label_of
@@ -19,7 +20,7 @@ def parametrize_with_checks(
     targets: Sequence[Target],
     *,
     expected_failures: Expected | None = None,
-    dataset: str = "digits",
+    dataset: str = DATASET,
     device: str = "cpu",
     kind: str | None = None,
 ) -> pytest.MarkDecorator:

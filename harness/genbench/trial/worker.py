@@ -38,6 +38,7 @@ from genbench.trial import environment, gpu, sources
 from genbench.trial.identity import Assignment, TrialSpec
 from genbench.trial.runner import TrialRunner
 from genbench.trial.training import ProgressCallback, Stop
+from genbench.trial.work import TrialWork
 
 REPAIRS = 5
 """How often a trial's stages are set aside and done again before the disk is called unsound."""
@@ -105,28 +106,28 @@ def perform_assignment(
         data = prepared(trial, notes)
         record = _with_space(record, data.space)
         for _ in range(REPAIRS):
-            runner = TrialRunner(assignment, folder, record, data, device, report_progress, stop, place.share)
+            work = TrialWork(assignment, folder, record, data, device, report_progress, stop)
+            runner = TrialRunner(work, place.share)
             try:
                 status, reason = _outcome(runner, place)
             except DamagedError as damage:
-                record = _without_damage(folder, runner.record, damage.stage, str(damage), notes)
+                record = _without_damage(folder, work.record, damage.stage, str(damage), notes)
                 continue
             except NotKept as lack:
                 notes.append(f"{trial}: {lack}: made again")
-                record = runner.record.without("fit")
+                record = work.record.without("fit")
                 continue
             runner.end(status, reason)
-            if runner.is_scored:
-                folder.drop(runner.record, assignment.keep)
-            result = {"status": status, "reason": reason or _problems(runner), "notes": notes}
+            if runner.is_complete:
+                folder.drop(work.record, assignment.keep)
+            result = {"status": status, "reason": reason or _problems(work), "notes": notes}
             return result if device.type == "cpu" else {**result, **_of_gpu(runner)}
     raise StoreError(f"what is written to {printable(folder.path)} is damaged when it is read back; is the disk sound?")
 
 
-def _problems(runner: TrialRunner) -> str:
+def _problems(work: TrialWork) -> str:
     """Return what came in the way of the protocols that were asked for, or ""."""
-    requests = [runner.record.wanted[protocol.stage] for protocol in runner.protocols()]
-    return "; ".join(request["problem"] for request in requests if request["problem"])
+    return "; ".join(filter(None, map(work.problem, work.protocols())))
 
 
 def _check_unchanged(assignment: Assignment) -> None:
@@ -139,7 +140,7 @@ def _check_unchanged(assignment: Assignment) -> None:
 def _of_gpu(runner: TrialRunner) -> dict[str, bool]:
     return {
         "crowded": runner.is_crowded,
-        "gpu_lost": not gpu.is_usable(runner.device),
+        "gpu_lost": not gpu.is_usable(runner.work.device),
         "begin_again": runner.is_begun_again,
     }
 
@@ -251,7 +252,7 @@ def _ended_by(error: BaseException, runner: TrialRunner, place: Place) -> tuple[
     if gpu.is_out_of_gpu_memory(error) and place.share < 1:
         runner.is_crowded = True
         return "interrupted", f"out of memory, with 1/{round(1 / place.share)} of the GPU's"
-    others = gpu.memory_of_others(runner.device) if gpu.is_out_of_gpu_memory(error) else 0
+    others = gpu.memory_of_others(runner.work.device) if gpu.is_out_of_gpu_memory(error) else 0
     if others:
         held = f"{others / 2**30:.1f} GiB of the GPU's memory"
         return "interrupted", f"out of memory while other programs held {held}; run it again once they have ended"

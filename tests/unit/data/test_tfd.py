@@ -219,7 +219,9 @@ def test_a_model_without_any_whole_seed_has_no_mean() -> None:
     [
         lambda rows: rows[:-1],
         lambda rows: [replace(row, protocol=f"{row.protocol} {row.protocol_id == 'p2'}") for row in rows],
-        lambda rows: [replace(row, metric={**row.metric, "options": {"at": row.protocol_id == "p2"}}) for row in rows],
+        lambda rows: [
+            replace(row, metric=replace(row.metric, options={"at": row.protocol_id == "p2"})) for row in rows
+        ],
         lambda rows: [*rows, replace(rows[0], protocol_id="p9")],
     ],
     ids=["one lacks", "another target", "another metric", "one in two versions"],
@@ -240,7 +242,7 @@ def test_the_papers_row_is_held_against_five_folds_of_any_digest() -> None:
     resolver = Resolver(load_registry())
     metric = resolver.resolve("metric", "parzen@paper")
     rows = [
-        replace(row, metric={"name": "parzen", "label": "parzen@paper", "traits": {**row.metric["traits"]}},
+        replace(row, metric=replace(row.metric, label="parzen@paper"),
                 protocol_id=Protocol(metric, row.trial.dataset["digest"]).id)
         for row in fold_rows("gan@paper-tfd", [[2050.0, 2060.0, 2061.0]] * 5)
     ]  # fmt: skip

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 import genbench
-from genbench import Split
+from genbench import Split, defaults
 from genbench.cli import main
 from genbench.errors import GenbenchError
-from genbench.registry.extractors import suited, with_extractor
+from genbench.registry.extractors import with_extractor
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import planning
@@ -186,7 +186,7 @@ def test_samples_of_one_class_are_as_far_as_that_class_is_rare() -> None:
     ],
 )
 def test_the_data_choose_the_extractor(space: genbench.Space, name: str) -> None:
-    assert suited(space) == name
+    assert defaults.extractor(space) == name
 
 
 def protocol(text: str, digest: str = "d" * 64, target: Target = "test") -> Protocol:
@@ -237,7 +237,7 @@ def test_all_metrics_of_features_on_ones_own_images(colours: str, tmp_path: Path
     report = genbench.run(
         models="gaussian", metrics=metrics, datasets=colours, samples=40, seeds=2, reference="none", results=tmp_path
     )
-    rows = {board.metric["label"]: board.rows[0] for board in report.boards}
+    rows = {board.metric.label: board.rows[0] for board in report.boards}
     assert all(f"{name}[random]" in label for name, label in zip(metrics, rows, strict=True) if "samples" not in label)
     for label, row in rows.items():
         if label.startswith(("is", "mode-coverage")):

@@ -33,8 +33,9 @@ REFERENCE = replace(VAE, model="gaussian", kind="reference", rank_low=None, rank
 
 
 def board(rows: Sequence[BoardRow], alone: Sequence[BoardRow] = ()) -> Board:
-    metric = {**METRIC, "traits": {**METRIC["traits"], "unit": "nats per test image"}}
-    return Board(metric, "digits", ("d1g",), "5c1e09ab", "10,000 samples", rows, alone)
+    return Board(
+        replace(METRIC, unit="nats per test image"), "digits", ("d1g",), "5c1e09ab", "10,000 samples", rows, alone
+    )
 
 
 def under(claim: Claim) -> BoardRow:
@@ -70,7 +71,7 @@ def test_markdown_table() -> None:
 
 def test_each_metric_protocol_and_dataset_has_a_table_of_its_own() -> None:
     one = board([VAE])
-    fid = {**METRIC, "label": "fid", "traits": {**METRIC["traits"], "higher_is_better": False}}
+    fid = replace(METRIC, label="fid", higher_is_better=False)
     several = [one, replace(one, protocol_id="00000000", protocol="500 samples"), replace(one, dataset="mnist")]
     found = board_documents.tables([*several, replace(one, metric=fid)])
     assert [table.title.partition(", ")[0] for table in found] == [

@@ -1,7 +1,7 @@
 """Boards: grouped by protocol, ranked, captioned; published rows where they belong."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from genbench.ranking import frames
 from genbench.ranking.board import boards
 from genbench.ranking.claims import Claim
 from genbench.ranking.columns import LEADERBOARD
+from genbench.ranking.recorded import RecordedMetric
 from genbench.ranking.scores import ScoreRow
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
@@ -146,9 +147,9 @@ def test_scores_as_good_as_real_images_are_questioned() -> None:
 
 @pytest.mark.parametrize(("name", "questioned"), [("memorisation[pixels]", False), ("fid[pixels]", True)])
 def test_a_metric_that_looks_for_copies_questions_no_model_for_being_none(name: str, questioned: bool) -> None:
-    traits = Resolver(load_registry(), None).resolve("metric", name).traits
+    metric = RecordedMetric.read(asdict(Resolver(load_registry(), None).resolve("metric", name)))
     rows = scores("real", [49.0, 49.0], role="reference", samples_are="real images") + scores("a", [1.5, 2.0])
-    (board,) = boards([replace(row, metric={**METRIC, "traits": traits}) for row in rows])
+    (board,) = boards([replace(row, metric=metric) for row in rows])
     assert any("at least as well as real images" in line for line in caption(board)) == questioned
 
 
@@ -222,7 +223,7 @@ def test_the_error_over_examples_is_of_the_seed_averaged_score(tmp_path) -> None
 
 
 def test_the_interval_of_a_share_stays_within_its_bounds_and_the_caption_says_how() -> None:
-    share = {**METRIC, "name": "recall", "label": "recall", "traits": {**METRIC["traits"], "bounds": [0.0, 1.0]}}
+    share = replace(METRIC, name="recall", label="recall", bounds=(0.0, 1.0))
     rows = [replace(row, metric=share) for row in scores("a", [0.97, 0.999, 0.98]) + scores("b", [0.5, 0.51, 0.52])]
     (board,) = boards(rows)
     frame = frames.leaderboard([board])
@@ -235,10 +236,9 @@ def test_the_interval_of_a_share_stays_within_its_bounds_and_the_caption_says_ho
 
 @pytest.mark.parametrize("bounds", [[1.0, 0.0], [0.0, 0.0], [], None])
 def test_bounds_that_are_none_are_left_alone(bounds: list[float] | None) -> None:
-    odd = {**METRIC, "traits": {**METRIC["traits"], "bounds": bounds}}
-    (board,) = boards([replace(row, metric=odd) for row in scores("a", [0.97, 0.999, 0.98])])
-    (plain,) = boards(scores("a", [0.97, 0.999, 0.98]))
-    assert board.rows[0].summary == plain.rows[0].summary
+    traits = {"title": "", "unit": "", "higher_is_better": True, "caption_extras": [], "bounds": bounds}
+    odd = RecordedMetric.read({"label": "odd", "options": {}, "traits": traits})
+    assert odd.bounds is None
 
 
 def test_further_numbers_reach_the_tables_that_are_written() -> None:

@@ -30,7 +30,7 @@ DRAWN = Stage({}, 4.0, details={"batch": 100, "batches": 6})
 def changed(rows: list[ScoreRow], traits: Any = None, **stages: Stage) -> list[ScoreRow]:
     made = []
     for row in rows:
-        model = {**row.model, "traits": {**row.model["traits"], **(traits or {})}}
+        model = {**row.trial.model, "traits": {**row.trial.model["traits"], **(traits or {})}}
         record = replace(row.trial, model=model, stages={**row.trial.stages, **stages})
         made.append(replace(row, trial=record))
     return made

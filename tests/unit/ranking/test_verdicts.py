@@ -157,7 +157,7 @@ def test_each_model_that_a_claim_is_about_has_a_verdict() -> None:
 
 
 def test_where_less_is_better_the_sides_change() -> None:
-    metric = {**METRIC, "traits": {**METRIC["traits"], "higher_is_better": False}}  # type: ignore[dict-item]
+    metric = replace(METRIC, higher_is_better=False)
     rows = [replace(row, metric=metric) for row in scores("a", [1.0, 1.1, 1.2])]
     (verdict,) = verdicts(boards(rows), [CLAIM])
     assert verdict.outcome == "better"

@@ -146,7 +146,7 @@ def resolve(text: str = MODEL, kind: str = "model") -> Resolved:
 def test_a_run_takes_models_metrics_and_datasets_from_a_file(mine: Path) -> None:
     report = run(f"{MODEL},{MODEL}@long,gaussian", f"{METRIC},parzen[samples=100]", datasets="./mine.py:Stripes[3]")
     assert report.failed == 0
-    assert [board.metric["label"] for board in report.boards] == [METRIC, "parzen[samples=100]"]
+    assert [board.metric.label for board in report.boards] == [METRIC, "parzen[samples=100]"]
     for board in report.boards:
         assert board.dataset == "./mine.py:Stripes[3]"
         assert {row.model: row.rank_low is not None for row in board.rows} == {
@@ -244,7 +244,7 @@ def test_a_moved_file_is_not_trained_again_and_named_as_it_is_now(mine: Path) ->
     second = run("elsewhere/ours.py:MyModel", "elsewhere/ours.py:MyMetric")
     assert second.outcomes == {}
     (board,) = second.boards
-    assert (board.rows[0].model, board.metric["label"]) == ("elsewhere/ours.py:MyModel", "elsewhere/ours.py:MyMetric")
+    assert (board.rows[0].model, board.metric.label) == ("elsewhere/ours.py:MyModel", "elsewhere/ours.py:MyMetric")
     assert board.rows[0].summary == first.boards[0].rows[0].summary
     assert not any("changed" in line for line in caption(board))
 

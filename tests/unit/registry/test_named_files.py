@@ -381,7 +381,7 @@ def test_the_label_has_the_names_of_files_and_digits_where_two_would_be_alike(wo
     }
     Path("b/number").write_text("0.5")
     metric = f"{METRIC}[number={work}/b/number]"
-    assert run(of("b/w.safetensors"), metrics=metric, seeds=1).boards[0].metric["label"] == f"{METRIC}[number=number]"
+    assert run(of("b/w.safetensors"), metrics=metric, seeds=1).boards[0].metric.label == f"{METRIC}[number=number]"
     Path("b/factor").write_text("2.0")
     extractor = json.dumps(f"./others.py:Scaled[factor={work}/b/factor]")
     text = str(run(of("b/w.safetensors"), metrics=f"fid[{extractor},samples=100]", seeds=1))

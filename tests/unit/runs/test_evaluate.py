@@ -31,7 +31,7 @@ from genbench.data.images import opened
 from genbench.data.resizing import resized
 from genbench.errors import ChangedError, DataError, RequestError, Unsupported
 from genbench.output.tables_csv import read_csv
-from genbench.trial import runner, sampling
+from genbench.trial import sampling, stored_samples
 from genbench.trial.sources import check_seeds_differ
 from genbench_plugins.datasets.digits import Digits
 
@@ -344,7 +344,7 @@ def test_features_are_taken_batch_by_batch_of_more_images_than_are_held(cli, mon
         return load(paths, start, stop)
 
     monkeypatch.setattr(sampling, "load_shards", spy)
-    monkeypatch.setattr(runner, "PORTION", 1000 * 64)
+    monkeypatch.setattr(stored_samples, "PORTION", 1000 * 64)
     assert cli("ours=a.npz --metric fid[random],is[domain] --samples 2300 --reference none")[0] == 0
     assert spans == [500, 500, 500, 500, 300] * 4, "for two extractors, for the scale of images and for copies"
     assert len(list(Path("results/trials").glob("ours*/samples/*.safetensors"))) == 3

@@ -29,7 +29,7 @@ def run(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_run_trains_scores_ranks_and_writes(run) -> None:
     report = run("toy,toy@long", "brightness,parzen")
-    assert [board.metric["label"] for board in report.boards] == ["brightness", "parzen"]
+    assert [board.metric.label for board in report.boards] == ["brightness", "parzen"]
     for board in report.boards:
         assert {row.model for row in board.rows} == {"toy", "toy@long"}
         for row in board.rows:
@@ -117,7 +117,7 @@ def test_protocols_never_share_a_board(run) -> None:
 
 def test_samples_set_every_metric_that_draws(run) -> None:
     report = run("toy", "brightness,parzen", samples=300, seeds=1)
-    assert [board.metric["label"] for board in report.boards] == ["brightness[samples=300]", "parzen[samples=300]"]
+    assert [board.metric.label for board in report.boards] == ["brightness[samples=300]", "parzen[samples=300]"]
 
 
 def test_options_by_name_win(run) -> None:
@@ -221,7 +221,7 @@ def test_what_was_asked_for_is_shown_also_where_it_is_the_default(run) -> None:
     first = run("toy[epochs=3,lr=0.1],toy[epochs=3,lr=0.2]", "brightness[samples=500]")
     swept = ["toy[epochs=3,lr=0.1]", "toy[epochs=3,lr=0.2]"]
     assert set(first.leaderboard["model"]) == set(swept)
-    assert first.boards[0].metric["label"] == "brightness[samples=500]"
+    assert first.boards[0].metric.label == "brightness[samples=500]"
     canonical = run("toy[epochs=3],toy[epochs=3,lr=0.2]", "brightness")
     assert canonical.outcomes == {}
     assert [t.id for t in canonical.plan.grid.trials()] == [t.id for t in first.plan.grid.trials()]
