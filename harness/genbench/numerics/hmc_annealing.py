@@ -24,6 +24,11 @@ ACCEPTANCE = 0.65
 FIRST_STEP, LEAST_STEP, GREATEST_STEP = 0.5, 1e-5, 1.0
 """Step sizes, for a prior of deviations about 1."""
 
+SHORTEST = 0.5
+"""The least share of a step size that a path is made of: sizes are drawn for each, so that few paths are whole turns.
+
+Of one size, all paths along a Gaussian of some width would end near where they began (Neal 2011)."""
+
 GAIN = 0.2
 """How fast the logarithm of a step size follows the acceptance, per temperature."""
 
@@ -41,7 +46,7 @@ def sigmoid_schedule(temperatures: int, rad: float = 4.0) -> Tensor:
 
 @dataclass(frozen=True)
 class Moves:
-    """How codes move at each β: by `leapfrog` steps of a size for each image, steps (temperatures + 1, n)."""
+    """How codes move at each β: by `leapfrog` steps of at most a size for each image, steps (temperatures + 1, n)."""
 
     betas: Tensor
     steps: Tensor
@@ -61,7 +66,7 @@ def tuned(log_joint: LogJoint, z: Tensor, betas: Tensor, leapfrog: int, generato
     """
     log_step = torch.full((z.shape[1],), math.log(FIRST_STEP), dtype=torch.float64, device=z.device)  # (n,)
     steps = log_step.exp().repeat(len(betas), 1)  # those at the ends are not used
-    state = _State.of(log_joint, z)
+    state = State.of(log_joint, z)
     for t, beta in enumerate(betas[1:-1].tolist(), start=1):
         steps[t] = log_step.exp()
         state, accepted = state.moved(log_joint, beta, steps[t], leapfrog, generator)
@@ -77,7 +82,7 @@ def anneal(log_joint: LogJoint, z: Tensor, moves: Moves, generator: torch.Genera
     z are draws from the posterior (of one image all chains may start at the same), 1/p(x). Moves must not depend on
     these chains.
     """
-    state = _State.of(log_joint, z)
+    state = State.of(log_joint, z)
     log_w = torch.zeros(z.shape[:2], dtype=torch.float64, device=z.device)
     betas = moves.betas.tolist()
     for t in range(1, len(betas)):
@@ -91,7 +96,7 @@ def anneal(log_joint: LogJoint, z: Tensor, moves: Moves, generator: torch.Genera
 
 
 @dataclass(frozen=True)
-class _State:
+class State:
     """Codes (chains, n, d), and log p(z) and log p(x|z) there, (chains, n) float64."""
 
     z: Tensor
@@ -99,7 +104,7 @@ class _State:
     log_likelihood: Tensor
 
     @staticmethod
-    def of(log_joint: LogJoint, z: Tensor) -> _State:
+    def of(log_joint: LogJoint, z: Tensor) -> State:
         """Return the state of codes."""
         return _looked_at(log_joint, z.detach(), 0.0)[0]
 
@@ -109,10 +114,11 @@ class _State:
 
     def moved(
         self, log_joint: LogJoint, beta: float, step: Tensor, leapfrog: int, generator: torch.Generator
-    ) -> tuple[_State, Tensor]:
+    ) -> tuple[State, Tensor]:
         """Return the state after one move of each chain that leaves the density at β as it is, and how probably each
         was accepted, (chains, n)."""
-        size = step.to(self.z.dtype)[:, None]  # (n, 1)
+        shares = torch.rand(self.log_prior.shape, generator=generator, device=self.z.device, dtype=self.z.dtype)
+        size = (step.to(self.z.dtype) * (SHORTEST + (1 - SHORTEST) * shares))[..., None]  # (chains, n, 1)
         momentum = torch.randn(self.z.shape, generator=generator, device=self.z.device, dtype=self.z.dtype)
         end, final = _leapfrog(log_joint, self.z, momentum, beta, size, leapfrog)
         energies = [s.log_density(beta) - p.double().square().sum(2) / 2 for s, p in ((self, momentum), (end, final))]
@@ -121,8 +127,8 @@ class _State:
         is_taken = draws < probability
         return self._where(is_taken, end), probability
 
-    def _where(self, is_taken: Tensor, other: _State) -> _State:
-        return _State(
+    def _where(self, is_taken: Tensor, other: State) -> State:
+        return State(
             torch.where(is_taken[..., None], other.z, self.z),
             torch.where(is_taken, other.log_prior, self.log_prior),
             torch.where(is_taken, other.log_likelihood, self.log_likelihood),
@@ -131,7 +137,7 @@ class _State:
 
 def _leapfrog(
     log_joint: LogJoint, z: Tensor, momentum: Tensor, beta: float, size: Tensor, count: int
-) -> tuple[_State, Tensor]:
+) -> tuple[State, Tensor]:
     """Return where `count` steps of Hamilton's equations lead, and the momentum there."""
     state, slope = _looked_at(log_joint, z, beta)
     p = momentum + size / 2 * slope
@@ -142,10 +148,10 @@ def _leapfrog(
 
 
 @torch.enable_grad()
-def _looked_at(log_joint: LogJoint, z: Tensor, beta: float) -> tuple[_State, Tensor]:
+def _looked_at(log_joint: LogJoint, z: Tensor, beta: float) -> tuple[State, Tensor]:
     """Return the state of codes, and the gradient of the density at β there, (chains, n, d)."""
     codes = z.flatten(0, 1).detach().requires_grad_()
     log_prior, log_likelihood = log_joint(codes)
     (slope,) = torch.autograd.grad((log_prior + beta * log_likelihood).sum(), codes)
     parts = (part.detach().double().view(z.shape[:2]) for part in (log_prior, log_likelihood))
-    return _State(z, *parts), slope.view_as(z)
+    return State(z, *parts), slope.view_as(z)

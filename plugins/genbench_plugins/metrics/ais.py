@@ -77,9 +77,7 @@ class AIS(OnModelDensity):
     def _lacks(self, model: genbench.Model) -> str | None:
         if _has_energy(model) or (isinstance(model, LogJoint) and isinstance(model, Latents)):
             return None
-        return (
-            "there is nothing to anneal: neither log_partition with energy or energy_bound, nor log_joint and latents"
-        )
+        return "nothing can be annealed: the model has neither log_partition with an energy, nor log_joint with latents"
 
     def evaluate(self, evaluation: genbench.Evaluation) -> genbench.Score:
         """Return the mean over images, its standard error with that of log Z, and what tells of the estimate."""
