@@ -483,7 +483,7 @@ class ClaimsClipped(Steady):
         return super().images(x) * 0.8 + 0.1
 
 
-@breaks("chains-are-told", "family is 'chain' and chains is None; expected a number of chains")
+@breaks("chains-are-declared", "family is 'chain' and chains is None; expected a number of chains")
 @options
 class SilentChain(Steady):
     """Does not say how many chains it runs."""
@@ -491,7 +491,7 @@ class SilentChain(Steady):
     family: ClassVar = "chain"
 
 
-@breaks("chains-are-told", "chains is 0; expected a whole number from 1")
+@breaks("chains-are-declared", "chains is 0; expected a whole number from 1")
 @options
 class NoChain(Steady):
     """Runs no chain."""

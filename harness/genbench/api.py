@@ -247,7 +247,7 @@ class Model(Plugin, ABC):
     observations says what its log_prob, bound or energy is of: a density of pixel values, or the probability of binary
     images (pixels scaled to [0, 1] and drawn to 0 or 1).
 
-    trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then tell
+    trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then say
     so in place of the time that training took.
     """
 
@@ -351,7 +351,7 @@ class Dataset(Plugin, ABC):
     def fingerprint(self, folder: Path) -> str:
         """Return what tells a changed source from an unchanged one without reading it whole, for the cache's key.
 
-        Of files that is `genbench.fingerprint(paths)`: sizes and times alone do not tell.
+        Of files that is `genbench.fingerprint(paths)`: sizes and times alone are not enough.
         """
         return ""
 

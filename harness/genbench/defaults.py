@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 METRIC = "parzen"
 DATASET = "digits"
 REFERENCES = ("train-data", "gaussian", "kmeans", "pca")
-"""Reference rows of every run, unless others are asked for: they say what a number is worth."""
+"""Reference rows of every run, unless others are asked for: they say how to read a number."""
 
 ENGINE = "process"
 """Workers, for one trial too: nothing that the caller's process has switched reaches it, nothing that it switches

@@ -234,31 +234,38 @@ def sealed(record: dict[str, Any]) -> str:
     return json.dumps({**record, "sha256": digest(record)}, indent=1, sort_keys=True, allow_nan=False) + "\n"
 
 
-def read_plain(path: Path, most: int = LARGEST) -> bytes:
+def read_plain(path: Path, most: int = LARGEST, follow: bool = False) -> bytes:
     """Return the content of a plain file of at most so many bytes. Raises StoreError for more, OSError as `opened`.
 
-    No link is followed.
+    No link is followed unless asked for.
     """
-    with opened(path, follow=False) as file:
+    with opened(path, follow) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise StoreError(f"{printable(path)} is too large; expected at most {most:,} bytes")
     return content
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """Return a JSON object written by `write_record`. Raises DamagedError where it is not what was written.
+def read_json(path: Path, follow: bool = False) -> Any:
+    """Return the JSON value in a file. Raises DamagedError for anything else.
 
-    Raises StoreError where it cannot be one that genbench wrote: a link, too large, or too deep.
+    Raises StoreError where it cannot be one that genbench wrote: a link, unless they are followed, too large, or too
+    deep.
     """
     try:
-        record = json.loads(read_plain(path).decode("utf-8"), parse_constant=_refuse_constant)
+        value = json.loads(read_plain(path, follow=follow).decode("utf-8"), parse_constant=_refuse_constant)
     except OSError as error:
         raise StoreError(f"cannot read {printable(path)}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{printable(path)} is damaged: not JSON ({printable(error)})") from error
-    if _is_deep(record):
+    if _is_deep(value):
         raise StoreError(f"{printable(path)} is too deep; expected at most {DEEPEST} objects and lists in each other")
+    return value
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """Return a JSON object written by `write_record`. Raises as `read_json`, DamagedError also for another checksum."""
+    record = read_json(path)
     if not isinstance(record, dict) or record.pop("sha256", None) != digest(record):
         raise DamagedError(f"{printable(path)} is damaged: its content does not match its checksum")
     return record

@@ -19,6 +19,8 @@ MODELS = {
     "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
     "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
+    "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
+    "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
@@ -38,6 +40,7 @@ METRICS = {
     "log-likelihood": ("log_likelihood:LogLikelihood", "Exact log-likelihood of test images, by models that know it"),
     "bound": ("bound:LikelihoodBound", "Lower bound on the log-likelihood of test images, by importance weights"),
     "ais": ("ais:AIS", "Log-likelihood of test images by annealed importance sampling"),
+    "probe-accuracy": ("probe_accuracy:ProbeAccuracy", "Accuracy of a linear probe on a model's features, few labels"),
 }
 DATASETS = {
     "digits": ("genbench_plugins.datasets.digits:Digits", "1,797 digits of 8x8, bundled: no network"),

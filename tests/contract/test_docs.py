@@ -7,6 +7,7 @@ import pytest
 from places import ROOT
 
 import genbench
+from genbench.ranking import columns
 from genbench.testing import check
 
 README = (ROOT / "README.md").read_text()
@@ -65,6 +66,26 @@ def test_the_readmes_table_is_what_is_published() -> None:
         shown = re.search(rf"{re.escape(row.model)} +(-?[\d.]+) ± ([\d.]+)", README)
         assert shown, row.model
         assert float(shown[1]) == pytest.approx(row.mean, abs=0.06)
+
+
+def test_every_column_is_explained() -> None:
+    tables = {
+        "leaderboard.csv": columns.LEADERBOARD,
+        "trials.csv": columns.TRIALS,
+        "leaderboard --table verdicts": columns.VERDICTS,
+        "leaderboard --table capabilities": columns.CAPABILITIES,
+        "study score": columns.STUDY,
+    }
+    expected = [
+        line
+        for title, table in tables.items()
+        for line in (
+            f"## {title}",
+            *(f"| `{name}` | {column.holds} | {column.meaning} |" for name, column in table.items()),
+        )
+    ]
+    text = (ROOT / "docs" / "columns.md").read_text()
+    assert [line for line in text.splitlines() if line.startswith(("## ", "| `"))] == expected
 
 
 def test_versions_agree() -> None:

@@ -198,9 +198,11 @@ def test_a_device_that_cannot_take_up_what_is_stored_costs_no_results(tmp_path: 
     ("arguments", "message"),
     [
         ("--jobs-per-gpu 2 --jobs 8", "--jobs is given too; expected one of them"),
-        ("--jobs-per-gpu 2 --engine inline", "engine inline performs one trial after another"),
+        pytest.param(
+            "--jobs-per-gpu 2 --engine inline", "engine inline performs one trial after", marks=pytest.mark.slow
+        ),
         ("--jobs-per-gpu 2 --device cpu", "trials run on the CPU here; use --jobs, or --device cuda"),
-        ("--device cuda:00", "expected auto, cpu, cuda or cuda:N"),
+        pytest.param("--device cuda:00", "expected auto, cpu, cuda or cuda:N", marks=pytest.mark.slow),
     ],
 )
 def test_numbers_of_trials_that_would_have_no_effect_are_refused(arguments: str, message: str, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import pytest
 from places import ROOT
 
+pytestmark = pytest.mark.slow  # a step of every model, by every operation that there is
+
 FOLDER = ROOT / "benchmarks" / "speed"
 
 OPTIONS = (

@@ -40,8 +40,17 @@ SOUND = [
     broken_plugins.SteadyEngine,
 ]
 
+LONG = (broken_plugins.Steady, broken_plugins.Plain, broken_plugins.LeavesWorkers)
+"""Plugins that take over ten seconds."""
 
-@pytest.mark.parametrize("cls", SOUND)
+
+def slow_if_long(case: Any, cls: type) -> Any:
+    """Return a case of a test, marked slow where its plugin takes long."""
+    several = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*several, marks=pytest.mark.slow) if cls in LONG else case
+
+
+@pytest.mark.parametrize("cls", [slow_if_long(cls, cls) for cls in SOUND])
 def test_a_sound_plugin_passes_every_check(cls: type) -> None:
     verdict = testing.check(cls)
     assert verdict.ok, [f"{result.check}: {result.reason}" for result in verdict.failures]
@@ -54,7 +63,9 @@ def test_a_sound_plugin_passes_every_check(cls: type) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "cls", "saying"), broken_plugins.BROKEN, ids=lambda value: getattr(value, "__name__", None)
+    ("name", "cls", "saying"),
+    [slow_if_long(case, case[1]) for case in broken_plugins.BROKEN],
+    ids=lambda value: getattr(value, "__name__", None),
 )
 def test_a_broken_plugin_is_caught_by_the_check_named_for_it(name: str, cls: type, saying: str) -> None:
     if name == "works-on-cuda" and not torch.cuda.is_available():
@@ -95,6 +106,7 @@ def test_a_check_that_is_performed_again_fails_again() -> None:
     assert [performed(session, "samples").status for _ in range(2)] == ["failed", "failed"]
 
 
+@pytest.mark.slow
 def test_an_expected_failure_excuses_no_other() -> None:
     verdict = testing.check(broken_plugins.LogsPictures, {"works-without-cuda": "it is known"})
     failed = [result.check for result in verdict.failures]
@@ -168,6 +180,7 @@ def test_a_plugin_that_ends_everything_ends_its_check_alone() -> None:
     assert results["digest"].status == "skipped"  # no other process could import it
 
 
+@pytest.mark.slow
 def test_options_are_checked_as_given() -> None:
     verdict = testing.check("broken_plugins:Nearest")
     assert verdict.ok
@@ -233,6 +246,7 @@ def test_checks_are_tests_with_strict_expected_failures(tmp_path: Path) -> None:
     assert "unknown model 'no-such-name'" in told
 
 
+@pytest.mark.slow
 def test_an_expected_failure_of_no_check_stops_the_collection(tmp_path: Path) -> None:
     told = run_pytest(tmp_path, '{"featurs": "typing"}')
     assert "a failure of 'featurs' is expected, and BatchNormalised has no such check. Did you mean features?" in told

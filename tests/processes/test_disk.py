@@ -51,6 +51,7 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(engine: str, small_
     assert statuses(results) == ["done", "done"]
 
 
+@pytest.mark.slow
 def test_a_limit_on_file_sizes_is_told_like_a_full_disk(tmp_path: Path) -> None:
     bound = 200_000
 

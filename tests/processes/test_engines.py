@@ -66,6 +66,7 @@ def test_the_records_are_the_same_bits_whatever_the_engine_and_the_number_of_job
     assert one == two == inline
 
 
+@pytest.mark.slow
 def test_workers_are_warm_and_end_with_the_run(run: Run) -> None:
     report = run("toy", seeds=6, jobs=2)
     environments = [record.environment for _, record in Store(Path("results")).all()]
@@ -156,6 +157,7 @@ def test_a_process_that_ends_because_of_an_earlier_trial_costs_no_other(run: Run
     assert {label: outcome.status for label, outcome in outcomes(report).items()} == {"rude[bomb=true]": "done", "toy[epochs=600]": "done"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_interrupted_fresh_run_is_gone_on_with_and_a_failed_one_keeps_the_old_results(run: Run) -> None:
     run("toy", seeds=2, engine="inline")
     before = {record.seed: record for _, record in Store(Path("results")).all()}
@@ -224,6 +226,7 @@ def test_trials_take_workers_also_where_there_is_one(run: Run, monkeypatch: pyte
     assert planned[1].engine.settings["jobs"] == min(2, len(os.sched_getaffinity(0)))
 
 
+@pytest.mark.slow
 def test_an_error_of_the_disk_ends_the_run_and_says_so(run: Run) -> None:
     trial = planning.plan(RunSettings("toy", seeds=3, reference="none")).todo[1]
     Path("results/trials").mkdir(parents=True)
@@ -285,6 +288,7 @@ def test_asked_once_it_stops_after_saving(number: signal.Signals, start: Any, tm
     assert (tmp_path / "results" / "leaderboard.csv").exists()
 
 
+@pytest.mark.slow
 def test_asked_twice_it_stops_at_once(start: Any, tmp_path: Path) -> None:
     process = start("--models", "toy,faulty[fault=hangs]", "--seeds", "1", "--jobs", "2")
     wait_for(lambda: list(tmp_path.rglob("faulty*/trial.json")))
@@ -301,6 +305,7 @@ def test_asked_twice_it_stops_at_once(start: Any, tmp_path: Path) -> None:
     assert not any(child.is_running() for child in inside)
 
 
+@pytest.mark.slow
 def test_workers_end_when_their_driver_is_killed_and_save_before(start: Any, tmp_path: Path) -> None:
     process = start("--models", "toy[epochs=1000000]", "--seeds", "2", "--jobs", "2")
     wait_for(lambda: sum("epoch" in path.read_text() for path in tmp_path.rglob(PROGRESS) if path.exists()) == 2)
@@ -320,6 +325,7 @@ def test_two_processes_on_one_folder_do_each_trial_once(start: Any, tmp_path: Pa
     assert all("8/8" in each for each in said)
 
 
+@pytest.mark.slow
 def test_who_holds_what_is_seen(start: Any, tmp_path: Path) -> None:
     process = start("--models", "toy[epochs=1000000]", "--seeds", "1")
     wait_for(lambda: list(tmp_path.rglob("trial.json")))

@@ -137,7 +137,7 @@ def check(home: Path, trial: Path, text: str) -> None:
 
 
 CHECKS = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-FAST = settings(max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=CHECKS)
+FAST = settings(max_examples=20, derandomize=True, deadline=None, database=None, suppress_health_check=CHECKS)
 LONG = settings(FAST, max_examples=500)
 RECORD = {"mutations": st.lists(MUTATION, min_size=1, max_size=3), "own_id": st.booleans()}
 

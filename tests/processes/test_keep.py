@@ -186,7 +186,8 @@ def test_what_cannot_be_let_go_costs_no_table(cli: Run) -> None:
     assert re.search(r"not let go of: .*/link is a link", out + err)
 
 
-@pytest.mark.parametrize("keep", [pytest.param("samples", marks=pytest.mark.slow), "none"])
+@pytest.mark.slow
+@pytest.mark.parametrize("keep", ["samples", "none"])
 def test_a_score_asked_for_later_is_what_it_would_have_been(keep: str, cli: Run) -> None:
     later = ["parzen[samples=1000]", "--metric", "parzen[samples=12000]", "--metric", "fid[pixels,samples=700]"]
     whole = [*COMMAND[:4], *later, *COMMAND[5:]]

@@ -197,7 +197,8 @@ def test_what_cannot_be_written_is_named(line: str, message: str, nobody, tmp_pa
 @pytest.mark.parametrize(
     ("command", "reader"),
     [
-        *((command, "true") for command in ("list", "--help", "run --help", "show vae", "leaderboard", "data path")),
+        *(pytest.param(command, "true", marks=slow) for command in ("list", "run --help", "show vae", "data path")),
+        *((command, "true") for command in ("--help", "leaderboard")),
         ("list", "head -1"),
         ("leaderboard --format csv", "head -c 1"),
     ],

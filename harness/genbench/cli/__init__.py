@@ -27,6 +27,7 @@ COMMANDS = {
     "slim": "Copy stored results without samples and weights: the same tables.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
     "response": "Show what a metric sees of known damage to real images.",
+    "study": "Ask people which images are real: make the page of a user study, score its answers.",
     "data": "Prepare, verify or locate datasets.",
     "plugins": "List installed plugins, the broken ones with their reason.",
     "check": "Check a plugin of yours against what the harness relies on.",

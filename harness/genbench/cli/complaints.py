@@ -1,4 +1,4 @@
-"""Errors told to people: one line each on stderr, whatever is in them."""
+"""Errors in words: one line each on stderr, whatever is in them."""
 
 from __future__ import annotations
 

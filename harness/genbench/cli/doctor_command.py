@@ -71,7 +71,7 @@ def command(results: Path, verify: bool) -> int:
     damage = [*_damage(results), *_stale(results)] if verify else []
     if verify:
         rows.append(("stored results", "; ".join(damage) or "every byte as it was stored"))
-        rows += [("not kept", told) for told in _not_kept(results)]
+        rows += [("not kept", line) for line in _not_kept(results)]
     stdout_console().print(listing("doctor", rows))
     missing = any(_version(package) == "MISSING" for package in PACKAGES)
     return 1 if missing or not shipped or damage or any(problems.values()) else 0
@@ -101,9 +101,9 @@ def _not_kept(results: Path) -> list[str]:
     contents = Store(results).read()
     counts = Counter(copies[0][1].lacking for copies in contents.trials.values())
     return [
-        f"{count} {'trial' if count == 1 else 'trials'} {told.partition(',')[0]}: genbench slim or --keep let them go"
-        for told, count in counts.items()
-        if told
+        f"{count} {'trial' if count == 1 else 'trials'} {lack.partition(',')[0]}: genbench slim or --keep let them go"
+        for lack, count in counts.items()
+        if lack
     ]
 
 

@@ -43,8 +43,6 @@ def command(
     sources: tuple[str, ...],
     samples_are: tuple[str, ...],
     settings: tuple[str, ...],
-    dry_run: bool,
-    quiet: bool,
     **given: Any,
 ) -> int:
     """Score images made elsewhere as trained models are: the same tables, protocols and RESULTS.
@@ -55,9 +53,10 @@ def command(
     Without --samples, as many are scored as the smallest of all holds,
     if metrics usually ask for more.
     """
+    printed = running.Printed.of(given)
     named, said = _by_name("", sources), _said(samples_are)
     asked = RunSettings(options=running.parse_settings(settings), **running.lists(given), **given)
-    return running.perform(external.plan(named, asked, said), dry_run, quiet)
+    return running.perform(external.plan(named, asked, said), printed)
 
 
 def _by_name(what: str, texts: tuple[str, ...]) -> dict[str, str]:

@@ -79,14 +79,23 @@ def unknown_command(name: str, known: Iterable[str]) -> str:
 def check_once(command: click.Command, context: click.Context, arguments: Sequence[str]) -> None:
     """Raise UsageError where an option that takes one value comes twice: the last alone would count."""
     inner = click.Context(command, parent=context, info_name=command.name)
+    if isinstance(command, click.Group):
+        if arguments and (named := command.commands.get(arguments[0])):
+            check_once(named, inner, arguments[1:])
+        return
     try:
         _, _, given = command.make_parser(inner).parse_args(list(arguments))
     except click.UsageError:
-        return  # told when the command parses them
+        return  # reported when the command parses them
     for param, times in Counter(given).items():
         if times > 1 and isinstance(param, click.Option) and not (param.multiple or param.is_flag):
-            more = "; for several seeds, as in --seeds 1,2" if param.name in ("seed", "seeds") else ""
+            takes_several = param.name in ("seed", "seeds") and _has_option(command, "--seeds")
+            more = "; for several seeds, as in --seeds 1,2" if takes_several else ""
             raise click.UsageError(f"{param.opts[0]} is given {times} times; expected once{more}.", inner)
+
+
+def _has_option(command: click.Command, name: str) -> bool:
+    return any(name in option.opts for option in _options(command))
 
 
 def _options(command: click.Command) -> list[click.Option]:
@@ -106,12 +115,16 @@ def answer(error: click.UsageError) -> click.UsageError:
     advice = ""
     if "extra argument" in error.message:
         advice = stray_words.by_blanks(error.ctx.command, arguments)
-    elif isinstance(error, click.BadParameter) and error.param is not None and error.param.name == "seed":
+    elif _is_of_seed(error) and _has_option(error.ctx.command, "--seeds"):
         advice = f"{error.format_message().removesuffix('.')}; for several seeds: --seeds 0,1"
     elif isinstance(error.ctx.command, click.Group) and "No such command" in (said := error.format_message()):
         known = ", ".join(error.ctx.command.list_commands(error.ctx))
         advice = "" if "Did you mean" in said else f"{said.removesuffix('.')}; expected one of: {known}"
     return click.UsageError(f"{advice}.", error.ctx) if advice else error
+
+
+def _is_of_seed(error: click.UsageError) -> bool:
+    return isinstance(error, click.BadParameter) and error.param is not None and error.param.name == "seed"
 
 
 def _unknown_option(error: click.NoSuchOption, context: click.Context, arguments: Sequence[str]) -> click.UsageError:
@@ -153,7 +166,7 @@ def _words(argument: click.Argument) -> list[str]:
 
 def _renamed(command: click.Command, name: str, value: str) -> str:
     ours = RENAMED.get(name, "")
-    if not any(ours in option.opts for option in _options(command)):
+    if not _has_option(command, ours):
         return ""
     value = VALUES[ours](name, value) if ours in VALUES else value
     return f"; expected {ours}{' ' if value else ''}{value}"
@@ -161,7 +174,7 @@ def _renamed(command: click.Command, name: str, value: str) -> str:
 
 def _of_plugins(command: click.Command, name: str, value: str, arguments: Sequence[str]) -> str:
     """Answer an option of a plugin, as typed or as it is called here: of those that were typed, else of any."""
-    if not any("--set" in option.opts for option in _options(command)):
+    if not _has_option(command, "--set"):
         return ""
     from genbench.registry.plugins import load_registry
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genbench.cli import stray_words
+from genbench.cli import exports, stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
-from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console, text_console
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
+from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
 from genbench.runs import stored
@@ -37,16 +37,16 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["table", "csv", "markdown", "latex", "json"]),
+    type=click.Choice(exports.FORMATS),
     help="[default: what FILE's suffix says, else table]",
 )
 @click.option(
     "--table",
     "what",
-    type=click.Choice(["scores", "verdicts", "capabilities"]),
+    type=click.Choice(["scores", "overview", "verdicts", "capabilities"]),
     default="scores",
     show_default=True,
-    help="Scores; what became of published numbers; what models can do and take.",
+    help="Scores; all metrics side by side; what became of published numbers; what models can do and take.",
 )
 @click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
@@ -65,9 +65,7 @@ def command(
 ) -> int:
     """Print the tables of RESULTS folders (default: results). Scores of different protocols never share a table."""
     stray_words.check_words([str(folder) for folder in results if not folder.exists()])
-    form = form or (_format_of(output) if output else "table")
-    if output is not None:
-        _check_output(output)
+    form = exports.chosen(form, output)
     if what == "verdicts" and not against:
         raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
     sources = [part for text in against for part in spec.split(text)]
@@ -85,31 +83,8 @@ def command(
 def _show(tables: Tables, form: str, output: Path | None) -> None:
     if form == "table" and output is None:
         tables.print(stdout_console())
-    elif output is None:
-        click.echo(tables.text(form).encode(), nl=False)
     else:
-        write_text(output, tables.text(form))
-
-
-SUFFIXES = {"": "table", ".txt": "table", ".csv": "csv", ".md": "markdown", ".tex": "latex", ".json": "json"}
-"""The format of a file, unless one is asked for."""
-
-
-def _format_of(output: Path) -> str:
-    """Return the format that a file's suffix says. Raises RequestError where that is none of ours."""
-    if output.suffix.lower() not in SUFFIXES:
-        known = ", ".join(filter(None, SUFFIXES))
-        raise RequestError(f"-o {printable(output)}: no format is of this suffix; expected {known}, or --format too")
-    return SUFFIXES[output.suffix.lower()]
-
-
-def _check_output(output: Path) -> None:
-    """Raise RequestError where no file can be put there, before any table is made."""
-    if output.is_dir():
-        raise RequestError(f"-o {printable(output)}: it is a folder; expected the path of a file")
-    above = next(parent for parent in output.absolute().parents if parent.exists())
-    if not above.is_dir():
-        raise RequestError(f"-o {printable(output)}: {printable(above)} is no folder; expected one to put the file in")
+        exports.put(tables.text(form), output)
 
 
 def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
@@ -134,7 +109,7 @@ def _named(label: str, asked: tuple[str, ...]) -> bool:
 
 @dataclass(frozen=True)
 class Tables:
-    """What was asked for: boards with the verdicts on published numbers, these alone, or what models can do."""
+    """What was asked for: boards with the verdicts on published numbers, all boards in one, or another table."""
 
     what: str
     boards: Sequence[Board]
@@ -177,8 +152,10 @@ class Tables:
 
     def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
-        from genbench.output import capabilities_table, claims_table
+        from genbench.output import capabilities_table, claims_table, overview_table
 
+        if self.what == "overview":
+            return overview_table.tables(overviews(self.boards))
         if self.what == "capabilities":
             return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
         return claims_table.tables(verdicts(self.boards, self.claims))
@@ -187,6 +164,8 @@ class Tables:
         match self.what:
             case "capabilities":
                 return frames.capabilities(capabilities(self.boards, self.families))
+            case "overview":
+                return frames.overview(overviews(self.boards))
             case "verdicts":
                 return frames.verdicts(verdicts(self.boards, self.claims))
         return frames.leaderboard(self.boards)

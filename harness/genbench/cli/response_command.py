@@ -33,7 +33,7 @@ def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, out
     """Score real images that were damaged in known ways: noise, blur, dropped classes, copies of training images.
 
     Prints a table for each METRIC, and writes it as CSV beside a picture. A damage that leaves a metric where it was is
-    one that it cannot see. A METRIC that cannot score these images is told of and left out; the exit code is then 2.
+    one that it cannot see. A METRIC that cannot score these images is named and left out; the exit code is then 2.
     """
     chosen = [part for text in metrics for part in spec.split(text)]
     if not chosen:
@@ -44,24 +44,24 @@ def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, out
     from genbench.trial.environment import resolve_device
 
     where = str(resolve_device(device))
-    told: set[str] = set()
+    reported: set[str] = set()
     for metric in chosen:
         try:
             found = measure(metric, dataset, draws, where)
         except GenbenchError as error:
             if debug:
                 raise
-            _tell(one_line(error), told)
+            _report(one_line(error), reported)
         else:
             _write(found, output / f"{_slug(found.metric)}-{_slug(dataset)}")
-    return WRONG_USE if told else 0
+    return WRONG_USE if reported else 0
 
 
-def _tell(message: str, told: set[str]) -> None:
+def _report(message: str, reported: set[str]) -> None:
     """Complain, once: data that cannot be had are the same to every metric."""
-    if message not in told:
+    if message not in reported:
         complain(message)
-        told.add(message)
+        reported.add(message)
 
 
 def _write(found: MetricResponse, stem: Path) -> None:

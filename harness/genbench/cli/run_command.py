@@ -52,12 +52,13 @@ from genbench.runs.settings import RunSettings
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
 @click.option("--fresh-scores", is_flag=True, help="Score again what the store holds, and train none of it.")
 @running.shown
-def command(words: tuple[str, ...], settings: tuple[str, ...], dry_run: bool, quiet: bool, **given: Any) -> int:
+def command(words: tuple[str, ...], settings: tuple[str, ...], **given: Any) -> int:
     """Train models with several seeds, score them, print ranked tables and write RESULTS/leaderboard.csv.
 
     What RESULTS holds already is not done again. SUITE names a file of settings (genbench list suites); options win
     over it.
     """
+    printed = running.Printed.of(given)
     seeds, seed = given.pop("seeds"), given.pop("seed")
     if seeds is not None and seed is not None:
         raise RequestError("--seeds and --seed are both given; expected one of them")
@@ -68,7 +69,7 @@ def command(words: tuple[str, ...], settings: tuple[str, ...], dry_run: bool, qu
         **running.lists(given, "models"),
         **given,
     )
-    return running.perform(planning.plan(asked), dry_run, quiet)
+    return running.perform(planning.plan(asked), printed)
 
 
 def _suite(words: tuple[str, ...]) -> str | None:

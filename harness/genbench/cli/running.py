@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -11,12 +12,17 @@ from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.output import numbers
 from genbench.output.console import stderr_console, stdout_console
+from genbench.ranking.board import Board
+from genbench.ranking.overview import overviews
 from genbench.registry import spec
 from genbench.runs import execution
 from genbench.runs.grid import describe
 from genbench.runs.planning import Plan
 from genbench.runs.report import Report
 from genbench.store.layout import KEEPS
+
+if TYPE_CHECKING:
+    from genbench.output.tables import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[F], F]
@@ -118,6 +124,7 @@ performed = _together(
 shown = _together(
     click.option("--dry-run", is_flag=True, help="Print the plan; train nothing, write no results."),
     click.option("--quiet", is_flag=True, help="No progress, only the tables."),
+    click.option("--brief", is_flag=True, help="All metrics in one table, and no table for each."),
 )
 
 
@@ -147,10 +154,24 @@ def lists(given: dict[str, Any], *more: str) -> dict[str, Any]:
 # Performing ----------------------------------------------------------------------------------------------------------
 
 
-def perform(plan: Plan, dry_run: bool, quiet: bool) -> int:
+@dataclass(frozen=True)
+class Printed:
+    """What of a run is printed: only the plan (dry_run), no progress (quiet), no table for each metric (brief)."""
+
+    dry_run: bool
+    quiet: bool
+    brief: bool
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Printed:
+        """Take the options `shown` out of what is given."""
+        return cls(**{name: given.pop(name) for name in ("dry_run", "quiet", "brief")})
+
+
+def perform(plan: Plan, printed: Printed) -> int:
     """Print what a plan is, perform it unless that is all that was asked for, and return the exit code."""
     _print_head(plan)
-    return _print_plan(plan) if dry_run else _run(plan, quiet)
+    return _print_plan(plan) if printed.dry_run else _run(plan, printed)
 
 
 def _print_head(plan: Plan) -> None:
@@ -177,20 +198,32 @@ def _print_plan(plan: Plan) -> int:
     return 0
 
 
-def _run(plan: Plan, quiet: bool) -> int:
-    from genbench.output import board_table, claims_table
+def _run(plan: Plan, printed: Printed) -> int:
+    from genbench.output import claims_table
     from genbench.output.progress import watching
     from genbench.output.terminal import print_tables
 
     with watching(
-        stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, quiet
+        stderr_console(), {trial.id: f"{trial.model.label} s{trial.seed}" for trial in plan.todo}, printed.quiet
     ) as watcher:
         report = execution.execute(plan, watcher)
     console = stdout_console()
-    print_tables([*board_table.tables(report.boards), *claims_table.tables(report.verdicts)], console)
+    print_tables([*_tables(report.boards, printed.brief), *claims_table.tables(report.verdicts)], console)
     for line in _closing(report):
         console.print(printable(line), soft_wrap=True)
     return 1 if report.failed else 0
+
+
+SEVERAL = 3
+"""Metrics on one dataset from which a run prints all of them in one table first."""
+
+
+def _tables(boards: Sequence[Board], brief: bool) -> list[Table]:
+    """Return what is printed of boards: an overview where there are several or one is asked for, and each by itself."""
+    from genbench.output import board_table, overview_table
+
+    found = [each for each in overviews(boards) if brief or len(each.boards) >= SEVERAL]
+    return [*overview_table.tables(found), *([] if brief else board_table.tables(boards))]
 
 
 def _closing(report: Report) -> list[str]:

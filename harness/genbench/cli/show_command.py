@@ -12,7 +12,7 @@ from genbench.abilities import abilities
 from genbench.errors import RequestError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
-from genbench.registry import options, spec
+from genbench.registry import comments, options, spec
 from genbench.registry.plugins import KINDS, Entry, Registry, load_registry
 from genbench.registry.resolve import Resolver
 from genbench.runs import suites
@@ -55,16 +55,18 @@ def _show(entry: Entry) -> None:
     console.print(f"{entry.name}: {entry.kind} of {entry.plugin.distribution}, version {cls.version}, {entry.target}\n")
     console.print(_reflowed(inspect.getdoc(cls) or entry.summary))
     console.print()
-    rows = [
-        (o.name, _shown(o.default), o.expected + ("" if o.identity else " (no part of the protocol)"))
-        for o in declared.values()
-    ]
-    console.print(listing("options: default, expected", rows))
+    meanings = comments.meanings(cls)
+    rows = [(o.name, _shown(o.default), _expected(o), meanings.get(o.name, "")) for o in declared.values()]
+    console.print(listing("options: default, expected, meaning", rows))
     for preset, values in cls.presets.items():
         given = ", ".join(f"{name}={_shown(value)}" for name, value in values.items())
         console.print(f"\n{entry.name}@{preset}: {given}")
     for fact in _facts(entry.kind, cls):
         console.print(f"\n{fact}")
+
+
+def _expected(option: options.Option) -> str:
+    return option.expected + ("" if option.identity else " (changes no result)")
 
 
 def _reflowed(text: str) -> str:

@@ -23,9 +23,9 @@ def command(results: Path, output: Path) -> int:
 
     done = slim(results, output)
     trials = f"{done.trials:,} {'trial' if done.trials == 1 else 'trials'}"
-    told = (
+    summary = (
         f"{printable(output)}: {trials} without samples and weights ({done.bytes_left_out / 1e6:,.1f} MB left out). "
         f"Tables, learning curves and scores are whole; other figures and new scores need the models trained again."
     )
-    stdout_console().print(told, soft_wrap=True)
+    stdout_console().print(summary, soft_wrap=True)
     return 0

@@ -26,10 +26,10 @@ def command(results: Path) -> int:
         raise RequestError(f"no trials in {printable(results)}, and no run at work there; expected a folder of results")
     counts = Counter(standing.state for standing in found)
     console = stdout_console()
-    told = ", ".join(f"{count} {state}" for state, count in counts.items())
-    console.print(printable(f"{len(found)} {'trial' if len(found) == 1 else 'trials'}: {told}"), soft_wrap=True)
+    states = ", ".join(f"{count} {state}" for state, count in counts.items())
+    console.print(printable(f"{len(found)} {'trial' if len(found) == 1 else 'trials'}: {states}"), soft_wrap=True)
     for standing in found:
         words = f": {standing.words}" if standing.words else ""
-        told = printable(f"{standing.trial}  {standing.name}{words}", 600)
-        console.print(f"{printable(standing.state):<13}  {told}", soft_wrap=True)
+        line = printable(f"{standing.trial}  {standing.name}{words}", 600)
+        console.print(f"{printable(standing.state):<13}  {line}", soft_wrap=True)
     return 0

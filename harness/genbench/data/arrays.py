@@ -58,7 +58,7 @@ class Head:
 
     @property
     def nbytes(self) -> int:
-        """Return the size of the values that it tells of."""
+        """Return the size of the values that it declares."""
         return math.prod(self.shape) * self.dtype.itemsize
 
     @property
@@ -70,7 +70,7 @@ class Head:
 def checked_head(name: str, member: IO[bytes], holds: int, refuse: Refuse) -> Head:
     """Return what an array file of so many bytes begins with, reading no more than that.
 
-    Refused are shapes that no array has, Python objects, which only a pickle holds, and fewer bytes than it tells of.
+    Shapes that no array has are refused, and Python objects, which only a pickle holds, and fewer bytes than declared.
     Raises what UNREADABLE lists where it is no array file.
     """
     head = _head(member)
@@ -258,8 +258,8 @@ class SafetensorsRows(Rows):
         try:
             with files.pinned(path) as pinned, safe_open(pinned, "np") as file:
                 self._key, self.note = found_key(path, list(file.keys()))
-                told = file.get_slice(self._key)
-                self.shape, dtype = tuple(told.get_shape()), told.get_dtype()
+                values = file.get_slice(self._key)
+                self.shape, dtype = tuple(values.get_shape()), values.get_dtype()
         except (SafetensorError, *UNREADABLE) as error:
             refuse(path, f"it cannot be read: {error}", "write it again with safetensors", error)
         self.dtype = SAFETENSORS.get(dtype, dtype)

@@ -51,7 +51,7 @@ class DamagedData(DataError):
 
 @dataclass(frozen=True)
 class Prepared:
-    """A dataset in the cache. digest tells its content, whatever its path, machine or plugin.
+    """A dataset in the cache. digest identifies its content, whatever its path, machine or plugin.
 
     sizes are the numbers of images by split; command is what a person types to prepare it again; notes say what was
     found in it that could have been meant otherwise.
@@ -288,9 +288,9 @@ def _write(folder: Path, key: dict[str, Any], content: Content) -> None:
             file.flush()
             os.fsync(file.fileno())
             files[f"{name}.npy"] = file.tell()
-    told: dict[str, Any] = {name: getattr(content, name) for name in ("shape", "classes", "bounds", "sizes", "notes")}
+    about: dict[str, Any] = {name: getattr(content, name) for name in ("shape", "classes", "bounds", "sizes", "notes")}
     found = validation.digest(content.arrays, content.classes, content.bounds)
-    write_record(folder / "manifest.json", {"format": FORMAT, "key": key, "digest": found, "files": files, **told})
+    write_record(folder / "manifest.json", {"format": FORMAT, "key": key, "digest": found, "files": files, **about})
 
 
 def _commit(aside: Path, folder: Path, replace: bool) -> None:

@@ -93,12 +93,12 @@ def _name(path: Path, file: Path) -> str:
 
 def _stamp(file: Path) -> list[int]:
     try:
-        told = file.stat()
+        now = file.stat()
     except OSError as error:
         _unseen(file, error)
-    if not stat.S_ISREG(told.st_mode):  # a pipe would be waited for, a device read for ever
+    if not stat.S_ISREG(now.st_mode):  # a pipe would be waited for, a device read for ever
         refuse(file, "it is no plain file", EXPECTED)
-    return files.state(told)
+    return files.state(now)
 
 
 def _unseen(path: Path, error: OSError) -> NoReturn:

@@ -61,17 +61,17 @@ def cache_folder() -> Path:
 def _own(folder: Path) -> Path:
     """Return a folder, or one in it for this user alone, where others can put something into it."""
     try:
-        told = folder.stat()
+        state = folder.stat()
     except OSError:
-        return folder  # it is not there yet; what else is wrong is told when it is used
-    if not _is_open_to_others(told):
+        return folder  # it is not there yet; what else is wrong is reported when it is used
+    if not _is_open_to_others(state):
         return folder
     mine = folder / f"user-{os.geteuid()}"
     with contextlib.suppress(OSError):
         mine.mkdir(mode=0o700)
     with contextlib.suppress(FileNotFoundError):
-        told = mine.lstat()
-        if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.geteuid() or _is_open_to_others(told):
+        state = mine.lstat()
+        if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.geteuid() or _is_open_to_others(state):
             raise DataError(
                 f"{printable(mine)} can be written to by others; expected a folder of one's own in a cache folder that "
                 "is shared. Remove it, or set GENBENCH_CACHE to another folder"
@@ -79,11 +79,11 @@ def _own(folder: Path) -> Path:
     return mine
 
 
-def _is_open_to_others(told: os.stat_result) -> bool:
+def _is_open_to_others(state: os.stat_result) -> bool:
     """Return whether a folder is another user's, root apart, or others may write to it, the user's own group apart."""
-    is_of_own_group = (told.st_uid, told.st_gid) == (os.geteuid(), os.getegid())
-    is_shared = told.st_mode & stat.S_IWOTH or (told.st_mode & stat.S_IWGRP and not is_of_own_group)
-    return bool(is_shared or told.st_uid not in (0, os.geteuid()))
+    is_of_own_group = (state.st_uid, state.st_gid) == (os.geteuid(), os.getegid())
+    is_shared = state.st_mode & stat.S_IWOTH or (state.st_mode & stat.S_IWGRP and not is_of_own_group)
+    return bool(is_shared or state.st_uid not in (0, os.geteuid()))
 
 
 def _absolute(path: str) -> Path:

@@ -25,7 +25,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF", "PPM")
 GREY_MODES = ("1", "L", "LA")
 MODES = (*GREY_MODES, "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV")
 BITS_TAG = 258
-"""Where a TIFF tells the bits of each channel."""
+"""Where a TIFF holds the bits of each channel."""
 
 BEGINNINGS = {
     "png": rb"\x89PNG\r\n",
@@ -139,13 +139,13 @@ def _check_kind(file: Path, image: Image) -> None:
 def _bits(image: Image) -> int:
     """Return how many bits a channel has in the file: Pillow opens some pictures of 16 as if they had 8."""
     tiles: Any = getattr(image, "tile", None)
-    told = tiles[0].args if tiles else ""
+    arguments = tiles[0].args if tiles else ""
     if image.format == "TIFF":
         tags: Any = getattr(image, "tag_v2", {})
         return int(max(tags.get(BITS_TAG, (1,))))
-    if image.format == "PPM" and isinstance(told, tuple):
-        return int(told[1]).bit_length()  # of the greatest value
-    return 16 if image.format in ("PNG", "PPM") and ";16" in str(told) else 8
+    if image.format == "PPM" and isinstance(arguments, tuple):
+        return int(arguments[1]).bit_length()  # of the greatest value
+    return 16 if image.format in ("PNG", "PPM") and ";16" in str(arguments) else 8
 
 
 def _turnable(image: Image) -> bool:

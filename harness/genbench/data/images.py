@@ -114,8 +114,8 @@ class ArrayImages(Images):
         self.count, *shape = self._rows.shape
         self._axes = self._understood(tuple(shape), space)
         as_channels_last = f"shape {self._rows.shape} is taken as (n, H, W, C)" if self._axes == CHANNELS_LAST else ""
-        if told := "; ".join(filter(None, (self._rows.note, as_channels_last))):
-            self.note = f"{printable(repr(str(path)))}: {printable(told)}"
+        if note := "; ".join(filter(None, (self._rows.note, as_channels_last))):
+            self.note = f"{printable(repr(str(path)))}: {printable(note)}"
 
     def _check_type(self, dtype: str) -> None:
         is_uint8, is_float = dtype == "uint8", dtype.lstrip("<>=").startswith("f")

@@ -1,4 +1,4 @@
-"""What labels say of a dataset: whether they tell anything, whether parts lack a class, whether they run in order."""
+"""What labels say of a dataset: whether there are several, whether parts lack a class, whether they run in order."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def heeded(arrays: Arrays, classes: int | None) -> tuple[Arrays, int | None, lis
 
 
 def _absent(classes: list[int], split: str) -> str:
-    """Return a line that tells of classes that training lacks, or ""."""
+    """Return a line on classes that training lacks, or ""."""
     named = ", ".join(map(str, classes[:LISTED])) + (" ..." if len(classes) > LISTED else "")
     which = f"class {named}" if len(classes) == 1 else f"classes {named}"
     return f"train has no image of {which} (counted from 0), and {split} has some" if classes else ""

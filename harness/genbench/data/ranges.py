@@ -1,4 +1,4 @@
-"""Values of images held to their bounds: what rounding put outside is clipped, what is further out told with a cure."""
+"""Values of images held to their bounds: what rounding put outside is clipped, what is further out is an error."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ UNIT = (0.0, 1.0)
 
 
 def within(images: NDArray[Any], bounds: tuple[float, float], refuse: Callable[[str, str], NoReturn]) -> NDArray[Any]:
-    """Return finite floats within bounds, those that rounding put outside clipped; refuse is told of any others."""
+    """Return finite floats within bounds, those that rounding put outside clipped; refuse is called with any others."""
     import numpy as np
 
     (low, high), least, greatest = bounds, float(images.min()), float(images.max())

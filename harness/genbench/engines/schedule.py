@@ -129,7 +129,7 @@ class _Flight:
     started: float | None = None
     cancelled: str = ""  # the status that it is to have, because it was asked to stop
     stage: str = ""  # what it was doing when it was last heard of
-    is_missed: bool = False  # it was told that it has not begun
+    is_missed: bool = False  # it was reported as not begun
 
 
 @dataclass

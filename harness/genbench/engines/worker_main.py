@@ -121,7 +121,7 @@ def _perform(message: Message, mailbox: Mailbox, send: Callable[[Line], None]) -
 def _sender(descriptor: int) -> Callable[[Line], None]:
     def send(line: Line) -> None:
         content = encode(line)
-        with contextlib.suppress(BrokenPipeError):  # nobody is left to be told; the mailbox ends the process
+        with contextlib.suppress(BrokenPipeError):  # nobody is left to hear of it; the mailbox ends the process
             while content:
                 content = content[os.write(descriptor, content) :]
 

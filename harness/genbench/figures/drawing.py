@@ -96,7 +96,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
 
 
 def _problem(trained: Trained) -> Outcome | None:
-    """Return why a trial's data or model cannot be had, or None; a model that was let go is told by each kind."""
+    """Return why a trial's data or model cannot be had, or None; each kind itself says so of a model let go."""
     try:
         with trained.trial_environment("restore"):
             _ = trained.model

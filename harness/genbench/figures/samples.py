@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genbench.figures.canvas import grid, tiles
+from genbench.figures.kinds import Lacking
 from genbench.figures.trained import Trained
 from genbench.numerics.distances import squared_distances
 
@@ -16,8 +17,13 @@ SHOWS = "the first 20 samples; framed: the training image nearest to the one on 
 
 
 def draw(trained: Trained) -> Figure:
-    """Return 4 rows of 5 samples, and in column 6 the training image nearest to the fifth, where the data are here."""
+    """Return 4 rows of 5 samples, and in column 6 the training image nearest to the fifth, where the data are here.
+
+    Raises Lacking where images made elsewhere are fewer.
+    """
     samples = trained.samples(ROWS * COLUMNS)
+    if len(samples) < ROWS * COLUMNS:
+        raise Lacking(f"{len(samples)} images, of {ROWS * COLUMNS} to be shown")
     if trained.missing:
         by_row = samples.view(ROWS, COLUMNS, *samples.shape[1:])
         return grid(trained.subject, WITHOUT, [tiles(row, trained.space.bounds) for row in by_row])

@@ -49,7 +49,7 @@ class Trained:
 
     @property
     def space(self) -> Space:
-        """Return the space of the images: of the data, or what the record tells where these cannot be had."""
+        """Return the space of the images: of the data, or what the record holds where these cannot be had."""
         stored = self._record.dataset.get("space")
         if not stored or not self.missing:
             return self.data.space
@@ -130,10 +130,12 @@ class Trained:
             yield
 
     def samples(self, n: int) -> Tensor:
-        """Return the first n samples on the device: those that are scored, read where stored and else drawn."""
+        """Return the first n samples on the device: those that are scored, read where stored and else drawn.
+
+        Of images made elsewhere there may be fewer.
+        """
         stored = self._stored_samples()
-        if len(stored) < n:
-            size = self.model.sample_batch
+        if len(stored) < n and len(stored) % (size := self.model.sample_batch) == 0:  # one that is not full is the last
             drawing = sampling.Drawing(self.model, self.space, self._record.seed, self.device)
             missing = range(len(stored) // size, sampling.batches_for(n, size))
             stored = torch.cat([stored, *(drawing.draw_batch(batch) for batch in missing)])

@@ -27,7 +27,8 @@ def autocorrelation_time(x: Tensor) -> float:
     """Return the integrated autocorrelation time of chains (T, C) in steps: 1 + 2 Σ ρ(t), at least 1.
 
     The sum is cut by Sokal's automatic window: at the first lag M with M >= 5 τ(M). Where no lag in the chains is so
-    long, all are summed: the time is then a lower bound, and `potential_scale_reduction` tells. Constant values have 1.
+    long, all are summed: the time is then a lower bound, and `potential_scale_reduction` shows why. Constant values
+    have 1.
     """
     # On the host, since CUDA adds floats up in no fixed order.
     times = 2 * autocorrelation(x).cpu().cumsum(0) - 1  # τ(M) for M = 0..T-1
@@ -38,7 +39,7 @@ def autocorrelation_time(x: Tensor) -> float:
 
 
 def effective_sample_size(x: Tensor) -> float:
-    """Return how many independent values chains (T, C) are worth: their number over the autocorrelation time."""
+    """Return the effective number of values of chains (T, C): their number over the autocorrelation time."""
     return x.numel() / autocorrelation_time(x)
 
 

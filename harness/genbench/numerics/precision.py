@@ -71,7 +71,7 @@ _OLDER: list[tuple[Callable[[], str], Callable[[str], None]]] = [
 
 
 def _readable(read: Callable[[], str]) -> str | None:
-    """Return a setting, or None where torch refuses to tell it."""
+    """Return a setting, or None where torch does not give it."""
     try:
         return read()
     except RuntimeError:

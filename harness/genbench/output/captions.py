@@ -121,13 +121,13 @@ def _pretrained(board: Board) -> Iterator[str]:
 
 
 def _chains(board: Board) -> Iterator[str]:
-    """Tell what the samples of Markov chains are worth."""
-    told = [_worth(row) for row in board.rows if {"effective_samples", "autocorrelation_time"} <= row.extras.keys()]
-    if told:
-        yield f"Chains, in kept steps: {'; '.join(told)}."
+    """Say how well chains mix: to how many independent samples theirs come."""
+    mixed = [_mixing(row) for row in board.rows if {"effective_samples", "autocorrelation_time"} <= row.extras.keys()]
+    if mixed:
+        yield f"Chains, in kept steps: {'; '.join(mixed)}."
 
 
-def _worth(row: BoardRow) -> str:
+def _mixing(row: BoardRow) -> str:
     time, effective = row.extras["autocorrelation_time"], row.extras["effective_samples"]
     return f"{row.model} autocorrelation {numbers.short(time)}, {effective:,.0f} effective samples"
 
@@ -144,7 +144,7 @@ def _published(board: Board) -> Iterator[str]:
 
 def _cautions(board: Board) -> Iterator[str]:
     yield from _as_good_as_real(board)
-    devices = {device for row in board.rows for device in row.recorded(lambda s: s.trial.environment.get("device"))}
+    devices = {device for row in board.rows for device in row.distinct(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:
         yield f"trained on different devices: {', '.join(sorted(devices))}; see the column device of leaderboard.csv"
     if len({score.weights for row in board.rows for score in row.scores if score.weights}) > 1:
@@ -177,13 +177,13 @@ def _as_good_as_real(board: Board) -> Iterator[str]:
 
 def _notes(board: Board) -> Iterator[str]:
     """Tell what scores were noted with, each note once: of which seeds of which rows, unless of all of several rows."""
-    told: dict[str, dict[str, list[str]]] = {}
+    by_note: dict[str, dict[str, list[str]]] = {}
     for row in board.rows:
         for score in row.scores:
             for note in score.notes:
-                told.setdefault(note, {}).setdefault(row.model, []).append(f"s{score.trial.seed}")
+                by_note.setdefault(note, {}).setdefault(row.model, []).append(f"s{score.trial.seed}")
     scored = [row for row in board.rows if row.scores]
-    for note, whose in told.items():
+    for note, whose in by_note.items():
         of_all = len(scored) > 1 and all(len(whose.get(row.model, ())) >= len(row.scores) for row in scored)
         names = ", ".join(f"{model} {' '.join(seeds)}" for model, seeds in whose.items())
         yield note if of_all else f"{names}: {note}"

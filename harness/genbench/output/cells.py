@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.ranking.columns import CAPABILITIES, LEADERBOARD, TRIALS, VERDICTS, Holds
+from genbench.ranking.columns import CAPABILITIES, LEADERBOARD, STUDY, TRIALS, VERDICTS, Holds
 
 Cell = str | int | float | bool | None
 
 HOLDS: dict[str, Holds] = {
-    name: column.holds for name, column in {**LEADERBOARD, **TRIALS, **VERDICTS, **CAPABILITIES}.items()
+    name: column.holds for name, column in {**LEADERBOARD, **TRIALS, **VERDICTS, **CAPABILITIES, **STUDY}.items()
 }
 """What each known column holds. Cells of other columns are taken as they are."""
 

@@ -35,10 +35,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under a title, and the lines of their caption, which a terminal sets below a rule if ruled."""
+    """Rows under a title, and the lines of their caption, which a terminal sets below a rule if ruled.
+
+    in_blocks says that columns for which a terminal lacks room follow below, beside the first column again.
+    """
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Row]
     caption: Sequence[str] = ()
     ruled: bool = False
+    in_blocks: bool = False

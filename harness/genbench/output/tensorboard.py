@@ -43,9 +43,9 @@ SMALLEST = 32
 
 
 class TensorBoard:
-    """Passes on what is told of a run, and writes it where TensorBoard looks: a folder for each trial.
+    """Passes on the reports of a run, and writes it where TensorBoard looks: a folder for each trial.
 
-    Every attempt at a training tells its log from the first line on, also when it goes on from a checkpoint; so each
+    Every attempt at a training reports its log from the first line on, also when it goes on from a checkpoint; so each
     begins a file in place of those that were there, and no point is lost or there twice. Samples are those that are
     stored: to draw some while training goes on would count as training, against a budget of seconds too. damaged is
     what could not be read of stored trials.
@@ -96,7 +96,7 @@ class TensorBoard:
     def close(self) -> None:
         """Close what is open, however the run ended."""
         for trial in list(self._open):
-            with contextlib.suppress(StoreError):  # what went wrong first is what is told
+            with contextlib.suppress(StoreError):  # what went wrong first is what is reported
                 self._close(trial)
 
     def _events(self, trial: str) -> _Events:
@@ -115,8 +115,8 @@ class TensorBoard:
         try:
             results = _results(self._folders[trial], self._spaces[self._trials[trial].dataset_digest])
         except Exception as error:  # anyone may have written it
-            told = printable(error) if isinstance(error, GenbenchError) else describe(error)
-            self.damaged.append(f"{self._trials[trial]}: {told}")
+            problem = printable(error) if isinstance(error, GenbenchError) else describe(error)
+            self.damaged.append(f"{self._trials[trial]}: {problem}")
         else:
             if results is not None:
                 self._write_results(trial, results)

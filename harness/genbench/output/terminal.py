@@ -20,8 +20,10 @@ def print_tables(tables: Sequence[Table], console: Console) -> None:
     """Print each table with its title and caption. Rows that are not ranked are dim, and those apart stand apart."""
     for each in tables:
         console.print(Text(each.title, style="bold"))
-        fitting = _fitting(each, console)
-        console.print(fitting)
+        for fitting in _blocks(each, console) if each.in_blocks else [_fitting(each, console)]:
+            console.print(fitting)
+            if each.in_blocks:
+                console.print()
         if each.ruled:
             console.print(Text("─" * min(_width(fitting, console), console.width)))
         for sentence in each.caption:
@@ -46,6 +48,18 @@ def _fitting(whole: Table, console: Console) -> table.Table:
         if _width(drawn, console) <= console.width or not whole.columns[last].gives_way:
             return drawn
         places.remove(last)
+
+
+def _blocks(whole: Table, console: Console) -> list[table.Table]:
+    """Return a table in as many parts as the terminal's width asks for, each with the first column."""
+    parts: list[list[int]] = [[0]]
+    for place in range(1, len(whole.columns)):
+        fits = _width(_drawn(whole, [*parts[-1], place]), console) <= console.width
+        if fits or parts[-1] == [0]:
+            parts[-1].append(place)
+        else:
+            parts.append([0, place])
+    return [_drawn(whole, places) for places in parts]
 
 
 def _width(drawn: table.Table, console: Console) -> int:

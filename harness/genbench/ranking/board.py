@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from genbench import files
+from genbench.errors import printable
 from genbench.ranking import folds, statistics
 from genbench.ranking.claims import Claim
 from genbench.ranking.examples import stderr_over_examples
@@ -64,7 +65,7 @@ class BoardRow:
 
     @property
     def is_pretrained(self) -> bool:
-        """Return whether it came ready, and learnt nothing here: the time of that is no time of training."""
+        """Return whether it came ready, and learnt nothing here: its fit is no training."""
         return bool(self.scores) and self.scores[0].model.is_pretrained
 
     @property
@@ -75,7 +76,7 @@ class BoardRow:
     @property
     def chosen_of(self) -> list[int]:
         """Return how many images were made elsewhere, of which fewer were scored, for each such number once."""
-        return self.recorded(_images_left_out)
+        return self.distinct(_images_left_out)
 
     def mean_of(self, stage: str) -> float | None:
         """Return the mean seconds that a stage took, over the trials that have it; None where nothing was trained."""
@@ -83,7 +84,7 @@ class BoardRow:
             return None
         return _mean([s.trial.stages[stage].seconds for s in self.scores if stage in s.trial.stages])
 
-    def recorded(self, read: Callable[[ScoreRow], Any]) -> list[Any]:
+    def distinct(self, read: Callable[[ScoreRow], Any]) -> list[Any]:
         """Return the distinct values that its trials recorded of something, sorted, missing ones left out."""
         return sorted({value for value in map(read, self.scores) if value is not None}, key=str)
 
@@ -231,8 +232,15 @@ def _distinguished(row: BoardRow, several: Sequence[BoardRow]) -> BoardRow:
     """Return a row, where several have its label, with what tells it apart: its edition, or what is in its files."""
     if len(several) == 1:
         return row
-    marks = [mark for mark in (_edition, _content) if len({mark(each) for each in several}) > 1] or [_edition]
-    return replace(row, model=" ".join([row.model, *(mark(row) for mark in marks)]))
+    common = frozenset[str].intersection(*(each.scores[0].model.options for each in several))
+
+    def added(row: BoardRow) -> str:
+        """Return the options that not all of them have: those that a plugin was given since others were trained."""
+        names = sorted(row.scores[0].model.options - common)
+        return printable(f"with {', '.join(names)}") if names else ""
+
+    marks = [mark for mark in (_edition, _content, added) if len({mark(each) for each in several}) > 1] or [_edition]
+    return replace(row, model=" ".join(filter(None, [row.model, *(mark(row) for mark in marks)])))
 
 
 def _content(row: BoardRow) -> str:

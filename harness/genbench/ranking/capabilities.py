@@ -31,7 +31,7 @@ class Capability:
     """What the trials of a model on a dataset took, and what it can do; None where nothing of it is recorded.
 
     inference says whether it has codes for images (`encode`), density how its p(x) can be evaluated,
-    chain whether its samples come from a Markov chain. ess is how many independent samples its samples are worth.
+    chain whether its samples come from a Markov chain. ess is the effective sample size.
     """
 
     model: str

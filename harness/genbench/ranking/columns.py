@@ -34,7 +34,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
         "ci_low": Column(
             "number", "lower end of the 95% t interval of the mean; of a metric with bounds, on the logit scale"
         ),
-        "ci_high": Column("number", "upper end of it"),
+        "ci_high": Column("number", "upper end of that interval"),
         "stderr_examples": Column("number", "standard error of the seed-averaged score over test examples"),
         "stderr_metric": Column(
             "number", "the metric's own standard error of one seed's score, root mean square over seeds"
@@ -106,7 +106,7 @@ VERDICTS: Mapping[str, Column] = MappingProxyType(
         "why": Column("text", "the reason for the verdict"),
         "mean": Column("number", "mean score of our model over training seeds"),
         "low": Column("number", "lower end of the 95% prediction interval for one run of our model"),
-        "high": Column("number", "upper end of it"),
+        "high": Column("number", "upper end of that interval"),
         "within": Column("number", "how far it may reach to a side for a reproduction"),
         "seeds_done": LEADERBOARD["seeds_done"],
         "seeds_planned": LEADERBOARD["seeds_planned"],
@@ -130,5 +130,24 @@ CAPABILITIES: Mapping[str, Column] = MappingProxyType(
             for aspect in ("training", "inference", "sampling", "density", "design")
         },
         "source": Column("text", "where that is said"),
+    }
+)
+
+STUDY: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset")},
+        "model": Column("text", "the model with its options, as it is typed, or: real images"),
+        "kind": Column("text", "ours, reference, or real"),
+        "called_real": Column("number", "share of answers that called an image real"),
+        "wilson_low": Column("number", "lower end of its 95% Wilson interval, answers taken as independent"),
+        "wilson_high": Column("number", "upper end of it"),
+        "raters_low": Column("number", "lower end of its 95% bootstrap interval over raters, where there are several"),
+        "raters_high": Column("number", "upper end of it"),
+        "error_rate": Column("number", "share of answers that were wrong"),
+        "images": Column("count", "images shown to each rater"),
+        "raters": Column("count", "people who answered"),
+        "answers": Column("count", "answers of all raters"),
+        **{name: LEADERBOARD[name] for name in ("protocol_id", "protocol", "dataset_digest")},
+        "study": Column("text", "hash of all that the page showed"),
     }
 )

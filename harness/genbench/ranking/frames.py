@@ -10,6 +10,7 @@ from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS
 from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
+from genbench.ranking.overview import Overview, OverviewRow
 from genbench.ranking.scores import ScoreRow
 from genbench.ranking.verdicts import Verdict
 
@@ -36,6 +37,30 @@ def verdicts(found: Iterable[Verdict]) -> pd.DataFrame:
 def capabilities(found: Iterable[Capability]) -> pd.DataFrame:
     """Return a row per dataset and model, in the columns CAPABILITIES."""
     return _frame([_capability(row) for row in found], CAPABILITIES)
+
+
+def overview(found: Iterable[Overview]) -> pd.DataFrame:
+    """Return a row per dataset and model, with mean, standard error and ranks of each metric in columns of its own."""
+    import pandas as pd
+
+    rows = [_overview(each, row) for each in found for row in each.rows]
+    types = {name: _overview_type(name) for name in dict.fromkeys(name for row in rows for name in row)}
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:
+    cells: dict[str, Any] = {"dataset": found.dataset, "model": row.model, "kind": row.kind}
+    for head, on in zip(found.heads, row.on, strict=True):
+        cells[head] = on.summary.mean if on and on.summary else None
+        cells[f"{head} stderr"] = on.stderr if on else None
+        cells[f"{head} rank_low"] = on.rank_low if on else None
+        cells[f"{head} rank_high"] = on.rank_high if on else None
+    return cells
+
+
+def _overview_type(name: str) -> str:
+    is_rank = name.endswith((" rank_low", " rank_high"))
+    return DTYPES["text" if name in ("dataset", "model", "kind") else "count" if is_rank else "number"]
 
 
 def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
@@ -90,11 +115,11 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
 
 
 def _capability(found: Capability) -> dict[str, Any]:
-    told = ("dataset", "model", "kind", "trials", "fit_seconds", "samples_per_second", "ess")
+    direct = ("dataset", "model", "kind", "trials", "fit_seconds", "samples_per_second", "ess")
     family = found.family
     words = {name: getattr(family, name) for name in (*ASPECTS, "source")} if family else {}
     return {
-        **{name: getattr(found, name) for name in told},
+        **{name: getattr(found, name) for name in direct},
         "has_inference": found.inference,
         "has_density": found.density,
         "is_chain": found.chain,
@@ -113,7 +138,7 @@ def _row(board: Board, row: BoardRow) -> dict[str, Any]:
         "unit": board.metric.unit,
         "higher_is_better": board.metric.higher_is_better,
     }
-    return {**head, **(_published(row) if row.claim else {**_scores(board, row), **_took(row)})}
+    return {**head, **(_published(row) if row.claim else {**_scores(board, row), **_what_it_took(row)})}
 
 
 def _published(row: BoardRow) -> dict[str, Any]:
@@ -158,25 +183,25 @@ def _scores(board: Board, row: BoardRow) -> dict[str, Any]:
     }
 
 
-def _took(row: BoardRow) -> dict[str, Any]:
+def _what_it_took(row: BoardRow) -> dict[str, Any]:
     """Return what a row's trials took and ran on; where they differ, all values, by blanks."""
     statuses = ("diverged", "failed", "timeout", "out-of-memory", "interrupted", "running", "damaged")
     return {
         "fit_seconds": row.mean_of("fit"),
         "sample_seconds": row.mean_of("samples"),
-        "parameters": max(row.recorded(lambda s: _fit(s, "parameters")), default=None),
-        "peak_memory_mib": max(row.recorded(lambda s: _fit(s, "peak_memory_mib")), default=None),
+        "parameters": max(row.distinct(lambda s: _detail_of_fit(s, "parameters")), default=None),
+        "peak_memory_mib": max(row.distinct(lambda s: _detail_of_fit(s, "peak_memory_mib")), default=None),
         **{status.replace("-", "_"): row.statuses.get(status, 0) for status in statuses},
-        "device": _joined(row.recorded(lambda s: s.trial.environment.get("device"))),
-        "threads": _joined(row.recorded(lambda s: s.trial.environment.get("threads"))),
-        "genbench_version": _joined(row.recorded(lambda s: s.trial.environment.get("genbench"))),
-        "plugin": _joined(row.recorded(lambda s: f"{s.model.distribution} {s.model.distribution_version}")),
-        "torch_version": _joined(row.recorded(lambda s: s.trial.environment.get("torch"))),
-        "source": _joined(row.recorded(lambda s: s.trial.environment.get("git"))),
+        "device": _joined(row.distinct(lambda s: s.trial.environment.get("device"))),
+        "threads": _joined(row.distinct(lambda s: s.trial.environment.get("threads"))),
+        "genbench_version": _joined(row.distinct(lambda s: s.trial.environment.get("genbench"))),
+        "plugin": _joined(row.distinct(lambda s: f"{s.model.distribution} {s.model.distribution_version}")),
+        "torch_version": _joined(row.distinct(lambda s: s.trial.environment.get("torch"))),
+        "source": _joined(row.distinct(lambda s: s.trial.environment.get("git"))),
     }
 
 
-def _fit(score: ScoreRow, detail: str) -> Any:
+def _detail_of_fit(score: ScoreRow, detail: str) -> Any:
     stage = score.trial.stages.get("fit")
     return stage.details.get(detail) if stage else None
 

@@ -34,8 +34,9 @@ class RecordedPlugin:
 class RecordedModel(RecordedPlugin):
     """A model that was trained, or images that stand in its place (is_given).
 
-    abilities is None where its record says nothing of them, family likewise; shown is the label with the names of
-    files in place of their paths, content the first digits of what is in these.
+    options are the names of those that its results depend on; abilities is None where its record says nothing of them,
+    family likewise; shown is the label with the names of files in place of their paths, content the first digits of
+    what is in these.
     """
 
     version: int = 1
@@ -47,6 +48,7 @@ class RecordedModel(RecordedPlugin):
     abilities: Sequence[str] | None = None
     is_pretrained: bool = False
     is_given: bool = False
+    options: frozenset[str] = frozenset()
     shown: str = ""
     content: str = ""
 
@@ -66,6 +68,7 @@ class RecordedModel(RecordedPlugin):
             abilities=[name for name in abilities if isinstance(name, str)] if isinstance(abilities, list) else None,
             is_pretrained=traits.get("trains") is False,
             is_given=traits.get("given") is True,
+            options=frozenset(model.get("options", ())),
             shown=file_options.shown(model),
             content=file_options.digits(model),
         )

@@ -91,7 +91,7 @@ def _judged(claim: Claim, row: BoardRow, board: Board) -> Verdict:
     """Return the verdict on a row of the claim's protocol: what its missing seeds may have hidden is no success."""
     values, whole = row.values, row.seeds_done == row.seeds_planned
     if len(values) < 2:
-        few = f"{row.seeds_done} of {row.seeds_planned} seeds have a score" if not whole else "one seed tells no spread"
+        few = f"{row.seeds_done} of {row.seeds_planned} seeds have a score" if not whole else "one seed shows no spread"
         return Verdict(claim, "inconclusive", few, row.model, row)
     outcome, low, high = judge(claim.value, values, claim.within, board.metric.higher_is_better, board.metric.bounds)
     why = {

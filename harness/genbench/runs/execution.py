@@ -52,7 +52,7 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         if board:
             board.finish()
     except BaseException:
-        with contextlib.suppress(StoreError):  # what went wrong first is what is told
+        with contextlib.suppress(StoreError):  # what went wrong first is what is reported
             write_tables(Store(planned.store.root))
         raise
     finally:
@@ -94,11 +94,11 @@ def _drop(planned: Plan) -> list[str]:
 
 
 def _nothing(trial: str) -> None:
-    """Do nothing: where nobody was told that a trial is ahead, nobody need be told that it is over."""
+    """Do nothing: where no list of trials ahead was written, none need be taken off it."""
 
 
 class _Announcing:
-    """Passes on what a watcher is told, and takes each trial that is over out of what the run has yet to do."""
+    """Passes on reports to a watcher, and takes each trial that is over out of what the run has yet to do."""
 
     def __init__(self, watcher: Watcher, over: Callable[[str], None]) -> None:
         self.started = watcher.started
@@ -119,7 +119,7 @@ def _task(trial: TrialSpec, planned: Plan) -> Task:
 
 
 def _tensorboard(planned: Plan, watcher: Watcher) -> TensorBoard:
-    """Return what passes on to a watcher what it is told, and writes it for TensorBoard."""
+    """Return what passes reports on to a watcher, and writes it for TensorBoard."""
     from genbench.output.tensorboard import TensorBoard
 
     spaces = {dataset.digest: data.space for dataset, data in zip(planned.grid.datasets, planned.data, strict=True)}

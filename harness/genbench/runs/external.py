@@ -38,8 +38,8 @@ def plan(
     """Return what an evaluation would do, with its data prepared and its images checked; no results are written.
 
     sources are paths or patterns by name, a file or folder for each seed; samples_are says what their samples are, of
-    all or by name. With size, images are resized to it, which the protocol tells. Without samples, metrics ask for as
-    many as the smallest of them has, where their default is more; "all" is as many as each of them has.
+    all or by name. With size, images are resized to it, which is part of the protocol. Without samples, metrics ask for
+    as many as the smallest of them has, where their default is more; "all" is as many as each of them has.
     Raises RequestError, PluginError or DataError for whatever cannot be scored.
     """
     settings.check()

@@ -127,7 +127,7 @@ def made_ready(
 
 
 def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
-    """Return a line that tells of the trials to do of which weights or samples were let go."""
+    """Return a line on the trials to do of which weights or samples were let go."""
     contents = store.read() if todo else None
     lacking = [
         f"{trial}, {copies[0][1].lacking}"
@@ -216,7 +216,7 @@ def metric_texts(metrics: Texts, resolver: Resolver) -> list[str]:
 
 
 def _for_any_images(resolver: Resolver) -> list[str]:
-    """Return the metrics that `all` stands for; one that cannot be loaded, as `genbench plugins` tells, is none."""
+    """Return the metrics that `all` stands for; one that cannot be loaded, as `genbench plugins` shows, is none."""
     found: list[str] = []
     for name in dict.fromkeys(entry.name for entry in resolver.registry.entries("metric")):
         with contextlib.suppress(GenbenchError):

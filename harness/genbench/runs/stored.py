@@ -93,7 +93,7 @@ def read_boards(paths: Sequence[Path], compared: Sequence[claims.Claim] = ()) ->
 
 
 def read(paths: Sequence[Path], compared: Sequence[claims.Claim] = ()) -> tuple[list[Board], Collected]:
-    """Return what `read_boards` does, with all else that there is to tell of the folders."""
+    """Return what `read_boards` does, with all else that is to be said of the folders."""
     stores = [Store(pathlib.Path(path)) for path in paths]
     for store in stores:
         store.check_readable()

@@ -1,4 +1,4 @@
-"""What runs that are under way have yet to do, told in the results folder as long as their processes live."""
+"""What runs that are under way have yet to do, kept in the results folder as long as their processes live."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def announced(root: Path, trials: Mapping[str, str]) -> Iterator[Callable[[str],
     _forget_dead(folder.parent)
     try:
         with contextlib.ExitStack() as held:
-            with contextlib.suppress(GenbenchError, OSError):  # a courtesy: a run that cannot tell can still work
+            with contextlib.suppress(GenbenchError, OSError):  # a courtesy: a run that cannot write it can still work
                 held.enter_context(locks.held(folder))
                 for trial, name in trials.items():
                     (folder / trial).write_text(name, encoding="utf-8", errors="replace")

@@ -17,6 +17,9 @@ MOST = 10**18
 """No number that is counted in a record is so great."""
 
 
+GREATEST = 1e100
+"""No score, time or size in a record is so great: means and variances of such numbers would overflow."""
+
 BULK = {"samples": "samples", "fit": "weights"}
 """Stages with files that may be let go, and what these are called."""
 

@@ -6,13 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, ValidationError
 from pydantic_core import PydanticCustomError
 
 from genbench import files
 from genbench.errors import StoreError, printable
 from genbench.store.layout import LOG, MODEL, SHARD
-from genbench.store.records import BULK, MOST
+from genbench.store.records import BULK, GREATEST, MOST
 
 STAGE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """The names of stages: parts of paths, so that a dot or slash in one could lead out of the trial's folder."""
@@ -24,11 +24,17 @@ def _plain(value: object) -> object:
     raise PydanticCustomError("plain", "a text or a number")
 
 
+def _moderate(value: float) -> float:
+    if abs(value) < GREATEST:
+        return value
+    raise PydanticCustomError("moderate", "a number that can be averaged")
+
+
 Hex12 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 Sha256 = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 StageName = Annotated[str, StringConstraints(pattern=f"^{STAGE.pattern}$", max_length=100)]
 Count = Annotated[int, Field(ge=0, lt=MOST)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False), AfterValidator(_moderate)]
 Plain = Annotated[Any, PlainValidator(_plain)]
 
 EXPECTED: Mapping[str, str] = {
@@ -44,6 +50,7 @@ EXPECTED: Mapping[str, str] = {
     "string_pattern_mismatch": "digits 0-9 and a-f, as many as genbench writes",
     "literal_error": "what a stage is computed from",
     "plain": "a text or a number",
+    "moderate": f"a number of less than {GREATEST:g} in size",
 }
 """What to expect instead, by pydantic's name for what is wrong; else a text."""
 
@@ -199,7 +206,7 @@ class Score(Shape):
 
 def check_record(record: Mapping[str, Any], where: str) -> None:
     """Raise StoreError unless a record is one that genbench writes, of the trial whose id it has."""
-    _check(Record, record, where)
+    check(Record, record, where)
     for name, stage in record["stages"].items():
         _check_files(name, stage, where)
     _check_dropped(record, where)
@@ -217,18 +224,19 @@ def check_record(record: Mapping[str, Any], where: str) -> None:
 
 def check_score(content: Mapping[str, Any], where: str) -> None:
     """Raise StoreError unless the content of a score's file is what genbench writes."""
-    _check(Score, content, where)
+    check(Score, content, where)
 
 
-def _check(shape: type[Shape], content: Mapping[str, Any], where: str) -> None:
+def check(shape: type[Shape], content: object, where: str, expected: Mapping[str, str] = EXPECTED) -> None:
+    """Raise StoreError, with what is expected by pydantic's name for what is wrong, unless a content has a shape."""
     try:
         shape.model_validate(content)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        raise StoreError(f"{where} is not as genbench writes it: {_in_words(first)}") from error
+        raise StoreError(f"{where} is not as genbench writes it: {_in_words(first, expected)}") from error
 
 
-def _in_words(error: Mapping[str, Any]) -> str:
+def _in_words(error: Mapping[str, Any], expected: Mapping[str, str]) -> str:
     """Return what is wrong, in words."""
     *above, last = map(str, error["loc"] or ["a name"])
     path = printable(".".join([*above, last]))
@@ -239,7 +247,7 @@ def _in_words(error: Mapping[str, Any]) -> str:
     value = printable(repr(error["input"]), 60)
     if last == "[key]" and above[0] in ("wanted", "stages") and len(above) == 2:
         return f"stage {value}; expected a-z, 0-9 and -"
-    return f"{path.removesuffix('.[key]')} is {value}; expected {EXPECTED.get(error['type'], 'a text')}"
+    return f"{path.removesuffix('.[key]')} is {value}; expected {expected.get(error['type'], 'a text')}"
 
 
 # Files ---------------------------------------------------------------------------------------------------------------

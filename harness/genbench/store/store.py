@@ -191,7 +191,7 @@ def _is_folder(path: Path) -> bool:
 
 
 def _preference(copy: Copy) -> tuple[int, int, bool]:
-    """Return how much lies whole in a folder, as far as can be told unread, and whether its name is kept."""
+    """Return how much lies whole in a folder, as far as is known unread, and whether its name is kept."""
     folder, record = copy
     named = folder.path.name.endswith(f"-{record.id}")
     try:

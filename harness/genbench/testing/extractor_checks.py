@@ -94,7 +94,7 @@ def check_digest(fixtures: Fixtures) -> None:
         fail(
             "in a new process the same images have other features",
             "the same, since the digest is",
-            "Draw weights from a generator of a constant seed, or read them from a file whose digest is told.",
+            "Draw weights from a generator of a constant seed, or read them from a file whose digest is given.",
         )
 
 

@@ -118,7 +118,7 @@ class Session:
     def perform(self, check: Check) -> Result:
         """Perform one check; return what became of it. Raises nothing but what stops the process.
 
-        What the plugin raised in a check before is told of that one alone, where a later one says that it was raised.
+        What the plugin raised in an earlier check is reported there alone; later checks say that it was raised.
         """
         started = time.perf_counter()
         status: Status = "passed"

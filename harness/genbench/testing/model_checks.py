@@ -189,7 +189,7 @@ def _are_means(fixtures: Fixtures, model: Model) -> bool:
     return torch.equal(model.sample(7, generator), model.decode(z))
 
 
-def check_chains_are_told(fixtures: Fixtures) -> None:
+def check_chains_are_declared(fixtures: Fixtures) -> None:
     """A model whose samples come from Markov chains says how many run in parallel."""
     model = fixtures.subject.make()
     chains = model.chains
@@ -211,5 +211,5 @@ CHECKS = (
     check_sampling_changes_nothing,
     check_more_samples_change_none,
     check_samples_are_true,
-    check_chains_are_told,
+    check_chains_are_declared,
 )

@@ -112,7 +112,7 @@ def check_constructor_only_stores(fixtures: Fixtures) -> None:
         fail(
             f"the constructor makes {', '.join(made)}",
             "an object that holds its options alone",
-            "Make networks, tensors and optimisers in build: it is told the shape of images and the device.",
+            "Make networks, tensors and optimisers in build: it is given the shape of images and the device.",
         )
     if changed(before, fingerprints(seeding.global_state())):
         fail(

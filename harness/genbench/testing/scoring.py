@@ -22,6 +22,9 @@ from genbench.trial.feature_cache import What, cache_identity, extracted
 COUNT = 400
 """Samples that a metric is given, unless it needs more."""
 
+AXES = 10
+"""Values in a code of the model that hands them out."""
+
 
 class Images:
     """The splits of a dataset in memory: tensors that can be counted, changed and compared."""
@@ -54,8 +57,9 @@ class Remembered:
 class HandingOut(Model):
     """Stands in for the model that samples are of, for metrics that look at it: it hands the samples out.
 
-    It knows independent Gaussian pixels with the samples' moments, and codes that are the pixels. Its discriminate says
-    1/2, which is right where the samples are real images, and the more wrong the less they are like them.
+    It knows independent Gaussian pixels with the samples' moments, and codes along the samples' principal axes. Its
+    discriminate says 1/2, which is right where the samples are real images, and the more wrong the less they are like
+    them.
     """
 
     def __init__(self, images: Tensor) -> None:
@@ -94,8 +98,12 @@ class HandingOut(Model):
         return torch.zeros(chains, device=generator.device)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the pixels, (n, D)."""
-        return x.flatten(1)
+        """Return coordinates along the axes on which the samples vary most, (n, AXES) or fewer."""
+        rows = self.images_.flatten(1).double()
+        mean = rows.mean(0)
+        axes = torch.linalg.svd((rows - mean).nan_to_num(), full_matrices=False).Vh[:AXES]  # (AXES, D)
+        codes: Tensor = (x.flatten(1) - mean) @ axes.T
+        return codes.float()  # of samples with NaN all are NaN, for their mean is
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Return images halfway to the mean of the samples."""

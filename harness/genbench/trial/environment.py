@@ -86,7 +86,7 @@ def reset_peak_memory(device: torch.device) -> None:
 
 
 def peak_memory_mib(device: torch.device) -> float | None:
-    """Return the peak since the last reset in MiB: of the GPU, or of this process where Linux tells it, else None."""
+    """Return the peak since the last reset in MiB: of the GPU, or of this process where Linux gives it, else None."""
     if device.type == "cuda":
         return round(torch.cuda.max_memory_allocated(device) / 2**20, 1)
     with contextlib.suppress(OSError):

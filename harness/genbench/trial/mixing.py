@@ -1,4 +1,4 @@
-"""What the samples of a Markov chain are worth: told with every score that was computed from them."""
+"""How well Markov chains mix: reported with every score computed from their samples."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from genbench.trial import seeding
 
 PROJECTIONS = 8
 LEAST = 8
-"""Kept steps of a chain below which nothing can be told."""
+"""Kept steps of a chain below which nothing can be said."""
 
 GREATEST = 1e6
 """What R-hat is cut to: JSON knows no infinity."""

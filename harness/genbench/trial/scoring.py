@@ -12,6 +12,7 @@ import torch
 from genbench import files
 from genbench.api import FeatureExtractor, Metric, Model, Score
 from genbench.errors import printable
+from genbench.store.records import GREATEST
 from genbench.store.trial_folder import Writer
 from genbench.trial import gpu, restoring, seeding
 from genbench.trial.cautions import cautions
@@ -106,5 +107,5 @@ class Scorer:
 
 def _check_finite(metric: str, score: Score) -> None:
     for name, number in {"value": score.value, "stderr": score.stderr, **score.extras}.items():
-        if number is not None and not math.isfinite(number):
-            raise ValueError(f"{metric} returned {name} {number}")
+        if number is not None and not (math.isfinite(number) and abs(number) < GREATEST):
+            raise ValueError(f"{metric} returned {name} {number}; expected a number of less than {GREATEST:g} in size")

@@ -29,7 +29,7 @@ def learned(model: object) -> list[str]:
 def save(model: object, path: Path, optimisers: bool = True, device: torch.device = CPU) -> None:
     """Write the learned state. Raises TypeError, with the attribute's path, for what cannot be stored.
 
-    Stored are modules, optimisers and schedulers (whatever has state_dict and load_state_dict), tensors, numpy arrays,
+    What is stored: modules, optimisers and schedulers (whatever has state_dict and load_state_dict), tensors, arrays,
     generators, numbers, text, None, and lists, tuples and dicts of these. device is what the model was built for:
     tensors and generators that it keeps on the CPU beside a GPU come back there.
     """

@@ -28,7 +28,7 @@ def perform(
     - on a GPU, crowded: it ran out of memory with a part of it; gpu_lost: this process can use the GPU no more, and is
       to end; begin_again: work is left that another process can do: report lost, with again=True, in place of done.
 
-    progress is handed what a trial under way tells: stage, epoch and what was logged. stop is asked between two steps
+    progress is handed what a trial under way reports: stage, epoch and what was logged. stop is asked between two steps
     whether to save and stop. device stands in place of the task's own where this process was pinned to one; gpu_share
     is the part of that GPU's memory that it may take, by default the task's. is_alone says that this process does
     nothing else: what compiled code prints is then kept in the trial's folder.

@@ -102,7 +102,7 @@ def settled() -> Iterator[None]:
 def known_state(strict: bool, threads: int, device: torch.device = CPU) -> Iterator[None]:
     """Run in the state that is the same for every trial; put back what was there, also after an error.
 
-    One thing is not put back, since torch does not tell it: denormal numbers are kept afterwards.
+    One thing is not put back, since torch does not give it: denormal numbers are kept afterwards.
 
     Set are: true float32, deterministic algorithms, the number of threads, the default dtype and device, gradients on,
     no autocast, no inference mode, numpy's handling of floating-point errors; of CUDA the present device. Put back too

@@ -225,7 +225,7 @@ def _numbers(labels: Mapping[str, NDArray[Any]]) -> tuple[dict[str, NDArray[np.i
 def _classes(labels: NDArray[Any], n: int) -> NDArray[Any] | None:
     """Return labels of n images as whole numbers or texts, (n,), or None where they are nothing of the kind.
 
-    Taken are columns (n, 1), and rows (n, classes) that are 0 but for a single 1.
+    Accepts columns (n, 1), and rows (n, classes) that are 0 but for a single 1.
     """
     if labels.shape == (n, 1):
         labels = labels[:, 0]

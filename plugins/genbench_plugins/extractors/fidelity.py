@@ -77,7 +77,7 @@ class FidelityExtractor(genbench.FeatureExtractor):
 
 @dataclass(eq=False)
 class WeightedExtractor(FidelityExtractor):
-    """A network that is all told by a file of weights: the official one, or one that is given."""
+    """A network given whole by a file of weights: the official one, or one that is given."""
 
     official: ClassVar[Official]
 

@@ -1,4 +1,4 @@
-"""Weights of the domain classifier that come with genbench, told by the digest of the dataset they were trained on."""
+"""Weights of the domain classifier that come with genbench, known by the digest of the dataset they were trained on."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def manifest() -> dict[str, Shipped]:
     """Return all weights that come with genbench, by the name of their dataset."""
     with opened(FOLDER / "manifest.toml") as file:
         listed = tomllib.load(file)
-    return {name: Shipped(name, **told) for name, told in listed.items()}
+    return {name: Shipped(name, **entry) for name, entry in listed.items()}
 
 
 def shipped(dataset: str) -> Shipped | None:

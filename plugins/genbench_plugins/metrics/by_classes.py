@@ -19,5 +19,5 @@ def knows_own_classes(evaluation: genbench.Evaluation) -> bool:
     """Return whether the metric's extractor has exactly the dataset's classes."""
     if evaluation.space.classes is None or not classifies(evaluation):
         return False
-    told: Tensor = evaluation.extractor.logits(evaluation.target.images[:2])  # type: ignore[attr-defined]
-    return told.shape[1] == evaluation.space.classes
+    logits: Tensor = evaluation.extractor.logits(evaluation.target.images[:2])  # type: ignore[attr-defined]
+    return logits.shape[1] == evaluation.space.classes

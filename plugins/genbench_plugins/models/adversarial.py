@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -30,7 +31,6 @@ class AdversarialNets(genbench.Model):
 
     # z: U(-1, 1), U(-√3, √3) of variance 1, U(0, 1) or N(0, 1)
     noise: Literal["uniform", "unit-uniform", "hypercube", "gaussian"] = "gaussian"
-    latent: Width = 10
     marginals: bool = True  # start from an output bias of G with the training images' mean
     g_irange: Annotated[float, Ge(0)] = 0.0  # weights from U(-irange, irange), biases 0; irange 0: torch's own init
     d_irange: Annotated[float, Ge(0)] = 0.0
@@ -101,27 +101,36 @@ class AdversarialNets(genbench.Model):
         def scheduled() -> Iterator[Minibatch]:
             for x, labels in run.batches(data.train, self.batch, epochs, select=select):
                 self._schedule(run.epoch, run.step - before)
-                yield x, self._given(labels)
+                yield x, self._given(x, labels, run.generator)
 
         def draw(m: int) -> Minibatch:
             x, labels = run.draw(data.train, m)
-            return x, self._given(labels)
+            return x, self._given(x, labels, run.generator)
 
         game = self._game()
         play = game.play if self.updates == "alternating" else game.play_simultaneously
         for d, g in play(scheduled(), draw, lambda m: self._z(m, run.generator), self.k):
             self._average(run.step - before)
-            run.log(d=d, g=g)
+            run.log(d=d, g=g, **self._beside(run))
 
     def _game(self) -> Game:
         return Game(self.G_, self.D_, self.optimise_G_, self.optimise_D_, self.loss, self.max_norm)
 
-    def _given(self, labels: Tensor | None) -> tuple[Tensor, ...]:
-        """Return what G and D are told of a batch beside noise and images: nothing, here."""
+    def _given(self, x: Tensor, labels: Tensor | None, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Return what G and D get of a batch beside noise and images: nothing, here."""
         return ()
 
+    def _beside(self, run: genbench.Run) -> Mapping[str, Tensor]:
+        """Train what is trained beside the game, after each update of G, and return its losses: nothing, here."""
+        return {}
+
+    @abstractmethod
     def _z(self, n: int, generator: torch.Generator) -> Tensor:
-        size, device = (n, self.latent), generator.device
+        """Return the noise that G makes n images of."""
+
+    def _noise(self, size: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """Return independent values of the noise's distribution."""
+        device = generator.device
         if self.noise == "gaussian":
             return torch.randn(size, generator=generator, device=device)
         u = torch.rand(size, generator=generator, device=device)
@@ -161,3 +170,13 @@ class AdversarialNets(genbench.Model):
         generator = self.G_ if self.averaged_ is None else self.averaged_
         x: Tensor = generator.eval()(z, *given)
         return x
+
+
+@dataclass(eq=False)
+class OfLatents(AdversarialNets):
+    """Adversarial nets whose noise is a vector z (n, latent)."""
+
+    latent: Width = 10
+
+    def _z(self, n: int, generator: torch.Generator) -> Tensor:
+        return self._noise((n, self.latent), generator)

@@ -1,4 +1,4 @@
-"""Conditional adversarial nets: both players are told the class of the image (Mirza & Osindero 2014)."""
+"""Conditional adversarial nets: both players get the class of the image (Mirza & Osindero 2014)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from annotated_types import Gt
 from torch import Tensor, nn
 
 import genbench
-from genbench_plugins.models.adversarial import AdversarialNets, Share, Width
+from genbench_plugins.models.adversarial import OfLatents, Share, Width
 from genbench_plugins.networks import Activation, Dropout, Images, Maxout, activation
 
 MIRZA_2014_MNIST: Mapping[str, object] = {
@@ -62,13 +62,13 @@ class Conditioned(nn.Module):
 
 
 @dataclass(eq=False)
-class ConditionalGAN(AdversarialNets):
+class ConditionalGAN(OfLatents):
     """Conditional adversarial nets, eq. 2 of the paper: G(z|y) and D(x|y), the labels y of a batch given to both.
 
     G maps z and y to hidden layers of their own, and these to a joint one; D likewise, of maxout layers. `sample` draws
     labels as they occur in training. The defaults were chosen by the validation images of `digits`.
 
-    The preset `paper` has the sizes and the optimisation that are told of the paper's net for MNIST. Not told there,
+    The preset `paper` has the sizes and the optimisation that are given for the paper's net for MNIST. Not given there,
     and taken from the code of `gan@paper`, by the same group: the ranges of the initial weights, the epochs over which
     the momentum rises, simultaneous updates, and that the output starts from the marginals. The paper stops at the best
     validation likelihood; here training goes on until the learning rate has reached its floor, in epoch 576 of 50,000
@@ -136,7 +136,7 @@ class ConditionalGAN(AdversarialNets):
         self.counted_ = torch.bincount(data.train.labels, minlength=self.classes).cumsum(0)
         super().fit(data, run)
 
-    def _given(self, labels: Tensor | None) -> tuple[Tensor, ...]:
+    def _given(self, x: Tensor, labels: Tensor | None, generator: torch.Generator) -> tuple[Tensor, ...]:
         assert labels is not None  # build refuses data without
         return (labels,)
 
@@ -150,3 +150,10 @@ class ConditionalGAN(AdversarialNets):
     def sample_class(self, labels: Tensor, generator: torch.Generator) -> Tensor:
         """Return G(z|y) for the labels y, (n, C, H, W)."""
         return self._generate(self._z(len(labels), generator), (labels,))
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:
+        """Return the units of D's layer over the image alone, (n, d_x): D was trained with the labels."""
+        assert isinstance(self.D_, Conditioned)
+        units: Tensor = self.D_.eval().of_input(x)
+        return units

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 import genbench
 from genbench_plugins.models import goodfellow2014
@@ -100,6 +100,13 @@ class GAN(GANNetworks):
     def decode(self, z: Tensor) -> Tensor:
         """Return G(z), (n, C, H, W), without noise or dropout inside G."""
         return self._generate(z)
+
+    @torch.no_grad()
+    def features(self, x: Tensor) -> Tensor:
+        """Return what D's logit is a linear map of, (n, d): its last hidden layer, without dropout."""
+        hidden = nn.Sequential(*[*self.D_.eval().children()][:-2])
+        units: Tensor = hidden(x)
+        return units
 
     @torch.no_grad()
     def discriminate(self, x: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ from annotated_types import Ge, MaxLen, MinLen
 from torch import Tensor, nn
 
 import genbench
-from genbench_plugins.models.adversarial import AdversarialNets, Share, Width
+from genbench_plugins.models.adversarial import OfLatents, Share, Width
 from genbench_plugins.models.convolutional import PixelBias, convolutions, deconvolution, grid
 from genbench_plugins.networks import (
     Activation,
@@ -42,7 +42,7 @@ class Grown(nn.Module):
 
 
 @dataclass(eq=False)
-class GANNetworks(AdversarialNets):
+class GANNetworks(OfLatents):
     """G of rectifiers, D of maxout layers with dropout, either of them with convolutions where its maps are given."""
 
     # G

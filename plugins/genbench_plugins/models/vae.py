@@ -27,7 +27,7 @@ class VAE(genbench.Model):
     decoder grey pixels are taken as probabilities, so its bound is no bound on a density of grey values.
     The defaults were chosen by the validation images of `digits`. The presets `mnist` and `tfd` have the sizes of the
     strongest of the VAEs of Yeung et al. 2017 (table 1 and 2: 325 and 2180 nats under Parzen windows), with this
-    decoder; how long they trained is not told there, and 200 epochs were chosen here. Of `mnist`, 40 epochs came to 279
+    decoder; how long they trained is not said there, and 200 epochs were chosen here. Of `mnist`, 40 epochs came to 279
     on validation images, sigma out of the paper's ten values.
     """
 

@@ -152,7 +152,7 @@ def test_list_show_plugins_doctor_data(cli) -> None:
     shown = cli("show toy")[1]
     for expected in ("Uniform noise mixed", "lr", "float > 0", "toy@long: epochs=5", "samples are draws", "version 1"):
         assert expected in shown
-    assert "no part of the protocol" in shown
+    assert "(changes no result)" in shown
     assert cli("show quick")[1].startswith("title = ")
     assert re.search(r"toy +genbench-toy 1.0 +ok", cli("plugins")[1])
     code, out, _ = cli("doctor")
@@ -267,8 +267,21 @@ def test_protocols_of_one_dataset_are_separate_tables(cli) -> None:
     assert out.count("scored against the valid split") == 1
 
 
+def test_of_several_metrics_one_table_comes_first_and_may_stand_alone(cli) -> None:
+    line = (
+        "run --models toy --reference gaussian --seeds 2 --metric brightness,brightness[samples=50],parzen[samples=50]"
+    )
+    whole, brief = cli(line)[1], cli(f"{line} --brief")[1]
+    assert whole.startswith("All metrics on digits\n")
+    assert whole.count("rank  model") == 3
+    assert brief.startswith("All metrics on digits\n")
+    assert "rank  model" not in brief
+    assert "All metrics" not in cli("run --models toy --reference gaussian --seeds 2")[1]
+    assert cli("leaderboard --table overview --metric parzen[samples=50]")[1].startswith("All metrics on digits\nmodel")
+
+
 def test_the_same_command_in_another_process_gives_the_same_numbers(cli, tmp_path: Path) -> None:
-    line = "run --models toy --metric brightness,parzen --seeds 2 --reference kmeans,gaussian --results"
+    line = "run --models toy --metric brightness,parzen[samples=300] --seeds 2 --reference gaussian --results"
     cli(f"{line} here")
     path = os.pathsep.join([str(TESTS / "toy_plugin"), os.environ.get("PYTHONPATH", "")])
     command = [sys.executable, "-m", "genbench", *line.split(), "there", "--quiet"]

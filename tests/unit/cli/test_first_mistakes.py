@@ -166,7 +166,7 @@ def test_a_plugin_without_options_is_shown_within_80_columns(
     assert main(["show", "domain"]) == 0
     lines = capsys.readouterr().out.splitlines()
     place = next(i for i, line in enumerate(lines) if line.startswith("options"))
-    assert [line.strip() for line in lines[place : place + 2]] == ["options: default, expected", "none"]
+    assert [line.strip() for line in lines[place : place + 2]] == ["options: default, expected, meaning", "none"]
     assert max(map(len, lines)) <= 80
 
 

@@ -95,6 +95,18 @@ def close(shown: np.ndarray, image: torch.Tensor, bounds: tuple[float, float] = 
 # What is drawn -------------------------------------------------------------------------------------------------------
 
 
+def test_no_image_made_elsewhere_is_shown_twice_for_want_of_others(tmp_path: Path) -> None:
+    images = np.random.default_rng(0).random((12, 1, 8, 8), dtype=np.float32)
+    given: dict[str, Any] = {"metrics": "parzen[samples=10]", "reference": "none", "results": tmp_path / "results"}
+    genbench.evaluate({"ours": images}, **given)
+    had = trained(tmp_path / "results", "ours", "digits").samples(20)
+    assert sorted(had.flatten(1).tolist()) == sorted(images.reshape(12, -1).tolist())
+    with pytest.raises(
+        RequestError, match=r"left out of ours on digits, seed 0: samples \(12 images, of 20 to be shown\)"
+    ):
+        list(draw("ours", tmp_path / "results", kinds=["samples"]))
+
+
 @pytest.mark.parametrize(
     ("dataset", "kinds"),
     [

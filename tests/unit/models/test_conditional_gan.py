@@ -157,6 +157,16 @@ def test_the_same_noise_under_other_labels_gives_other_images() -> None:
     assert [row.index(min(row)) for row in nearest] == [0, 1, 2]
 
 
+def test_features_are_of_the_image_alone() -> None:
+    data = data_of((1, 8, 8))
+    model = fitted(ConditionalGAN(**{**SMALL, "dropout": 0.5}), data)
+    units = model.features(data.valid.images)
+    assert units.shape == (20, 8)
+    maxout = linears(model.D_.of_input)[0]
+    maps = data.valid.images.flatten(1) @ maxout.weight.T + maxout.bias
+    torch.testing.assert_close(units, maps.view(20, 8, 3).amax(2))
+
+
 @pytest.mark.slow
 def test_the_defaults_beat_the_gaussian_on_every_seed(tmp_path: Path) -> None:
     report = genbench.run(

@@ -51,6 +51,17 @@ def test_every_option_trains(options: dict[str, object]) -> None:
     check_samples(fitted(GAN(**{**SMALL, **options}), data), data.space)
 
 
+def test_features_are_what_the_logit_of_d_is_a_linear_map_of() -> None:
+    data = data_of((1, 8, 8))
+    model = fitted(GAN(**{**SMALL, "d_hidden": (8, 6), "dropout": 0.5}), data)
+    units, last = model.features(data.valid.images), linears(model.D_)[-1]
+    assert units.shape == (20, 6)
+    assert not units.requires_grad
+    torch.testing.assert_close(
+        (units @ last.weight.T + last.bias)[:, 0].sigmoid(), model.discriminate(data.valid.images)
+    )
+
+
 # The paper's recipe
 
 

@@ -139,6 +139,18 @@ def test_references_follow_the_ranked_rows_unranked() -> None:
     assert not any("real images" in line for line in caption(board))
 
 
+def test_a_model_that_was_given_an_option_since_is_told_from_its_former_self() -> None:
+    old, new = scores("a", [1.0, 2.0]), scores("a", [1.0, 2.0])
+    newer = {
+        "identity": {"model": ["a", "newer"]},
+        "model": {**new[0].trial.model, "options": {"beta": 1.0, "lr": 0.1}},
+    }
+    rows = [replace(row, trial=replace(row.trial, model={**row.trial.model, "options": {"lr": 0.1}})) for row in old]
+    rows += [replace(row, trial=replace(row.trial, id=f"n{row.trial.id}", **newer)) for row in new]
+    (board,) = boards(rows)
+    assert sorted(row.model for row in board.rows) == ["a", "a with beta"]
+
+
 def test_scores_as_good_as_real_images_are_questioned() -> None:
     rows = scores("real", [1.0, 1.0], role="reference", samples_are="real images") + scores("a", [1.5, 2.0])
     (board,) = boards(rows)

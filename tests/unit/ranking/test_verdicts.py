@@ -94,7 +94,7 @@ def test_a_model_that_comes_out_alike_reproduces_the_claim() -> None:
 @pytest.mark.parametrize(
     ("values", "outcome", "why"),
     [
-        ([5.0], "inconclusive", "one seed tells no spread"),
+        ([5.0], "inconclusive", "one seed shows no spread"),
         (["failed", "diverged"], "inconclusive", "0 of 2 seeds have a score"),
         ([5.0, "failed"], "inconclusive", "1 of 2 seeds have a score"),
         ([4.9, 5.0, "failed"], "inconclusive", "only 2 of 3 seeds have a score"),

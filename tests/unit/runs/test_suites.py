@@ -63,6 +63,16 @@ def test_shipped_suites_resolve(name: str) -> None:
     assert suite.seeds
 
 
+def test_the_ablation_compares_equal_updates_and_equal_time() -> None:
+    by_steps, by_time = suites.load("gan-ablation"), suites.load("gan-ablation-seconds")
+    assert by_steps.models == by_time.models
+    resolver = Resolver(load_registry(), cache_folder())
+    options = [resolver.resolve("model", text).options for text in by_steps.models or []]
+    assert {(each["epochs"], each["batch"]) for each in options} == {(300, 100)}  # of 1,000 images: 3,000 steps
+    assert (by_steps.budget, by_time.budget) == (None, "10s")
+    assert by_time.options["gan"]["epochs"] > 100_000
+
+
 def test_suites_of_ones_own_leave_seeds_to_the_one_default(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('models = ["gan"]\n[options.gan]\nepochs = 3\n')

@@ -1,4 +1,4 @@
-"""Generators that know their device: what reaches an operator tells on which it draws."""
+"""Generators that know their device: so an operator knows on which device it draws."""
 
 from __future__ import annotations
 
