@@ -21,6 +21,16 @@ MODELS = {
     "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
     "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
     "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
+    "score-matching": (
+        "score_matching:ScoreMatching",
+        "Denoising score matching, annealed Langevin dynamics (Vincent 2011; Song & Ermon 2019)",
+    ),
+    "gaussian-energy": (
+        "gaussian_energy:GaussianEnergy",
+        "A Gaussian energy learned by score matching (Hyvarinen 2005; Vincent 2011)",
+    ),
+    "nce": ("nce:NCE", "Energy network by noise-contrastive estimation (Gutmann & Hyvarinen 2010)"),
+    "dlgm": ("dlgm:DLGM", "Deep latent Gaussian model of several stochastic layers (Rezende et al. 2014)"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),

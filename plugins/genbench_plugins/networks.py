@@ -166,3 +166,14 @@ def set_bias_from_marginals(bias: Tensor, images: Tensor, bounds: tuple[float, f
     low, high = bounds
     p = (images.flatten(1).double().mean(0) - low) / (high - low)  # (C·H·W,)
     bias.copy_(p.clamp(clip, 1 - clip).logit())
+
+
+@torch.no_grad()
+def follow(mean: nn.Module, network: nn.Module, decay: float, step: int) -> None:
+    """Move a running mean of weights towards a network's, at a step from 1.
+
+    The decay starts low, so that the first weights are soon forgotten.
+    """
+    decay = min(decay, step / (step + 9))
+    for average, p in zip(mean.parameters(), network.parameters(), strict=True):
+        average.lerp_(p, 1 - decay)

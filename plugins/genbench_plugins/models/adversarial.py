@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import genbench
 from genbench_plugins.models.adversarial_game import Game, Loss, Minibatch
 from genbench_plugins.models.classical_momentum import Momentum
-from genbench_plugins.networks import init_uniform, linears, set_bias_from_marginals
+from genbench_plugins.networks import follow, init_uniform, linears, set_bias_from_marginals
 
 Width = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Lt(1)]
@@ -110,7 +110,8 @@ class AdversarialNets(genbench.Model):
         game = self._game()
         play = game.play if self.updates == "alternating" else game.play_simultaneously
         for d, g in play(scheduled(), draw, lambda m: self._z(m, run.generator), self.k):
-            self._average(run.step - before)
+            if self.averaged_ is not None:
+                follow(self.averaged_, self.G_, self.average, run.step - before)
             run.log(d=d, g=g, **self._beside(run))
 
     def _game(self) -> Game:
@@ -155,14 +156,6 @@ class AdversarialNets(genbench.Model):
         """Return the momentum in an epoch, from 1: linear from the first epoch to the `momentum_epochs`-th."""
         passed = min((epoch - 1) / max(self.momentum_epochs - 1, 1), 1.0)
         return self.momentum + (self.momentum_final - self.momentum) * passed
-
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        """Move the averaged weights towards G's; the decay starts low, so that the first weights are soon forgotten."""
-        if self.averaged_ is not None:
-            decay = min(self.average, step / (step + 9))
-            for mean, p in zip(self.averaged_.parameters(), self.G_.parameters(), strict=True):
-                mean.lerp_(p, 1 - decay)
 
     @torch.no_grad()
     def _generate(self, z: Tensor, given: tuple[Tensor, ...] = ()) -> Tensor:

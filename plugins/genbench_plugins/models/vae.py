@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal
 
 import torch
 from annotated_types import Ge, Gt, Le
-from torch import Tensor
+from torch import Tensor, nn
 
 import genbench
 from genbench_plugins.models import likelihoods
@@ -59,7 +59,7 @@ class VAE(genbench.Model):
         """Make encoder and decoder, (n, D) -> (n, 2·latent) and (n, latent) -> (n, D), and their optimiser."""
         self.space = space
         self.encoder_ = mlp(space.dim, self.hidden, 2 * self.latent, (self.activation,)).to(device)
-        self.decoder_ = mlp(self.latent, self.hidden[::-1], space.dim, (self.activation,)).to(device)
+        self.decoder_: nn.Module = mlp(self.latent, self.hidden[::-1], space.dim, (self.activation,)).to(device)
         parameters = [*self.encoder_.parameters(), *self.decoder_.parameters()]
         self.optimiser_ = torch.optim.Adam(parameters, self.lr, fused=True)
 
@@ -144,7 +144,7 @@ class VAE(genbench.Model):
 
     def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
         """Return (log p(z), log p(x|z)) in nats, (2, n), for images (n, C, H, W) and codes (n, latent)."""
-        log_p = -(z.square().sum(1) + self.latent * math.log(2 * math.pi)) / 2
+        log_p = -(z.square().sum(1) + z.shape[1] * math.log(2 * math.pi)) / 2
         log_x = self._log_likelihood(to_unit(x, self.space), self.decoder_(z))
         return torch.stack([log_p, log_x + likelihoods.log_jacobian(self.decoder, self.space)])
 
