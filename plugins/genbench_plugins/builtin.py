@@ -31,6 +31,8 @@ MODELS = {
     ),
     "nce": ("nce:NCE", "Energy network by noise-contrastive estimation (Gutmann & Hyvarinen 2010)"),
     "dlgm": ("dlgm:DLGM", "Deep latent Gaussian model of several stochastic layers (Rezende et al. 2014)"),
+    "dbm": ("dbm:DBM", "Deep Boltzmann machine (Salakhutdinov & Hinton 2009)"),
+    "mp-dbm": ("mp_dbm:MPDBM", "Multi-prediction deep Boltzmann machine (Goodfellow et al. 2013)"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),

@@ -135,6 +135,13 @@ class Layer(nn.Module):
         return {**scalars, "error": (mean - v0).square().sum(1).mean()}
 
 
+def fall(optimiser: torch.optim.Optimizer, lr: float, end: float, epoch: int, epochs: int) -> None:
+    """Set the learning rate of an epoch, from 1 on: falling linearly from lr to the share `end` of it in the last."""
+    fallen = (epoch - 1) / max(epochs - 1, 1)
+    for group in optimiser.param_groups:
+        group["lr"] = lr * (1 - (1 - end) * fallen)
+
+
 @dataclass(eq=False)
 class BoltzmannModel(genbench.Model):
     """What models made of restricted Boltzmann machines share: options, training of one machine, samples of a chain."""
@@ -186,9 +193,7 @@ class BoltzmannModel(genbench.Model):
         layer.start_particles(run.draw(data, len(layer.particles)), run.generator)
         drawn = self.inputs == "draws" and layer.units == "bernoulli"
         for v in run.batches(data, self.batch, self.epochs):
-            fallen = (run.epoch - 1) / max(self.epochs - 1, 1)
-            for group in optimiser.param_groups:
-                group["lr"] = lr * (1 - (1 - self.lr_end) * fallen)
+            fall(optimiser, lr, self.lr_end, run.epoch, self.epochs)
             v0 = bernoulli(v, run.generator) if drawn else v
             run.log(**layer.contrast(v0, self.k, run.generator))
             optimiser.step()
