@@ -819,6 +819,19 @@ class ConstantForgotten(Steady):
         return super().log_partition(chains, temperatures, generator) + 0.2
 
 
+@breaks(
+    "log-partition-is-that-of-the-energy", r"the integral of exp\(-energy_bound\) to .*; expected no more of a bound"
+)
+@options
+class BoundFromBelow(Steady):
+    """Bounds the energy from below, and draws its bound."""
+
+    energy = None
+
+    def energy_bound(self, x: Tensor) -> Tensor:
+        return 2.8 - self.log_prob(x) + 0.1 * torch.randn(len(x), device=x.device)
+
+
 @breaks("energy-bound-shape", "energy_bound returned")
 @options
 class EnergyBoundOfAll(Steady):

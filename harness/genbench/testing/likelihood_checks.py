@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor
 
-from genbench.errors import Unsupported
+from genbench.testing import integrals
 from genbench.testing.fixtures import Fixtures
-from genbench.testing.grids import cells
-from genbench.testing.made_images import PLANE, training_data
+from genbench.testing.integrals import Model
+from genbench.testing.made_images import training_data
 from genbench.testing.outcomes import CheckSkipped, fail
 from genbench.testing.shapes import expect_shape
 
 N = 7
 """Images that shapes are tried on."""
-
-Model: TypeAlias = Any
-"""A model with the ability that a check is of."""
 
 
 def _observed(model: Model, images: Tensor, bounds: tuple[float, float]) -> Tensor:
@@ -50,36 +46,11 @@ def _generator(fixtures: Fixtures) -> torch.Generator:
 
 # Integrals over images of two pixels ---------------------------------------------------------------------------------
 
-GRID, REACH = 800, 4.0
-"""Cells to a side of the grid for integrals, and how far it reaches beyond the bounds, in widths between these."""
-
-
-def _of_two_pixels(fixtures: Fixtures) -> Model:
-    """Return a model trained briefly on images of two pixels. Raises CheckSkipped where it refuses them."""
-    try:
-        return fixtures.trained_briefly(PLANE)
-    except Unsupported as refusal:
-        raise CheckSkipped(f"it refuses images of two pixels, so no integral can be taken: {refusal}") from refusal
-
-
-def _total(fixtures: Fixtures, model: Model, log_p: Callable[[Tensor], Tensor]) -> float:
-    """Return the integral of exp(log_p) over images of two pixels, or its sum over the four that are binary."""
-    low, high = PLANE.bounds
-    if model.observations == "binary":
-        points, _ = cells(PLANE.shape, low - (high - low) / 2, high + (high - low) / 2, 2, fixtures.device)
-        return log_p(points).exp().sum().item()
-    beyond = REACH * (high - low)
-    points, volume = cells(PLANE.shape, low - beyond, high + beyond, GRID, fixtures.device)  # (GRID², 1, 1, 2)
-    p = torch.cat([log_p(part) for part in torch.split(points, 100_000)]).exp()
-    is_outside = ((points < low) | (points > high)).flatten(1).any(1)
-    p[is_outside & p.isnan()] = 0  # where no image can lie, a density need not be defined
-    return p.sum().item() * volume
-
 
 def check_log_prob_integrates_to_one(fixtures: Fixtures) -> None:
     """exp(log_prob) integrates to 1 over the plane, for images of two pixels; it sums to 1 over binary ones."""
-    model = _of_two_pixels(fixtures)
-    total = _total(fixtures, model, lambda x: log_prob(fixtures, model, x))
+    model = integrals.of_two_pixels(fixtures)
+    total = math.exp(integrals.log_total(fixtures, model, lambda x: log_prob(fixtures, model, x)))
     if not abs(total - 1) < 0.02:
         where = "over a plane of two pixels" if model.observations == "real" else "over binary images of two pixels"
         fail(
@@ -95,11 +66,11 @@ CHAINS, TEMPERATURES = 200, 1_000
 
 def check_log_partition_is_that_of_the_energy(fixtures: Fixtures) -> None:
     """log_partition estimates the log of the integral of exp(-energy), for images of two pixels; or bounds it."""
-    model = _of_two_pixels(fixtures)
-    name = "energy" if hasattr(model, "energy") else "energy_bound"
-    if not hasattr(model, name):
+    model = integrals.of_two_pixels(fixtures)
+    name = next((name for name in ("energy", "energy_bound") if callable(getattr(model, name, None))), "")
+    if not name:
         raise CheckSkipped("it has neither energy nor energy_bound whose constant that were")
-    expected = math.log(_total(fixtures, model, lambda x: _minus(fixtures, model, name, x)))
+    expected = integrals.log_of_energy(fixtures, model, name)
     with torch.no_grad(), fixtures.trial_environment():
         log_w = model.log_partition(CHAINS, TEMPERATURES, _generator(fixtures)).double()
     log_z = log_w.logsumexp(0).item() - math.log(len(log_w))
@@ -112,12 +83,6 @@ def check_log_partition_is_that_of_the_energy(fixtures: Fixtures) -> None:
             "the same" if name == "energy" else "no more of a bound on the energy from above",
             "Look at the constant of the distribution that annealing starts from, and at the units of pixels.",
         )
-
-
-def _minus(fixtures: Fixtures, model: Model, name: str, x: Tensor) -> Tensor:
-    with torch.no_grad(), fixtures.trial_environment():
-        energy: Tensor = getattr(model, name)(x)
-    return -energy.double()
 
 
 # Densities and bounds ------------------------------------------------------------------------------------------------
