@@ -34,7 +34,7 @@ def of_two_pixels(fixtures: Fixtures) -> Model:
 
 
 def log_total(fixtures: Fixtures, model: Model, log_p: Callable[[Tensor], Tensor], side: int = GRID) -> float:
-    """Return the log of the integral of exp(log_p) over images of two pixels, or of the sum over the four binary ones."""
+    """Return the log of the integral of exp(log_p) over images of two pixels; of its sum over the four binary ones."""
     low, high = PLANE.bounds
     if model.observations == "binary":
         points, _ = cells(PLANE.shape, low - (high - low) / 2, high + (high - low) / 2, 2, fixtures.device)
