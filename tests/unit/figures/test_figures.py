@@ -34,7 +34,7 @@ from genbench.store.store import Store
 FILE = drawable.__file__
 ABLE, BELL = f"{FILE}:Able", f"{FILE}:Bell"
 COLOUR, ODD = f"{FILE}:Noise", f"{FILE}:Noise[channels=2,height=5,width=7]"
-GAN = "gan[latent=1,epochs=2]"
+GAN = "gan[epochs=2,latent=1]"
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +348,7 @@ def test_a_trial_is_found_by_id_prefix_name_and_path(trials: Path, tmp_path: Pat
     for asked in (trial_id, trial_id[:8], folder.name, str(folder)):
         results = Path("nowhere") if asked == str(folder) else trials
         outcomes = list(draw(asked, results, tmp_path, kinds=["curves"]))
-        assert paths(outcomes) == ["gan-latent-1-epochs-2-digits-s1-curves.png"]
+        assert paths(outcomes) == ["gan-epochs-2-latent-1-digits-s1-curves.png"]
 
 
 @pytest.mark.parametrize("asked", [GAN, "gan", "gan[epochs=2,latent=1]"])
@@ -356,7 +356,7 @@ def test_a_model_is_found_by_label_or_name_and_drawn_of_its_least_seed(
     asked: str, trials: Path, tmp_path: Path
 ) -> None:
     outcomes = list(draw(asked, trials, tmp_path, datasets=["digits"], kinds=["samples", "curves"]))
-    assert paths(outcomes) == [f"gan-latent-1-epochs-2-digits-s0-{kind}.png" for kind in ("samples", "curves")]
+    assert paths(outcomes) == [f"gan-epochs-2-latent-1-digits-s0-{kind}.png" for kind in ("samples", "curves")]
 
 
 def test_trials_of_one_name_do_not_overwrite_each_other(results: Path, tmp_path: Path) -> None:
@@ -365,7 +365,7 @@ def test_trials_of_one_name_do_not_overwrite_each_other(results: Path, tmp_path:
     outcomes = list(draw(GAN, results, tmp_path, kinds=["curves"], datasets=["digits"]))
     names = paths(outcomes)
     assert len(set(names)) == 2
-    assert f"gan-latent-1-epochs-2-digits-s0-{report.plan.todo[0].id}-curves.png" in names
+    assert f"gan-epochs-2-latent-1-digits-s0-{report.plan.todo[0].id}-curves.png" in names
 
 
 def test_code_in_a_file_that_only_a_record_names_is_not_run(results: Path, tmp_path: Path) -> None:
@@ -378,7 +378,7 @@ def test_code_in_a_file_that_only_a_record_names_is_not_run(results: Path, tmp_p
     assert not any(outcome.failed for outcome in outcomes)
     drawn = paths(outcomes)
     assert {name.rpartition("-")[2] for name in drawn if name.startswith("able")} == {"curves.png"}
-    assert "gan-latent-1-epochs-2-digits-s0-samples.png" in drawn
+    assert "gan-epochs-2-latent-1-digits-s0-samples.png" in drawn
 
 
 def test_what_a_model_cannot_do_is_left_out_and_told(trials: Path, tmp_path: Path) -> None:
@@ -405,7 +405,7 @@ def test_what_a_model_cannot_do_is_left_out_and_told(trials: Path, tmp_path: Pat
         (["gan", "-d", "digits", "--kind", "inpainting"], "nothing to draw: left out of gan"),
         (["gan", "-d", "digits", "--kind", "density"], "density (for data of a single value, not of 64)"),
         (["gan", "--device", "tpu"], "--device 'tpu': expected auto, cpu, cuda or cuda:N"),
-        (["gan", "-d", "digits", "-o", "taken"], "cannot write taken/gan-latent-1-epochs-2-digits-s0-samples.png"),
+        (["gan", "-d", "digits", "-o", "taken"], "cannot write taken/gan-epochs-2-latent-1-digits-s0-samples.png"),
     ],
 )
 def test_wrong_requests_end_in_one_line(
@@ -427,7 +427,7 @@ def test_the_command_prints_each_path_and_writes_beside_the_trials(
     printed = capsys.readouterr()
     for line, kind in zip(printed.out.splitlines(), ("walk", "samples"), strict=True):
         path, _, shows = line.partition(": ")
-        assert path == f"results/figures/gan-latent-1-epochs-2-digits-s0-{kind}.png"
+        assert path == f"results/figures/gan-epochs-2-latent-1-digits-s0-{kind}.png"
         assert Path(path).is_file()
         assert shows == KINDS[kind].shows
     assert Store(results).get(find("gan", results).subjects[0].first.record.id) is not None
@@ -442,7 +442,7 @@ def received(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8), np.uint8)
     np.savez("own.npz", x_train=images[:40], y_train=np.arange(40) % 2, x_test=images[40:], y_test=np.arange(20) % 2)
-    models = ["gan[latent=1,epochs=2]", "vae[epochs=1]"]
+    models = ["gan[epochs=2,latent=1]", "vae[epochs=1]"]
     genbench.run(models, "parzen", "npz:own.npz", reference="none", samples=50, seeds=1, results="results")
     drawn("", Path("results"), Path("before"))
     Path("own.npz").unlink()
@@ -453,7 +453,7 @@ def received(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_of_a_received_folder_all_is_drawn_that_shows_no_training_image(received: Path, tmp_path: Path) -> None:
     outcomes = list(draw("", received, tmp_path / "after"))
     assert not any(outcome.failed for outcome in outcomes), outcomes
-    gan, vae = "gan-latent-1-epochs-2-npz-s0", "vae-epochs-1-npz-s0"
+    gan, vae = "gan-epochs-2-latent-1-npz-s0", "vae-epochs-1-npz-s0"
     assert paths(outcomes) == [
         *(f"{gan}-{kind}.png" for kind in ("samples", "walk", "curves")),
         *(f"{vae}-{kind}.png" for kind in ("samples", "walk", "curves")),
@@ -492,10 +492,10 @@ def test_a_record_without_the_space_is_told_as_before(received: Path, tmp_path: 
         del record["dataset"]["space"], record["sha256"]
         path.write_text(files.sealed(record))
     outcomes = list(draw("gan", received, tmp_path / "after"))
-    assert paths(outcomes) == ["gan-latent-1-epochs-2-npz-s0-curves.png"]
+    assert paths(outcomes) == ["gan-epochs-2-latent-1-npz-s0-curves.png"]
     assert outcomes[0].failed
     assert (
-        "no pictures of gan[latent=1,epochs=2] on npz:own.npz, seed 0: npz file 'own.npz': there is no such file"
+        "no pictures of gan[epochs=2,latent=1] on npz:own.npz, seed 0: npz file 'own.npz': there is no such file"
         in outcomes[0].shows
     )
 
@@ -523,7 +523,7 @@ def test_a_damaged_record_is_told_and_the_others_drawn(results: Path, tmp_path: 
     outcomes = list(draw("gan", results, tmp_path, datasets=["digits"], kinds=["curves"]))
     assert outcomes[0].failed
     assert outcomes[0].shows.startswith("not read: ")
-    assert paths(outcomes) == ["gan-latent-1-epochs-2-digits-s1-curves.png"]
+    assert paths(outcomes) == ["gan-epochs-2-latent-1-digits-s1-curves.png"]
 
 
 def test_a_model_that_is_no_longer_what_was_trained_is_not_drawn(tmp_path: Path) -> None:

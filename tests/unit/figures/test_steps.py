@@ -24,7 +24,7 @@ from genbench.registry.resolve import Resolver
 from genbench.testing.fingerprint import changed, of_state
 from genbench.trial import restoring
 
-GAN = "gan[latent=1,epochs=3]"
+GAN = "gan[epochs=3,latent=1]"
 BELL = f"{drawable.__file__}:Bell"
 GIVEN: dict[str, Any] = {"metrics": "parzen", "reference": "none", "samples": 100, "seeds": 1}
 
@@ -38,7 +38,7 @@ def same(one: Any, other: Any) -> bool:
     return not changed(of_state(one), of_state(other))
 
 
-PLAIN = "gan[latent=1,epochs=3,marginals=false]"  # whose fit does nothing before its first update
+PLAIN = "gan[marginals=false,epochs=3,latent=1]"  # whose fit does nothing before its first update
 
 
 @pytest.mark.parametrize("model", [PLAIN, "dbn[epochs=1,burn_in=1]", "layered[epochs=1]"])
@@ -103,7 +103,7 @@ def test_panels_stand_side_by_side_over_the_same_x(tmp_path: Path) -> None:
 def test_images_stand_in_a_row_of_samples_per_step(tmp_path: Path) -> None:
     genbench.run(models=GAN, results=tmp_path, **GIVEN)
     outcomes = list(draw(GAN, tmp_path, steps=[7, None]))
-    assert [outcome.path.name for outcome in outcomes if outcome.path] == ["gan-latent-1-epochs-3-digits-s0-steps.png"]
+    assert [outcome.path.name for outcome in outcomes if outcome.path] == ["gan-epochs-3-latent-1-digits-s0-steps.png"]
     shown = imread(outcomes[0].path)[..., 0]  # type: ignore[arg-type]
     subject = trained(tmp_path, GAN)
     with subject.trial_environment("steps"):
@@ -151,7 +151,7 @@ def test_nothing_is_trained_again_unless_steps_are_given() -> None:
         (["--steps", "all"], "--steps 'all': expected updates of training"),
         (
             ["--steps", "31"],
-            "nothing to draw: steps of gan[latent=1,epochs=3] on digits, seed 0: step 31: its training",
+            "nothing to draw: steps of gan[epochs=3,latent=1] on digits, seed 0: step 31: its training",
         ),
     ],
 )
