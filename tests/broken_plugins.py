@@ -93,8 +93,25 @@ class Steady(genbench.Model):
     def bound(self, x: Tensor) -> Tensor:
         return self.log_prob(x) - 1
 
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        return self.log_prob(x) - torch.rand(k, len(x), generator=generator, device=x.device)
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        log_prior = torch.distributions.Normal(self.mean_, self.width * self.std).log_prob(z).sum(1)
+        return torch.stack([log_prior, torch.distributions.Normal(z, 0.1).log_prob(x.flatten(1)).sum(1)])
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        eps = torch.randn(z.shape, generator=generator, device=z.device)
+        return (z + 0.1 * eps).view(len(z), *self.space.shape)
+
     def energy(self, x: Tensor) -> Tensor:
-        return -self.log_prob(x)
+        return 3 - self.log_prob(x)
+
+    def energy_bound(self, x: Tensor) -> Tensor:
+        return self.energy(x) + 0.5
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        return 0.1 * torch.randn(chains, generator=generator, device=generator.device) - 3
 
     def reconstruct(self, x: Tensor) -> Tensor:
         return (x + self.images(self.mean_[None])) / 2
@@ -686,6 +703,151 @@ class UpperBound(Steady):
 
     def bound(self, x: Tensor) -> Tensor:
         return self.log_prob(x) + 1
+
+
+@breaks("log-weights-shape", r"log_weights\(x, 3, generator\) returned \(7, 3\) torch.float32; expected \(3, 7\)")
+@options
+class WeightsTurned(Steady):
+    """Returns a row for each image."""
+
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        return super().log_weights(x, k, generator).T
+
+
+@breaks("log-weights-shape", "log_weights differs between two calls with the same seed; expected the same bits")
+@options
+class UnseededWeights(Steady):
+    """Draws from the global generator."""
+
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        return super().log_weights(x, k, generator) - torch.rand(k, len(x))
+
+
+@breaks(
+    "log-weights-below-log-prob", "the mean of log_weights lies .* nats above log_prob on average; expected a lower"
+)
+@options
+class WeightsTooGreat(Steady):
+    """Forgets log q(z|x)."""
+
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        return super().log_weights(x, k, generator) + 5
+
+
+@breaks("log-joint-shape", r"log_joint returned \(7,\) torch.float32; expected \(2, 7\)")
+@options
+class JointOfBoth(Steady):
+    """Returns the sum of the two."""
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        return super().log_joint(x, z).sum(0)
+
+
+@breaks("log-joint-shape", "log_joint passes no gradient to the code, .*expected that of log p")
+@options
+class JointCutOff(Steady):
+    """Computes without gradients."""
+
+    @torch.no_grad()
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        return super().log_joint(x, z)
+
+
+@breaks("log-joint-shape", "log_joint passes no gradient to the code, .*expected that of log p")
+@options
+class DecoderCutOff(Steady):
+    """Has the gradient of log p(z) alone."""
+
+    def log_joint(self, x: Tensor, z: Tensor) -> Tensor:
+        prior, _ = super().log_joint(x, z)
+        return torch.stack([prior, super().log_joint(x, z.detach())[1]])
+
+
+@breaks("observe-is-that-of-log-joint", r"observe returned \(3000, 64\) torch.float32; expected \(3000, 1, 8, 8\)")
+@options
+class ObservesRows(Steady):
+    """Returns rows of values."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return super().observe(z, generator).flatten(1)
+
+
+@breaks("observe-is-that-of-log-joint", "observe differs between two calls with the same seed; expected the same bits")
+@options
+class UnseededObservations(Steady):
+    """Draws from the global generator."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return super().observe(z, generator) + 0.001 * torch.rand(len(z), 1, 1, 1)
+
+
+@breaks(
+    "observe-is-that-of-log-joint", r"log p\(x\|z\) over images of observe is .* standard errors from 0; expected 0"
+)
+@options
+class ObservesClipped(Steady):
+    """Clips what it draws, and its density knows nothing of that."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        return super().observe(z, generator).clamp(0.4, 0.6)
+
+
+@breaks("log-partition-shape", r"log_partition\(5, 20, generator\) returned \(\) torch.float32; expected \(5,\)")
+@options
+class OneLogZ(Steady):
+    """Returns the estimate in place of the weights it is made of."""
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        return super().log_partition(chains, temperatures, generator).logsumexp(0)
+
+
+@breaks("log-partition-shape", "log_partition differs between two calls with the same seed; expected the same bits")
+@options
+class UnseededChains(Steady):
+    """Draws from the global generator."""
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        return super().log_partition(chains, temperatures, generator) + 0.01 * torch.rand(chains)
+
+
+@breaks("log-partition-is-that-of-the-energy", r"comes to -2\.\d+ .*, the integral of exp\(-energy\) to -3\.0")
+@options
+class ConstantForgotten(Steady):
+    """Leaves the constant of the first distribution out."""
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        return super().log_partition(chains, temperatures, generator) + 0.2
+
+
+@breaks(
+    "log-partition-is-that-of-the-energy", r"the integral of exp\(-energy_bound\) to .*; expected no more of a bound"
+)
+@options
+class BoundFromBelow(Steady):
+    """Bounds the energy from below, and draws its bound."""
+
+    energy = None
+
+    def energy_bound(self, x: Tensor) -> Tensor:
+        return 2.8 - self.log_prob(x) + 0.1 * torch.randn(len(x), device=x.device)
+
+
+@breaks("energy-bound-shape", "energy_bound returned")
+@options
+class EnergyBoundOfAll(Steady):
+    """Sums over the batch."""
+
+    def energy_bound(self, x: Tensor) -> Tensor:
+        return super().energy_bound(x).sum()
+
+
+@breaks("energy-bound-orders-images", "energy_bound is .* for real images and .* for noise; expected less for real")
+@options
+class EnergyBoundTurned(Steady):
+    """Has the sign turned."""
+
+    def energy_bound(self, x: Tensor) -> Tensor:
+        return -super().energy_bound(x)
 
 
 @breaks("energy-shape", "energy returned")

@@ -42,6 +42,14 @@ class LogJoint(Protocol):
 
 
 @runtime_checkable
+class Observe(Protocol):
+    """Draws of images from a decoder, as `log_joint` has them: they tell how far an estimate of log p(x) is off."""
+
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Return images drawn from p(x|z), (n, C, H, W), for codes (n, d): not clipped to the bounds."""
+
+
+@runtime_checkable
 class Partition(Protocol):
     """The constant of a density that `energy`, or `energy_bound`, leaves open."""
 
@@ -134,6 +142,7 @@ ABILITIES: dict[str, type] = {
     "bound": Bound,
     "log_weights": LogWeights,
     "log_joint": LogJoint,
+    "observe": Observe,
     "log_partition": Partition,
     "energy_bound": EnergyBound,
     "reconstruct": Reconstruct,

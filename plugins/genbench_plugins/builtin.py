@@ -5,22 +5,21 @@ import genbench
 MODELS = {
     "gan": ("gan:GAN", "Adversarial nets (Goodfellow et al. 2014)"),
     "conditional-gan": ("conditional_gan:ConditionalGAN", "Class-conditional adversarial nets (Mirza & Osindero 2014)"),
+    "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
+    "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
     "gsn": ("gsn:GSN", "Deep generative stochastic network (Bengio et al. 2014)"),
     "vae": ("vae:VAE", "Variational autoencoder (Kingma & Welling 2014)"),
+    "dlgm": ("dlgm:DLGM", "Deep latent Gaussian model of several stochastic layers (Rezende et al. 2014)"),
     "rbm": ("rbm:RBM", "Restricted Boltzmann machine (Smolensky 1986; Hinton 2002; Tieleman 2008)"),
     "dbn": ("dbn:DBN", "Deep belief net of greedily stacked machines (Hinton, Osindero & Teh 2006)"),
+    "dbm": ("dbm:DBM", "Deep Boltzmann machine (Salakhutdinov & Hinton 2009)"),
+    "mp-dbm": ("mp_dbm:MPDBM", "Multi-prediction deep Boltzmann machine (Goodfellow et al. 2013)"),
     "autoencoder": ("autoencoder:Autoencoder", "Autoencoder, its codes from a mixture of Gaussians"),
     "denoising-autoencoder": (
         "denoising_autoencoder:DenoisingAutoencoder",
         "Generalised denoising autoencoder (Bengio et al. 2013)",
     ),
     "stacked-cae": ("stacked_cae:StackedCAE", "Stacked contractive autoencoders (Rifai et al. 2011, 2012)"),
-    "train-data": ("train_data:TrainData", "Reference: real training images"),
-    "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
-    "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
-    "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
-    "gan-inference": ("gan_inference:InferenceGAN", "Adversarial nets and a network that infers z from G(z)"),
-    "gan-inpainting": ("gan_inpainting:InpaintingGAN", "Adversarial nets that complete any part of an image"),
     "score-matching": (
         "score_matching:ScoreMatching",
         "Denoising score matching, annealed Langevin dynamics (Vincent 2011; Song & Ermon 2019)",
@@ -30,7 +29,10 @@ MODELS = {
         "A Gaussian energy learned by score matching (Hyvarinen 2005; Vincent 2011)",
     ),
     "nce": ("nce:NCE", "Energy network by noise-contrastive estimation (Gutmann & Hyvarinen 2010)"),
-    "dlgm": ("dlgm:DLGM", "Deep latent Gaussian model of several stochastic layers (Rezende et al. 2014)"),
+    "train-data": ("train_data:TrainData", "Reference: real training images"),
+    "gaussian": ("gaussian:Gaussian", "Reference: a Gaussian fitted to the training images, clipped"),
+    "kmeans": ("kmeans:KMeans", "Reference: centroids of the training images"),
+    "pca": ("pca:PCA", "Reference: training images reconstructed from a few principal components"),
 }
 METRICS = {
     "parzen": ("parzen:Parzen", "Log-likelihood of test images under a Parzen window on samples"),
@@ -47,6 +49,9 @@ METRICS = {
     "memorisation": ("memorisation:Memorisation", "Whether samples are nearer to training images than fresh ones"),
     "jsd": ("jsd:JensenShannon", "Jensen-Shannon divergence from a known density"),
     "discriminator-gap": ("discriminator_gap:DiscriminatorGap", "A discriminator's distance from the best one"),
+    "log-likelihood": ("log_likelihood:LogLikelihood", "Exact log-likelihood of test images, by models that know it"),
+    "bound": ("bound:LikelihoodBound", "Lower bound on the log-likelihood of test images, by importance weights"),
+    "ais": ("ais:AIS", "Log-likelihood of test images by annealed importance sampling"),
     "probe-accuracy": ("probe_accuracy:ProbeAccuracy", "Accuracy of a linear probe on a model's features, few labels"),
 }
 DATASETS = {

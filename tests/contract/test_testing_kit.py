@@ -114,6 +114,13 @@ def test_an_expected_failure_excuses_no_other() -> None:
     assert verdict.results[-1].status == "passed"
 
 
+def test_the_error_of_a_metric_of_few_images_is_not_judged_by_all_of_them() -> None:
+    result = performed(Session(find("ais[images=100]")), "stderr-shrinks")
+    saying = "too few test images are scored against to tell: 25 in a quarter"
+    assert (result.status, result.reason) == ("skipped", saying)
+    assert performed(Session(find("ais[images=250]")), "stderr-shrinks").status == "passed"
+
+
 def test_every_check_has_a_plugin_that_breaks_it() -> None:
     names = {check.name for checks in all_checks().values() for check in checks} | {"not-everything-skipped"}
     assert {name for name, *_ in broken_plugins.BROKEN} | ELSEWHERE == names

@@ -40,7 +40,8 @@ def tables(found: Sequence[Capability], families: Sequence[Family]) -> list[Tabl
 
 _CAPTION = (
     "train: mean over trials; samples/s: burn-in of chains included; ess: effective number of samples, where recorded.",
-    "inference: codes for images (encode); density: exact (log_prob) or a lower bound (bound); chain: a Markov chain.",
+    "inference: codes for images (encode); chain: a Markov chain.",
+    "density: p(x) exactly (log-likelihood), by a lower bound (bound), annealing (ais) or windows on samples (parzen).",
 )
 
 
@@ -66,7 +67,7 @@ def _row(row: Capability) -> Row:
         _whole(row.samples_per_second),
         _whole(row.ess),
         _yes(row.inference),
-        numbers.MISSING if row.density is None else row.density or "no",
+        row.density or numbers.MISSING,
         _yes(row.chain),
         printable(row.family.name) if row.family else numbers.MISSING,
     )

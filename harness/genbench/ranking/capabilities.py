@@ -12,15 +12,25 @@ from genbench.ranking.claims import Family
 from genbench.ranking.scores import ScoreRow
 from genbench.store.records import MOST, TrialRecord
 
-DENSITIES = ("log_prob", "bound")
-"""The abilities that evaluate a density, the exact one first."""
+DENSITIES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("exact", frozenset({"log_prob"})),
+    ("bound", frozenset({"bound"})),
+    ("bound", frozenset({"log_weights"})),
+    ("AIS", frozenset({"log_partition", "energy"})),
+    ("AIS", frozenset({"log_partition", "energy_bound"})),
+    ("AIS", frozenset({"log_joint", "latents"})),
+)
+"""How p(x) can be evaluated, and the abilities that it takes, the exact way first."""
+
+FROM_SAMPLES = "Parzen"
+"""How p(x) can be guessed at of any model that samples."""
 
 
 @dataclass(frozen=True)
 class Capability:
     """What the trials of a model on a dataset took, and what it can do; None where nothing of it is recorded.
 
-    inference says whether it has codes for images (`encode`), density by which ability it evaluates p(x), "" by none,
+    inference says whether it has codes for images (`encode`), density how its p(x) can be evaluated,
     chain whether its samples come from a Markov chain. ess is the effective sample size.
     """
 
@@ -65,9 +75,15 @@ def _capability(dataset: str, rows: Sequence[BoardRow], families: Sequence[Famil
         samples_per_second=_mean([rate for t in trials if (rate := _rate(t)) is not None]),
         ess=_mean([size for s in scores if (size := _ess(s)) is not None]),
         inference=None if abilities is None else "encode" in abilities,
-        density=None if abilities is None else next((name for name in DENSITIES if name in abilities), ""),
+        density=None if abilities is None else _density(abilities),
         chain=None if model.family is None else model.family == "chain",
     )
+
+
+def _density(abilities: Sequence[str]) -> str:
+    """Return how p(x) can be evaluated: exactly, or else in every way there is but by samples, which come last."""
+    ways = list(dict.fromkeys(word for word, needed in DENSITIES if needed <= set(abilities)))
+    return "exact" if "exact" in ways else " or ".join(ways) or FROM_SAMPLES
 
 
 def _fit_seconds(trials: Sequence[TrialRecord]) -> list[float]:

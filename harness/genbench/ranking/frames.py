@@ -121,7 +121,7 @@ def _capability(found: Capability) -> dict[str, Any]:
     return {
         **{name: getattr(found, name) for name in direct},
         "has_inference": found.inference,
-        "has_density": None if found.density is None else found.density or "none",
+        "has_density": found.density,
         "is_chain": found.chain,
         "family": family.name if family else None,
         **words,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from genbench.errors import printable
+from genbench.errors import printable, shown
 from genbench.output import numbers
 from genbench.output.tables import Column, Row, Table
 from genbench.ranking.columns import DTYPES, STUDY
@@ -46,7 +46,7 @@ def _cells(score: SourceScore) -> tuple[str, ...]:
 
 
 def _name(score: SourceScore) -> str:
-    return "real images" if score.kind == "real" else score.source
+    return "real images" if score.kind == "real" else shown(score.source)
 
 
 def _percent(share: float) -> str:
@@ -87,7 +87,7 @@ def _row(study: StudyScores, score: SourceScore) -> dict[str, Any]:
     design, (over_low, over_high) = study.key.design, score.over_raters or (None, None)
     return {
         "metric": METRIC,
-        "dataset": design.dataset,
+        "dataset": shown(design.dataset),
         "model": _name(score),
         "kind": score.kind,
         "called_real": score.share,

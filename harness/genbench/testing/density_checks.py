@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from genbench.data import validation
-from genbench.testing.ability_checks import log_prob
 from genbench.testing.dataset_checks import loaded
 from genbench.testing.fixtures import Fixtures
 from genbench.testing.grids import cells
+from genbench.testing.likelihood_checks import log_prob
 from genbench.testing.outcomes import CheckSkipped, fail
 
 SIDES = {1: 100_000, 2: 1_000}

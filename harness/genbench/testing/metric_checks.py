@@ -188,13 +188,15 @@ def check_refuses_too_few(fixtures: Fixtures) -> None:
 def check_stderr_shrinks(fixtures: Fixtures) -> None:
     """The error bar shrinks as 1/√n, where there is one: four times the images, or samples, or both, halve it."""
     large = Scoring(fixtures)
-    targets = len(Scoring(fixtures, large.count, share=0.25).images().splits["test"])
-    if targets < LEAST:
-        raise CheckSkipped(f"{fixtures.dataset} has too few test images to tell: {targets} in a quarter")
-    error = _stderr(large)
+    score = large.score(large.noisy(0.3))
+    error, targets = score.stderr, len(large.images().splits["test"])
+    used = targets if score.against is None else min(score.against, targets)
+    if used < 4 * LEAST:
+        raise CheckSkipped(f"too few test images are scored against to tell: {used // 4} in a quarter")
     if error is None:
         raise CheckSkipped("it gives no standard error")
-    quarters = ((large.count, 0.25), (large.count // 4, 1.0), (large.count // 4, 0.25))  # of images, samples, both
+    share = used / targets / 4
+    quarters = ((large.count, share), (large.count // 4, 1.0), (large.count // 4, share))  # of images, samples, both
     smaller = [Scoring(fixtures, count, share) for count, share in quarters]
     errors = [_stderr(scoring) for scoring in smaller if scoring.can_score()]
     if not any(each is not None and 1.3 < each / max(error, 1e-300) < 3.1 for each in errors):

@@ -85,9 +85,17 @@ class HandingOut(Model):
         """Return the log density, which is its own tightest bound, (n,)."""
         return self.log_prob(x)
 
+    def log_weights(self, x: Tensor, k: int, generator: torch.Generator) -> Tensor:
+        """Return the log density for each of k draws of nothing, (k, n)."""
+        return self.log_prob(x).expand(k, -1)
+
     def energy(self, x: Tensor) -> Tensor:
         """Return minus the log density, (n,)."""
         return -self.log_prob(x)
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        """Return log weights of the constant 1, (chains,)."""
+        return torch.zeros(chains, device=generator.device)
 
     def encode(self, x: Tensor) -> Tensor:
         """Return coordinates along the axes on which the samples vary most, (n, AXES) or fewer."""

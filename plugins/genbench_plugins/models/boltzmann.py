@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import genbench
+from genbench.numerics.annealing import Machine
 from genbench_plugins.models.markov_chains import from_chains
 from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.scaling import to_images, to_unit
@@ -56,9 +58,20 @@ class Layer(nn.Module):
         """Return h after a step of block Gibbs sampling: v ~ p(v|h), h ~ p(h|v), (n, H)."""
         return bernoulli(self.up(self.draw_visible(self.down(h), generator)), generator)
 
+    def log_prob(self, v: Tensor, h: Tensor) -> Tensor:
+        """Return log p(v|h), (n,), for visible values (n, D) and hidden ones (n, H)."""
+        a = torch.addmm(self.b, h, self.W)
+        if self.units == "bernoulli":
+            return (v * a - softplus(a)).sum(1)
+        return -((v - a).square() + math.log(2 * math.pi)).sum(1) / 2
+
     def free_energy(self, v: Tensor) -> Tensor:
         """Return F(v) = -log Σ_h exp(-E(v, h)), (n,)."""
         return self._free_energy(v, self._up(v))
+
+    def machine(self) -> Machine:
+        """Return what annealed importance sampling takes: chains of v, with h summed out."""
+        return Machine(self.W, self.b, self.c, self.units == "gaussian")
 
     def _up(self, v: Tensor) -> Tensor:
         return torch.addmm(self.c, v, self.W.T)
@@ -122,6 +135,13 @@ class Layer(nn.Module):
         return {**scalars, "error": (mean - v0).square().sum(1).mean()}
 
 
+def fall(optimiser: torch.optim.Optimizer, lr: float, end: float, epoch: int, epochs: int) -> None:
+    """Set the learning rate of an epoch, from 1 on: falling linearly from lr to the share `end` of it in the last."""
+    fallen = (epoch - 1) / max(epochs - 1, 1)
+    for group in optimiser.param_groups:
+        group["lr"] = lr * (1 - (1 - end) * fallen)
+
+
 @dataclass(eq=False)
 class BoltzmannModel(genbench.Model):
     """What models made of restricted Boltzmann machines share: options, training of one machine, samples of a chain."""
@@ -152,6 +172,7 @@ class BoltzmannModel(genbench.Model):
     def __post_init__(self) -> None:
         clipped = self.visible == "gaussian" and self.sample_as == "draws"
         self.samples_are = "clipped" if clipped else self.sample_as
+        self.observations = "binary" if self.visible == "bernoulli" else "real"
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Keep the space; the machines are the model's own to make."""
@@ -172,9 +193,7 @@ class BoltzmannModel(genbench.Model):
         layer.start_particles(run.draw(data, len(layer.particles)), run.generator)
         drawn = self.inputs == "draws" and layer.units == "bernoulli"
         for v in run.batches(data, self.batch, self.epochs):
-            fallen = (run.epoch - 1) / max(self.epochs - 1, 1)
-            for group in optimiser.param_groups:
-                group["lr"] = lr * (1 - (1 - self.lr_end) * fallen)
+            fall(optimiser, lr, self.lr_end, run.epoch, self.epochs)
             v0 = bernoulli(v, run.generator) if drawn else v
             run.log(**layer.contrast(v0, self.k, run.generator))
             optimiser.step()
@@ -200,6 +219,11 @@ class BoltzmannModel(genbench.Model):
         """Return visible values of images: in [0, 1], or in units of sigma, (n, C, H, W) -> (n, D)."""
         x = to_unit(images, self.space)
         return x if self.visible == "bernoulli" else x / self.sigma
+
+    def _log_volume(self) -> float:
+        """Return the log of a volume of pixel values over that of their visible values: 0 for binary images."""
+        low, high = self.space.bounds
+        return 0.0 if self.visible == "bernoulli" else self.space.dim * math.log(self.sigma * (high - low))
 
     def _images(self, v: Tensor) -> Tensor:
         """Return images within the bounds of visible values, (n, D) -> (n, C, H, W)."""

@@ -12,6 +12,7 @@ from annotated_types import Gt, MinLen
 from torch import Tensor
 
 import genbench
+from genbench.numerics import annealing
 from genbench_plugins.models.boltzmann import BoltzmannModel, Layer, Width
 
 INFERRED_MNIST: Mapping[str, object] = {
@@ -86,6 +87,26 @@ class DBN(BoltzmannModel):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return means of p(x|h1), or draws from it, passed down from parallel chains in the top machine."""
         return self._sample(self.layers_, n, generator)
+
+    @torch.no_grad()
+    def energy_bound(self, x: Tensor) -> Tensor:
+        """Return an upper bound on -log p(x) - log Z, with Z of the top machine, (n,): stochastic, with that mean.
+
+        Salakhutdinov & Murray 2008, section 4: q(h1|x) q(h2|h1) ... of the passes up, one draw of each for each image.
+        With one layer it is the free energy.
+        """
+        h, bound = self._scaled(x), x.new_zeros(len(x))
+        for layer in self.layers_[:-1]:
+            q = layer.up(h)
+            above = torch.bernoulli(q)
+            bound -= layer.log_prob(h, above) + torch.special.entr(torch.stack([q, 1 - q])).sum((0, 2))
+            h = above
+        return bound + self.layers_[-1].free_energy(h)
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        """Return log weights of annealing the top machine, (chains,): its Z is the mean of their exp."""
+        weights = annealing.log_weights(self.layers_[-1].machine(), chains, temperatures, generator)
+        return weights + self._log_volume()
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:

@@ -37,6 +37,14 @@ def draw(mean: Tensor, likelihood: Likelihood, sigma: float, generator: torch.Ge
     return mean + sigma * torch.randn(mean.shape, generator=generator, device=mean.device)
 
 
+def observe(
+    mean: Tensor, likelihood: Likelihood, sigma: float, space: genbench.Space, generator: torch.Generator
+) -> Tensor:
+    """Return pixel values drawn around means in [0, 1], (n, D) -> (n, C, H, W): not clipped to the bounds."""
+    low, high = space.bounds
+    return (low + (high - low) * draw(mean, likelihood, sigma, generator)).view(len(mean), *space.shape)
+
+
 def observations(likelihood: Likelihood) -> Literal["real", "binary"]:
     """Return what the density is of."""
     return "binary" if likelihood == "bernoulli" else "real"

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 import genbench
+from genbench.numerics import annealing
 from genbench_plugins.models.boltzmann import BoltzmannModel, Width
 
 GAUSSIAN_DIGITS: Mapping[str, object] = {
@@ -64,6 +65,14 @@ class RBM(BoltzmannModel):
         images for Bernoulli ones. Of grey images it is then the same formula, which orders them, and no density.
         """
         return self.layer_.free_energy(self._scaled(x))
+
+    def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+        """Return log weights of annealed importance sampling (Salakhutdinov & Murray 2008), (chains,).
+
+        The mean of their exp is Z, and p(x) is exp(-F(x)) / Z: of pixel values for Gaussian visible units.
+        """
+        weights = annealing.log_weights(self.layer_.machine(), chains, temperatures, generator)
+        return weights + self._log_volume()
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:

@@ -148,6 +148,11 @@ class VAE(genbench.Model):
         log_x = self._log_likelihood(to_unit(x, self.space), self.decoder_(z))
         return torch.stack([log_p, log_x + likelihoods.log_jacobian(self.decoder, self.space)])
 
+    @torch.no_grad()
+    def observe(self, z: Tensor, generator: torch.Generator) -> Tensor:
+        """Return images drawn from p(x|z), (n, C, H, W): not clipped."""
+        return likelihoods.observe(self.decoder_(z).sigmoid(), self.decoder, self.sigma, self.space, generator)
+
 
 def kl_from_prior(mu: Tensor, log_var: Tensor) -> Tensor:
     """Return KL(N(mu, exp(log_var)) || N(0, I)) in nats, (n,): appendix B of the paper, with the sign turned."""

@@ -64,6 +64,47 @@ def test_means_are_those_of_the_pixels_given_the_lowest_hidden_layer() -> None:
     torch.testing.assert_close(found, exact(model)[0], atol=0.01, rtol=0)
 
 
+def bound_by_enumeration(model: DBN) -> tuple[Tensor, Tensor]:
+    """Return E_q[log p(x|h1) + log p(h1) - log q(h1|x)] of every binary image, and log Z of the top machine."""
+    bottom, top = model.layers_
+    x, h1 = binary_states(D), binary_states(H1)
+    q = bernoulli_table(bottom.up(x), H1)  # (2^D, 2^H1)
+    log_p_x = bernoulli_table(bottom.down(h1), D).log().T  # (2^D, 2^H1)
+    log_z = (-top.free_energy(h1)).logsumexp(0)
+    log_p_h1 = -top.free_energy(h1) - log_z
+    return (q * (log_p_x + log_p_h1 - q.log())).sum(1).detach(), log_z.detach()
+
+
+def test_the_bound_on_the_energy_is_that_by_enumeration() -> None:
+    model = tiny()
+    with torch.no_grad():
+        for layer in model.layers_:
+            layer.W /= 3  # so that no probability is 0 in float32
+    expected, log_z = bound_by_enumeration(model)
+    torch.manual_seed(0)
+    x = binary_states(D).view(-1, 1, 2, 2)
+    draws = -torch.stack([model.energy_bound(x) for _ in range(2000)]) - log_z  # (2000, 2^D)
+    assert ((draws.mean(0) - expected).abs() < 4 * draws.std(0) / 2000**0.5).all()
+    assert (expected < exact(model)[1].log()).all()
+    weights = (model.log_partition(2000, 100, torch.Generator().manual_seed(0)) - log_z).exp()
+    assert weights.mean().item() == pytest.approx(1, abs=0.03)
+
+
+def test_the_energy_of_one_layer_is_its_free_energy_and_deeper_gaussian_pixels_have_a_density() -> None:
+    """Over a line of one pixel, exp(bound) of a net whose weights are 0, where the bound is tight, integrates to 1."""
+    one = DBN(hidden=(3,))
+    one.build(Space((1, 2, 2)), CPU)
+    x = torch.rand(5, 1, 2, 2)
+    assert torch.equal(one.energy_bound(x), one.layers_[0].free_energy(x.flatten(1)))
+    deep = DBN(hidden=(3, 2), visible="gaussian", sigma=0.3)
+    deep.build(Space((1, 1, 1), None, (-1.0, 1.0)), CPU)
+    for p in [p for layer in deep.layers_ for p in layer.parameters()]:
+        p.data.zero_()
+    line = torch.linspace(-9, 9, 2001)
+    log_p = -deep.energy_bound(line.view(-1, 1, 1, 1)) - deep.log_partition(1, 1, torch.Generator())
+    assert (log_p.exp().sum() * (line[1] - line[0])).item() == pytest.approx(1, abs=1e-4)
+
+
 @pytest.mark.parametrize("sample_as", ["means", "draws"])
 def test_the_first_samples_do_not_depend_on_how_many_are_drawn(sample_as: str) -> None:
     model = tiny(chains=10, burn_in=3, thin=2, sample_as=sample_as)

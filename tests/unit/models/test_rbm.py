@@ -111,6 +111,23 @@ def test_energies_of_images_differ_as_log_densities_of_pixels_do() -> None:
     torch.testing.assert_close(model.energy(x) - model.energy(x)[0], log_p[0] - log_p)
 
 
+@pytest.mark.parametrize("visible", ["bernoulli", "gaussian"])
+def test_energy_and_partition_make_a_density(visible: str) -> None:
+    """Summed over all binary images, or integrated over a plane of pixels, it is 1: within AIS's three errors."""
+    pixels = 5 if visible == "bernoulli" else 2
+    model = RBM(visible=visible, sigma=0.3, hidden=H)  # type: ignore[arg-type]
+    model.build(Space((1, 1, pixels), None, (-1.0, 1.0)), CPU)
+    model.layer_.load_state_dict(layer_of(visible, len(model.layer_.particles), pixels).state_dict())
+    line = torch.tensor([-1.0, 1.0]) if visible == "bernoulli" else torch.linspace(-8, 8, 401)
+    x = torch.cartesian_prod(*[line] * pixels)
+    cell = 1.0 if visible == "bernoulli" else float(line[1] - line[0]) ** 2
+    log_z = (-model.energy(x[:, None, None]).double()).logsumexp(0) + math.log(cell)
+    weights = (model.log_partition(2000, 100, torch.Generator().manual_seed(0)) - log_z).exp()
+    assert weights.mean().item() == pytest.approx(1, abs=3 * weights.std().item() / 2000**0.5)
+    assert weights.std() < 0.5
+    assert model.observations == ("binary" if visible == "bernoulli" else "real")
+
+
 # Training ------------------------------------------------------------------------------------------------------------
 
 

@@ -52,12 +52,16 @@ def test_times_are_means_over_trials_whatever_was_scored() -> None:
 @pytest.mark.parametrize(
     ("traits", "expected"),
     [
-        ({"abilities": ["encode", "bound", "log_prob"], "family": "explicit"}, (True, "log_prob", False)),
+        ({"abilities": ["encode", "bound", "log_prob"], "family": "explicit"}, (True, "exact", False)),
         ({"abilities": ["bound"], "family": "chain"}, (False, "bound", True)),
-        ({"abilities": [], "family": "implicit"}, (False, "", False)),
+        ({"abilities": ["log_weights", "log_joint", "latents"]}, (False, "bound or AIS", None)),
+        ({"abilities": ["log_partition", "energy"]}, (False, "AIS", None)),
+        ({"abilities": ["log_partition", "energy_bound"]}, (False, "AIS", None)),
+        ({"abilities": ["energy", "log_joint"]}, (False, "Parzen", None)),
+        ({"abilities": [], "family": "implicit"}, (False, "Parzen", False)),
         ({}, (None, None, None)),
         ({"abilities": 7, "family": ["chain"]}, (None, None, None)),
-        ({"abilities": [7, None, "encode"]}, (True, "", None)),
+        ({"abilities": [7, None, "encode"]}, (True, "Parzen", None)),
     ],
 )
 def test_abilities_are_what_was_recorded(traits: dict[str, Any], expected: tuple[Any, ...]) -> None:
@@ -100,7 +104,7 @@ def test_the_frame_has_the_columns_and_the_words_of_the_family() -> None:
     found = capabilities(boards(changed(scores("a", [1.0]), {"abilities": []}) + scores("c", [2.0])), [FAMILY])
     frame = frames.capabilities(found).set_index("model")
     assert [*frame.reset_index()[list(CAPABILITIES)]] == list(CAPABILITIES)
-    assert frame.loc["a", ["has_density", "training", "source"]].tolist() == ["none", "hard", "A 2014, Table 2"]
+    assert frame.loc["a", ["has_density", "training", "source"]].tolist() == ["Parzen", "hard", "A 2014, Table 2"]
     assert frame.loc["c", ["has_density", "family", "design"]].isna().all()
 
 
@@ -149,7 +153,7 @@ def test_the_table_is_printed_and_exported(
     assert main(line) == 0
     out = capsys.readouterr().out
     assert "In the words of Goodfellow et al. 2014, Table 2, shortened" in out
-    assert re.search(r"gaussian +0 s +[\d,]+ +- +no +no +no +-", out)
+    assert re.search(r"gaussian +0 s +[\d,]+ +- +no +Parzen +no +-", out)
     assert max(map(len, out.splitlines())) <= 80
     assert main([*line, "--format", "csv"]) == 0
     rows = list(csv.DictReader(capsys.readouterr().out.splitlines()))

@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from studies import FITTED, VAE
 
 from genbench.errors import RequestError, StoreError
+from genbench.output.tables_csv import to_csv
 from genbench.ranking.columns import STUDY
 from genbench.study import answers, scores, table
 from genbench.study.key import Key
@@ -252,3 +253,15 @@ def test_the_frame_has_every_figure_in_its_column(made: Key, tmp_path: Path) -> 
     assert set(frame.protocol_id) == {made.design.id}
     assert set(frame.dataset_digest) == {made.design.dataset_digest}
     assert json.loads((tmp_path / "study.key.json").read_text())["study"] == frame.study[0]
+
+
+def test_what_a_key_calls_its_models_is_safe_to_show(made: Key) -> None:
+    odd = "\x1b[31mgan\n"
+    items = [item.model_copy(update={"source": odd if item.source == VAE else item.source}) for item in made.items]
+    design = made.design.model_copy(update={"dataset": odd})
+    key = made.model_copy(update={"items": items, "kinds": {odd: "ours", FITTED: "ours"}, "design": design})
+    found = scores.score(key, [answers.Answers(**given(made))])
+    for text in (repr(table.table(found)), to_csv(table.frame(found)).replace("\r\n", "")):
+        assert "[31mgan" in text
+        assert "\\x1b" not in text
+        assert text.isprintable()
