@@ -55,7 +55,7 @@ def found() -> Found:
 
 def test_no_training_step_waits_for_the_device(found: Found) -> None:
     waits = {text: counts["waits"] for text, counts in found.items() if "walkback" not in text and "kmeans" not in text}
-    assert {"gan", "vae", "gsn", "rbm", "dbn", "stacked-cae", "gan@paper", *OPTIONS} <= set(waits)
+    assert {"gan", "vae", "gsn", "rbm", "dbn", "dbm", "mp-dbm", "stacked-cae", "gan@paper", *OPTIONS} <= set(waits)
     assert {text: seen for text, seen in waits.items() if seen} == {}
 
 

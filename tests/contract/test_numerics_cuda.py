@@ -21,6 +21,7 @@ cuda_standin.install()
 torch.cuda.set_device(0)
 refusals._cumsum_is_deterministic = lambda: False
 
+from genbench.numerics.annealing import Machine, log_weights
 from genbench.numerics.chains import autocorrelation_time, effective_sample_size, potential_scale_reduction
 from genbench.numerics.checks import check_finite
 from genbench.numerics.clusters import k_means, nearest_centres
@@ -62,6 +63,7 @@ work = {
     "reduction": lambda at: torch.tensor(potential_scale_reduction(at(walks))),
     "some": lambda at: some(at(x), 7, generator(at(x).device)),
     "some by the CPU": lambda at: some(at(x), 7, generator("cpu")),
+    "annealed": lambda at: log_weights(Machine(at(x[:9]), at(y[0]), at(y[1, :9])), 5, 20, generator(at(x).device)),
     "class pairs": lambda at: disjoint_pairs(torch.arange(40) % 3, generator(at(x).device))[0],
 }
 counts, found = cuda_standin.counts, {}
@@ -101,6 +103,11 @@ def test_values_are_those_of_the_cpu(found: Found) -> None:
 
 def test_blocks_of_a_gpu_take_few_kernels(found: Found) -> None:
     assert {name: found[name]["kernels"] for name, most in MOST.items() if found[name]["kernels"] > most} == {}
+
+
+def test_annealing_waits_for_no_step(found: Found) -> None:
+    """Its inputs are moved four times, whatever the number of its steps."""
+    assert found["annealed"]["waits"] == 4
 
 
 def test_a_subset_of_a_kernel_distance_is_read_at_once(found: Found) -> None:

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from genbench.errors import printable
 
+LONGEST = 4000
+"""Characters of a cell: the names of all plugins of a package are one."""
+
 
 def listing(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
     """Return rows under a title, the first column as wide as it needs, the others folded and never cut."""
@@ -25,7 +28,7 @@ def listing(title: str, rows: Sequence[tuple[str, ...]]) -> Table:
     for _ in range(max(map(len, rows), default=1) - 1):
         table.add_column(overflow="fold")
     for row in rows:
-        table.add_row(*(Text(printable(cell, 500)) for cell in row))
+        table.add_row(*(Text(printable(cell, LONGEST)) for cell in row))
     if not rows:
         table.add_row(Text("none"))
     return table

@@ -23,7 +23,8 @@ class ProbeAccuracy(genbench.Metric):
     may help a classifier where labels are few. The probe is logistic regression on `features`, or on the codes of
     `encode` where a model has none; the model is left as it is. `labels` training images, as many of each class as
     there can be, are drawn `draws` times; 0 takes all, once. C is chosen for each draw by all labelled validation
-    images: more labels than are trained on, and for every model the same.
+    images: more labels than are trained on, and for every model the same. The 50,000 labels of MNIST take a minute
+    and a half of one core for each representation of 784 values.
 
     Beside it stand the accuracies of the same probes on the pixels themselves, and on as many principal components of
     the training images as there are features: a model below them has not helped. Every representation is shifted and

@@ -169,6 +169,17 @@ def test_the_gradient_is_that_of_the_bound_where_layers_are_coupled(g: torch.Gen
         torch.testing.assert_close(found, expected, atol=0.01, rtol=0)
 
 
+def test_odd_layers_of_the_chains_enter_by_their_means(g: torch.Generator) -> None:
+    """Of one chain, the first hidden layer's part is no state of 0 and 1, and the other layers' are."""
+    model, v = tiny(0.5, particles=1), binary_states(4)[[3]]
+    model.particles_ = model.particles_ + 1
+    model._follow_bound(v, g)
+    mu = model.machine_.mean_field(v, model.sweeps)
+    parts = [b.grad + m.mean(0) for b, m in zip(model.machine_.b, mu, strict=True)]
+    binary = [bool(((part < 1e-6) | (part > 1 - 1e-6)).all()) for part in parts]
+    assert binary == [True, False, True]
+
+
 def test_training_raises_the_exact_likelihood() -> None:
     data = data_of((1, 2, 3), n=100)
     data.train.images.copy_(data.train.images.round())

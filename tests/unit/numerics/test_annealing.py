@@ -60,6 +60,16 @@ def test_without_weights_a_step_is_exact() -> None:
     torch.testing.assert_close(weights(alone, 3, 1), torch.ones(3, dtype=torch.float64))
 
 
+def test_weights_that_agree_may_all_lie_below() -> None:
+    """Of two modes the wider one is all that chains see on their way, and the other holds all but e^-25 of Z."""
+    m = Machine(torch.full((1, 50), 8.0), torch.zeros(50), torch.tensor([-340.0]))
+    log_w = log_weights(m, 100, 200, torch.Generator().manual_seed(0))
+    assert log_w.std() < 1e-3
+    torch.testing.assert_close(log_w.mean().item(), 50 * math.log(2), atol=1e-3, rtol=0)
+    log_z = -340 + 50 * math.log1p(math.exp(8))
+    assert log_z - log_w.max() > 25
+
+
 def test_huge_weights_do_not_overflow() -> None:
     """One step to inputs of thousands: each weight is that of its own chain's state, all of it finite."""
     m = machine_of(scale=1000.0)
