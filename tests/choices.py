@@ -8,7 +8,10 @@ from genbench.registry.options import Option, declared
 from genbench.registry.plugins import Entry, load_registry
 from genbench.registry.spec import format_value
 
-SMALL: Mapping[str, object] = {"batch": 500, "burn_in": 1, "thin": 1, "subsets": 5, "runs": 2}
+SMALL: Mapping[str, object] = {
+    **{"batch": 500, "burn_in": 1, "thin": 1, "subsets": 5, "runs": 2},
+    **{"temperatures": 20, "posterior_temperatures": 5, "images": 10, "simulated": 4},
+}
 """What keeps models and metrics short, as far as they have these options."""
 
 MOST = 20

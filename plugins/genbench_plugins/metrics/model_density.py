@@ -41,6 +41,8 @@ class OnModelDensity(genbench.Metric):
             raise ValueError("levels is 1: expected how many grey levels images have, as 256, or 0 for values as given")
         if self.levels and self.observations == "binary":
             raise ValueError(f"levels is {self.levels} with observations=binary: expected 0, since those have two")
+        if self.observations == "binary":
+            self.title = f"{type(self).title}, binary images"  # type: ignore[misc]  # two tables are told apart by it
 
     # What can be scored
 

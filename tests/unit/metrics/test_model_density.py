@@ -106,6 +106,13 @@ def test_the_error_is_that_of_a_mean() -> None:
     np.testing.assert_allclose(score.per_example.numpy(), sums, rtol=1e-5, atol=1e-5)
 
 
+def test_tables_of_both_kinds_are_told_apart_by_their_titles() -> None:
+    assert (LogLikelihood().title, LogLikelihood("binary").title) == (
+        "Log-likelihood, exact",
+        "Log-likelihood, exact, binary images",
+    )
+
+
 # What is not scored
 
 
