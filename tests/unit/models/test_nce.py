@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from models import CPU, SHAPES, check_samples, data_of, drawn, fitted
+from models import CPU, check_samples, data_of, drawn, fitted
 from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal, Normal
 
@@ -161,11 +161,9 @@ def test_means_are_states_less_the_noise() -> None:
     torch.testing.assert_close(model._cleaned(model.averaged_.to_z(x)), expected, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", [(1, 8, 8), (2, 5, 7)])
 @pytest.mark.parametrize(("sample_as", "declared"), [("means", "means"), ("draws", "clipped")])
 def test_samples(shape: tuple[int, int, int], sample_as: str, declared: str) -> None:
-    if math.prod(shape) > 1000:
-        pytest.skip("a covariance of 3,072 pixels takes seconds; the kit trains on such images")
     data = data_of(shape)
     model = fitted(NCE(**SMALL, sample_as=sample_as), data)
     check_samples(model, data.space)
