@@ -81,9 +81,14 @@ def _capability(dataset: str, rows: Sequence[BoardRow], families: Sequence[Famil
 
 
 def _density(abilities: Sequence[str]) -> str:
-    """Return how p(x) can be evaluated: exactly, or else in every way there is but by samples, which come last."""
+    """Return how p(x) can be evaluated: exactly, or else in every way there is but by samples, which come last.
+
+    A log_prob beside a log_partition is not exact: the normaliser in it was learned.
+    """
     ways = list(dict.fromkeys(word for word, needed in DENSITIES if needed <= set(abilities)))
-    return "exact" if "exact" in ways else " or ".join(ways) or FROM_SAMPLES
+    if "exact" in ways and "log_partition" not in abilities:
+        return "exact"
+    return " or ".join("learned" if way == "exact" else way for way in ways) or FROM_SAMPLES
 
 
 def _fit_seconds(trials: Sequence[TrialRecord]) -> list[float]:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import genbench
-from genbench.abilities import LogProb
+from genbench.abilities import LogProb, Partition
 from genbench_plugins.metrics.model_density import OnModelDensity, mean_and_error, per_image
+
+LEARNED = "the model's normaliser is learned, and this is off by as much as that is; ais estimates it"
 
 
 @dataclass(eq=False)
@@ -18,6 +20,8 @@ class LogLikelihood(OnModelDensity):
     without bound where a pixel never varies: noise (levels=256, for images of bytes) sets a limit to that, and bits
     per dimension are then an upper bound on those of the discrete images (Theis et al. 2016). Without noise, bits per
     dimension are of pixel values scaled to [0, 1], and may be negative. Of binary images it is a probability.
+
+    Of a model that learned its normaliser, one that also has `log_partition`, a note says that it is no exact value.
     """
 
     version: ClassVar[int] = 1
@@ -35,7 +39,8 @@ class LogLikelihood(OnModelDensity):
         values = per_image("log_prob", self.observed(evaluation), model.log_prob)
         mean, error = mean_and_error(values)
         extras = {"bits_per_dim": self.bits_per_dim(mean, evaluation)}
-        return genbench.Score(mean, error, extras, per_example=values)
+        notes = (LEARNED,) if isinstance(model, Partition) else ()
+        return genbench.Score(mean, error, extras, per_example=values, notes=notes)
 
     def describe(self) -> str:
         """Return the protocol in words."""

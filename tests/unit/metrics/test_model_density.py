@@ -93,6 +93,16 @@ def test_pixels_are_drawn_once_to_the_least_or_greatest_value() -> None:
     assert (first[images == 3] == 3).all()
 
 
+def test_a_learned_normaliser_is_noted() -> None:
+    class Learned(Uniform):
+        def log_partition(self, chains: int, temperatures: int, generator: torch.Generator) -> Tensor:
+            return torch.zeros(chains)
+
+    assert scored(LogLikelihood(), Uniform(), grey(10)).notes == ()
+    (note,) = scored(LogLikelihood(), Learned(), grey(10)).notes
+    assert "normaliser is learned" in note
+
+
 def test_the_error_is_that_of_a_mean() -> None:
     class Sums(Uniform):
         def log_prob(self, x: Tensor) -> Tensor:

@@ -59,6 +59,7 @@ def test_times_are_means_over_trials_whatever_was_scored() -> None:
         ({"abilities": ["log_partition", "energy_bound"]}, (False, "AIS", None)),
         ({"abilities": ["energy", "log_joint"]}, (False, "Parzen", None)),
         ({"abilities": [], "family": "implicit"}, (False, "Parzen", False)),
+        ({"abilities": ["log_prob", "energy", "log_partition"]}, (False, "learned or AIS", None)),
         ({}, (None, None, None)),
         ({"abilities": 7, "family": ["chain"]}, (None, None, None)),
         ({"abilities": [7, None, "encode"]}, (True, "Parzen", None)),
