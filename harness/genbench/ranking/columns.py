@@ -122,7 +122,9 @@ CAPABILITIES: Mapping[str, Column] = MappingProxyType(
         "samples_per_second": Column("number", "mean samples drawn per second, burn-in of chains included"),
         "ess": Column("number", "mean effective number of samples, where one is recorded"),
         "has_inference": Column("flag", "whether it has codes for images: the ability encode"),
-        "has_density": Column("text", "how its p(x) can be evaluated: exact, learned (its normaliser is), bound or AIS, or else Parzen"),
+        "has_density": Column(
+            "text", "how its p(x) can be evaluated: exact, learned (its normaliser is), bound or AIS, or else Parzen"
+        ),
         "is_chain": Column("flag", "whether its samples come from a Markov chain"),
         "family": Column("text", "the family that the source puts such a model in"),
         **{
