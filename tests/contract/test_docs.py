@@ -9,6 +9,7 @@ from places import ROOT
 import genbench
 from genbench.ranking import columns
 from genbench.testing import check
+from genbench_plugins.builtin import MODELS
 
 README = (ROOT / "README.md").read_text()
 
@@ -66,6 +67,11 @@ def test_the_readmes_table_is_what_is_published() -> None:
         shown = re.search(rf"{re.escape(row.model)} +(-?[\d.]+) ± ([\d.]+)", README)
         assert shown, row.model
         assert float(shown[1]) == pytest.approx(row.mean, abs=0.06)
+
+
+def test_every_model_stands_in_the_page_on_models() -> None:
+    text = (ROOT / "docs" / "models.md").read_text()
+    assert {name for name in MODELS if f"`{name}`" not in text} == set()
 
 
 def test_every_column_is_explained() -> None:
