@@ -110,7 +110,7 @@ class Inpaint(Protocol):
     """Completion of images."""
 
     def inpaint(self, x: Tensor, mask: Tensor, generator: torch.Generator) -> Tensor:
-        """Return x with the pixels where mask is 0 filled in; the others are kept."""
+        """Return x with the pixels where mask (n, C, H, W) is 0 filled in; those where it is 1 are kept."""
 
 
 @runtime_checkable

@@ -335,7 +335,7 @@ class Dataset(Plugin, ABC):
     Those whose labels run in the order of classes are put into a random one, and labels of a single class are left out.
 
     One whose true density is known has a method `log_prob(x)`, as models may: log p(x) in nats, (n,), of images
-    (n, C, H, W) float32, a density on the values within the bounds. Metrics find it as `Evaluation.density`.
+    (n, C, H, W) float32, a density in the units of the bounds. Metrics find it as `Evaluation.density`.
     """
 
     citation: ClassVar[str] = ""

@@ -106,13 +106,12 @@ def test_the_whole_meets_a_new_discriminator_and_new_optimisers() -> None:
 def test_a_network_below_is_left_alone_at_first_and_used_at_last(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen from within the game: at first z goes past what is below, whose weights stay; then they move."""
     seen: list[tuple[bool, torch.Tensor]] = []
-    average = GAN._average
 
-    def watched(self: GAN, step: int) -> None:
-        average(self, step)
+    def watched(self: GAN, run: Any) -> dict[str, torch.Tensor]:
         seen.append((self.G_.whole, linears(self.G_.below)[0].weight.detach().clone()))  # type: ignore[union-attr]
+        return {}
 
-    monkeypatch.setattr(GAN, "_average", watched)
+    monkeypatch.setattr(GAN, "_beside", watched)
     fitted(
         recipe("paper-tfd", **FACES, below_from=2, epochs=2, lr=1.0), data_of((1, 8, 8))
     )  # 60 images: 3 steps an epoch

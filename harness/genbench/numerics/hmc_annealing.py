@@ -106,7 +106,7 @@ class State:
     @staticmethod
     def of(log_joint: LogJoint, z: Tensor) -> State:
         """Return the state of codes."""
-        return _looked_at(log_joint, z.detach(), 0.0)[0]
+        return _evaluated(log_joint, z.detach(), 0.0)[0]
 
     def log_density(self, beta: float) -> Tensor:
         """Return log p(z) + β log p(x|z), (chains, n)."""
@@ -122,7 +122,9 @@ class State:
         momentum = torch.randn(self.z.shape, generator=generator, device=self.z.device, dtype=self.z.dtype)
         end, final = _leapfrog(log_joint, self.z, momentum, beta, size, leapfrog)
         energies = [s.log_density(beta) - p.double().square().sum(2) / 2 for s, p in ((self, momentum), (end, final))]
-        probability = (energies[1] - energies[0]).exp().clamp(max=1).nan_to_num(0.0)  # what has left the numbers stays
+        probability = (
+            (energies[1] - energies[0]).exp().clamp(max=1).nan_to_num(0.0)
+        )  # a proposal that is NaN is rejected
         draws = torch.rand(probability.shape, generator=generator, device=self.z.device, dtype=torch.float64)
         is_taken = draws < probability
         return self._where(is_taken, end), probability
@@ -139,16 +141,16 @@ def _leapfrog(
     log_joint: LogJoint, z: Tensor, momentum: Tensor, beta: float, size: Tensor, count: int
 ) -> tuple[State, Tensor]:
     """Return where `count` steps of Hamilton's equations lead, and the momentum there."""
-    state, slope = _looked_at(log_joint, z, beta)
+    state, slope = _evaluated(log_joint, z, beta)
     p = momentum + size / 2 * slope
     for i in range(count):
-        state, slope = _looked_at(log_joint, state.z + size * p, beta)
+        state, slope = _evaluated(log_joint, state.z + size * p, beta)
         p = p + (size if i < count - 1 else size / 2) * slope
     return state, p
 
 
 @torch.enable_grad()
-def _looked_at(log_joint: LogJoint, z: Tensor, beta: float) -> tuple[State, Tensor]:
+def _evaluated(log_joint: LogJoint, z: Tensor, beta: float) -> tuple[State, Tensor]:
     """Return the state of codes, and the gradient of the density at β there, (chains, n, d)."""
     codes = z.flatten(0, 1).detach().requires_grad_()
     log_prior, log_likelihood = log_joint(codes)

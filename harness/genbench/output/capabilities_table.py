@@ -41,7 +41,8 @@ def tables(found: Sequence[Capability], families: Sequence[Family]) -> list[Tabl
 _CAPTION = (
     "train: mean over trials; samples/s: burn-in of chains included; ess: effective number of samples, where recorded.",
     "inference: codes for images (encode); chain: a Markov chain.",
-    "density: p(x) exactly (log-likelihood), by a lower bound (bound), annealing (ais) or windows on samples (parzen).",
+    "density: p(x) exactly or with a learned normaliser (log-likelihood), by a lower bound (bound), annealing (ais) or "
+    "windows on samples (parzen).",
 )
 
 

@@ -43,8 +43,11 @@ def _cell(row: BoardRow | None) -> str:
 
 
 def _caption(overview: Overview) -> Iterator[str]:
-    yield "mean ± standard error; in brackets the rank, or a range of ranks that seeds cannot tell apart."
-    yield "Models by their mean rank, which is no result: metrics do not count alike."
+    if any(row.mean_rank for row in overview.rows):
+        yield "mean ± standard error; in brackets the rank, or a range of ranks that seeds cannot tell apart."
+        yield "Models by their mean rank, which is no result: metrics do not count alike."
+    else:
+        yield "mean ± standard error. No ranks: those take two seeds or more of each model."
     yield f"Protocols: {', '.join(_protocol(board) for board in overview.boards)}; each metric's own table says more."
 
 

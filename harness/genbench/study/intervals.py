@@ -25,7 +25,9 @@ def wilson(count: int, n: int, level: float = 0.95) -> tuple[float, float]:
 
 
 def over_raters(shares: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
-    """Return the bootstrap interval of the mean of raters' shares, raters resampled; None of fewer than two raters.
+    """Return the bootstrap interval of the mean of raters' shares, raters resampled.
+
+    None of fewer than two raters, and where all shares are equal: resampling then knows of no spread.
 
     The ends are quantiles of resampled means, further out than the level says, by as much as Student's t of n - 1
     degrees of freedom and √(n/(n - 1)) ask for: the expanded percentile interval (Hesterberg 2015), since the plain
@@ -34,7 +36,7 @@ def over_raters(shares: Sequence[float], level: float = 0.95) -> tuple[float, fl
     import numpy as np
     from scipy.special import ndtr, stdtrit
 
-    if (n := len(shares)) < 2:
+    if (n := len(shares)) < 2 or len(set(shares)) == 1:
         return None
     drawn = np.random.default_rng(0).integers(n, size=(DRAWS, n))
     means = np.sort(np.asarray(shares, dtype=float))[drawn].mean(1)

@@ -15,7 +15,7 @@ from genbench.study.key import Key
 class SourceScore:
     """How images of a model, or real ones (kind real), were answered.
 
-    wilson takes answers as independent; over_raters resamples raters, None where there is one alone.
+    wilson takes answers as independent; over_raters resamples raters, None where there is one alone, or all agree.
     """
 
     source: str

@@ -1,4 +1,4 @@
-"""The models of a study: stored trials, whose samples are had again."""
+"""The models of a study: stored trials, whose samples are loaded or drawn again."""
 
 from __future__ import annotations
 

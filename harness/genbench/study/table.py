@@ -66,7 +66,7 @@ def _caption(study: StudyScores) -> list[str]:
     ]
     if raters > 1:
         few = f"; of fewer than {FEW} it is too narrow" if raters < FEW else ""
-        lines.append(f"Over raters: raters resampled, images as they are{few}.")
+        lines.append(f"Over raters: raters resampled, images as they are{few}; - where all agree: read Wilson's.")
     return [
         *lines,
         f"{who}, {design.items:,} answers each; study {study.key.study}.",

@@ -19,8 +19,8 @@ from genbench_plugins.metrics.model_density import SEED, OnModelDensity, mean_an
 
 Count = Annotated[int, Ge(2), Le(10_000_000)]
 
-FEW = 0.1
-"""The share of chains that count below which an estimate of log Z hangs on a few."""
+FEW, LEAST = 0.1, 5
+"""The share of chains that count, and their number, below which an estimate of log Z hangs on a few."""
 
 TOO_GREAT = "log Z by annealing is too small in expectation, so that this log-likelihood is too great"
 TOO_SMALL = "annealing of codes gives a lower bound on the log-likelihood in expectation"
@@ -29,7 +29,7 @@ OF_A_BOUND = "the energy is bounded from above, which makes the log-likelihood t
 
 @dataclass(frozen=True)
 class Estimate:
-    """log p(x) of each image (n,), the standard error that all share, and what is told beside the mean."""
+    """log p(x) of each image (n,), the standard error that all share, and what is reported beside the mean."""
 
     values: Tensor
     error: float
@@ -48,8 +48,9 @@ class AIS(OnModelDensity):
     For a decoder, by Hamiltonian moves of codes from the prior to the posterior of each image (`posterior_chains`,
     `posterior_temperatures`: Wu et al. 2017, with their sigmoid schedule), step sizes tuned to an acceptance of .65 by
     a quarter as many chains beforehand, whose weights are not used. Here log p(x) comes out too small in expectation.
-    By how much is told by `gap`: the mean distance of upper from lower bounds on images that the decoder itself draws,
-    whose codes are known (bidirectional Monte Carlo: Grosse et al. 2015). It says little of images unlike its own.
+    `gap` estimates how far at most: the mean distance of upper from lower bounds on images that the decoder itself
+    draws, whose codes are known (bidirectional Monte Carlo: Grosse et al. 2015); `gap_error` is its standard error, and
+    by chance it may lie below 0. It says little of images unlike the decoder's own.
     """
 
     version: ClassVar[int] = 1
@@ -66,13 +67,13 @@ class AIS(OnModelDensity):
         }
     }
 
-    images: Count = 100
-    chains: Count = 100
-    temperatures: Count = 1_000
-    posterior_chains: Count = 8
-    posterior_temperatures: Count = 300
-    leapfrog: Annotated[int, Ge(1), Le(1_000)] = 10
-    simulated: Annotated[int, Ge(0), Le(10_000_000)] = 20
+    images: Count = 100  # target images that are scored, at most
+    chains: Count = 100  # for log Z of an energy
+    temperatures: Count = 1_000  # of each of them
+    posterior_chains: Count = 8  # for the codes of each image, of a decoder
+    posterior_temperatures: Count = 300  # of each of them
+    leapfrog: Annotated[int, Ge(1), Le(1_000)] = 10  # steps of each Hamiltonian move
+    simulated: Annotated[int, Ge(0), Le(10_000_000)] = 20  # images that the decoder draws for the gap; 0: none
 
     def _lacks(self, model: genbench.Model) -> str | None:
         if _has_energy(model) or (isinstance(model, LogJoint) and isinstance(model, Latents)):
@@ -97,7 +98,7 @@ class AIS(OnModelDensity):
         return images[order[: self.images].to(images.device)]
 
     def _by_energy(self, model: Partition, images: Tensor, generator: torch.Generator) -> Estimate:
-        """Return -E(x) - log Z, (n,), the standard error of log Z, and what is told of it."""
+        """Return -E(x) - log Z, (n,), the standard error of log Z, and what is known of it."""
         with torch.no_grad():
             log_w = model.log_partition(self.chains, self.temperatures, generator)
         if log_w.shape != (self.chains,):
@@ -114,7 +115,7 @@ class AIS(OnModelDensity):
             "effective_chains": effective,
         }
         notes = [TOO_GREAT if name == "energy" else OF_A_BOUND]
-        if effective < FEW * self.chains:
+        if effective < max(FEW * self.chains, LEAST):
             notes += [f"log Z hangs on few chains: {effective:.1f} of {self.chains} count, and its error is not known"]
         return Estimate(-per_image(name, images, energy) - log_z, error, extras, tuple(notes))
 
@@ -125,14 +126,15 @@ class AIS(OnModelDensity):
         if not self.simulated or not isinstance(model, Observe):
             return Estimate(values, 0.0, {}, (f"{TOO_SMALL}; how far it is off was not looked at",))
         lower, upper = annealing.sandwich(cast(SampledDecoder, model), self.simulated, generator)
-        return Estimate(values, 0.0, {"gap": (upper - lower).mean().item()}, (TOO_SMALL,))
+        gap, gap_error = mean_and_error(upper - lower)
+        return Estimate(values, 0.0, {"gap": gap, "gap_error": gap_error}, (TOO_SMALL,))
 
     def describe(self) -> str:
         """Return the protocol in words."""
         return (
-            f"{self.images:,} images; log Z by {self.chains:,} chains at {self.temperatures:,} temperatures, codes by "
-            f"{self.posterior_chains:,} at {self.posterior_temperatures:,} for each image, of {self.leapfrog} leapfrog "
-            f"steps, gap on {self.simulated:,} simulated images; {self._in_words()}"
+            f"at most {self.images:,} images; log Z by {self.chains:,} chains at {self.temperatures:,} temperatures, "
+            f"codes by {self.posterior_chains:,} at {self.posterior_temperatures:,} for each image, of {self.leapfrog} "
+            f"leapfrog steps, gap on {self.simulated:,} simulated images; {self._in_words()}"
         )
 
 

@@ -40,7 +40,7 @@ class LikelihoodBound(OnModelDensity):
     caption_extras: ClassVar[tuple[str, ...]] = ("elbo", "effective_weights")
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"print": {"k": 5_000}}
 
-    k: Annotated[int, Ge(1), Le(MOST)] = 50
+    k: Annotated[int, Ge(1), Le(MOST)] = 50  # draws of z for each image; 1: the ELBO
 
     def _lacks(self, model: genbench.Model) -> str | None:
         if isinstance(model, LogWeights):

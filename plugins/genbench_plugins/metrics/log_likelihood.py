@@ -1,4 +1,4 @@
-"""The exact log-likelihood of test images, for models that can evaluate their density."""
+"""The log-likelihood of test images by the model's own density, for models that can evaluate it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LEARNED = "the model's normaliser is learned, and this is off by as much as that
 class LogLikelihood(OnModelDensity):
     """Mean of the model's own log p(x) over the target images: no estimate, and no samples.
 
-    Of real pixel values it is a density on the values within the bounds, which depends on their scale, and can grow
-    without bound where a pixel never varies: noise (levels=256, for images of bytes) sets a limit to that, and bits
+    Of real pixel values it is a density in the units of the bounds, so it depends on their scale, and can grow without
+    bound where a pixel never varies: noise (levels=256, for images of bytes) sets a limit to that, and bits
     per dimension are then an upper bound on those of the discrete images (Theis et al. 2016). Without noise, bits per
     dimension are of pixel values scaled to [0, 1], and may be negative. Of binary images it is a probability.
 
@@ -25,7 +25,7 @@ class LogLikelihood(OnModelDensity):
     """
 
     version: ClassVar[int] = 1
-    title: ClassVar[str] = "Log-likelihood, exact"
+    title: ClassVar[str] = "Log-likelihood by the model's own density"
     unit: ClassVar[str] = "nats per test image"
     caption_extras: ClassVar[tuple[str, ...]] = ("bits_per_dim",)
 
@@ -44,4 +44,4 @@ class LogLikelihood(OnModelDensity):
 
     def describe(self) -> str:
         """Return the protocol in words."""
-        return f"the model's own log p(x), exact; {self._in_words()}"
+        return f"the model's own log p(x); {self._in_words()}"

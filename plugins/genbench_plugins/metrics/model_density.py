@@ -33,8 +33,8 @@ class OnModelDensity(genbench.Metric):
     for_any_images: ClassVar[bool] = False
     higher_is_better: ClassVar[bool] = True
 
-    observations: Literal["real", "binary"] = "real"
-    levels: Annotated[int, Ge(0), Le(65_536)] = 0
+    observations: Literal["real", "binary"] = "real"  # what the density is of: pixel values, or images of two values
+    levels: Annotated[int, Ge(0), Le(65_536)] = 0  # grey levels, whose width is filled by noise; 0: values as they are
 
     def __post_init__(self) -> None:
         if self.levels == 1:

@@ -14,6 +14,7 @@ from torch.nn.functional import softplus
 
 import genbench
 from genbench.numerics.annealing import Machine
+from genbench_plugins.models.autoencoding import set_lr
 from genbench_plugins.models.markov_chains import from_chains
 from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.scaling import to_images, to_unit
@@ -95,8 +96,8 @@ class Layer(nn.Module):
     def start_turned(self, below: Layer) -> None:
         """Start as the machine below turned round: its hidden units are visible here; further units have small weights.
 
-        A deep belief net of the two then has the distribution of the machine below, and training can only improve the
-        bound on its likelihood (Hinton, Osindero & Teh 2006, section 4).
+        A deep belief net of the two then has the distribution of the machine below if both have as many units, else
+        nearly; maximum likelihood could then only improve the bound (Hinton, Osindero & Teh 2006, section 4).
         """
         units = len(below.b)
         self.W[:units] = below.W.T
@@ -133,13 +134,6 @@ class Layer(nn.Module):
             self.particles.copy_(h)
             return scalars
         return {**scalars, "error": (mean - v0).square().sum(1).mean()}
-
-
-def fall(optimiser: torch.optim.Optimizer, lr: float, end: float, epoch: int, epochs: int) -> None:
-    """Set the learning rate of an epoch, from 1 on: falling linearly from lr to the share `end` of it in the last."""
-    fallen = (epoch - 1) / max(epochs - 1, 1)
-    for group in optimiser.param_groups:
-        group["lr"] = lr * (1 - (1 - end) * fallen)
 
 
 @dataclass(eq=False)
@@ -193,7 +187,7 @@ class BoltzmannModel(genbench.Model):
         layer.start_particles(run.draw(data, len(layer.particles)), run.generator)
         drawn = self.inputs == "draws" and layer.units == "bernoulli"
         for v in run.batches(data, self.batch, self.epochs):
-            fall(optimiser, lr, self.lr_end, run.epoch, self.epochs)
+            set_lr(optimiser, lr, self.lr_end, run.epoch, self.epochs)
             v0 = bernoulli(v, run.generator) if drawn else v
             run.log(**layer.contrast(v0, self.k, run.generator))
             optimiser.step()

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 import genbench
-from genbench_plugins.models.boltzmann import Layer, Width, fall
+from genbench_plugins.models.autoencoding import set_lr
+from genbench_plugins.models.boltzmann import Layer, Width
 from genbench_plugins.models.deep_boltzmann import DeepBoltzmannModel
 from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.scaling import to_images, to_unit
@@ -119,7 +120,7 @@ class DBM(DeepBoltzmannModel):
             means = torch.cat(self.machine_.mean_field(run.draw(v, self.particles), self.sweeps), 1)
         self.particles_ = bernoulli(means, run.generator)
         for x in run.batches(v, self.batch, self.epochs):
-            fall(self.optimiser_, self.lr, self.lr_end, run.epoch, self.epochs)
+            set_lr(self.optimiser_, self.lr, self.lr_end, run.epoch, self.epochs)
             run.log(**self._follow_bound(self._observed(x, run), run.generator))
             self.optimiser_.step()
             self._bound_norms()
@@ -129,7 +130,7 @@ class DBM(DeepBoltzmannModel):
         for layer, optimiser in zip(self.layers_, self.pretrainers_, strict=True):
             layer.start_at_marginals(v)
             for x in run.batches(v, self.batch, self.pretrain_epochs):
-                fall(optimiser, self.pretrain_lr, self.lr_end, run.epoch, self.pretrain_epochs)
+                set_lr(optimiser, self.pretrain_lr, self.lr_end, run.epoch, self.pretrain_epochs)
                 run.log(**layer.contrast(self._observed(x, run), 1, run.generator))
                 optimiser.step()
             with torch.no_grad():

@@ -65,7 +65,7 @@ class DeepMachine(nn.Module):
         return h
 
     def mean_field(self, v: Tensor, sweeps: int, tolerance: float = 0, known: Tensor | None = None) -> list[Tensor]:
-        """Return v and the means of a factorial q(h|v), from a pass upwards on: no update of a group raises the bound.
+        """Return v and the means of a factorial q(h|v), starting from an upward pass: no update raises `energy_bound`.
 
         Where `known` (n, d_0) is false, pixels are hidden: they start from their biases alone, and are inferred too.
         Ends after so many sweeps; or, for a tolerance above 0, as soon as no mean has moved farther than that in one,

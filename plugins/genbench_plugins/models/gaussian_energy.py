@@ -51,7 +51,7 @@ class GaussianEnergy(genbench.Model):
 
     The implicit objective is the mean of |s|²/2 + div s for s = -∇E (Hyvarinen 2005, eq. 4). Its least value is at the
     inverse covariance, which pixels that never change do not have: so images are seen with Gaussian noise. The
-    denoising objective is the mean of |s(x + noise) + noise/variance|²/2 (Vincent 2011, eq. 11), least at the same P.
+    denoising objective is the mean of |s(x + noise) + noise/variance|²/2 (Vincent 2011), least at the same P.
     Here the normaliser is known after all, so the density is, and samples are drawn exactly: a model by which
     the estimator can be judged. The defaults were chosen by the validation images of `digits`.
     """

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import genbench
-from genbench_plugins.models.boltzmann import Width, fall
+from genbench_plugins.models.autoencoding import set_lr
+from genbench_plugins.models.boltzmann import Width
 from genbench_plugins.models.deep_boltzmann import SWEEPS, TOLERANCE, DeepBoltzmannModel
 from genbench_plugins.models.noise import bernoulli
 from genbench_plugins.scaling import to_images, to_unit
@@ -39,8 +40,8 @@ class MPDBM(DeepBoltzmannModel):
     trains the machine: a variational approximation of the generalised pseudolikelihood, without pretraining. So
     `inpaint` does what it was trained for, by the same mean field to its fixed point.
 
-    Its likelihood is not trained. Samples are those of the same machine by Gibbs chains, as of `dbm`; what the paper
-    does to sample was not looked up. Left out: labels as a further layer, and at test time the mean of what mean field
+    Its likelihood is not trained. Samples are those of the same machine by Gibbs chains, as of `dbm`; the paper's own
+    way to sample is not reproduced. Left out: labels as a further layer, and at test time the mean of what mean field
     and the data say. Chosen here: the loss is a mean over all pixels, where known ones count 0; learning rates fall
     linearly; grey pixels are drawn to 0 or 1 anew in each batch, or taken as they are (`inputs`). The defaults were
     chosen by the validation images of `digits`. The preset `pylearn2` has layers, sweeps, masks and learning rates of
@@ -70,7 +71,7 @@ class MPDBM(DeepBoltzmannModel):
         images = to_unit(data.train.images, self.space)  # (n, D)
         self._start_at_marginals(images)
         for x in run.batches(images, self.batch, self.epochs):
-            fall(self.optimiser_, self.lr, self.lr_end, run.epoch, self.epochs)
+            set_lr(self.optimiser_, self.lr, self.lr_end, run.epoch, self.epochs)
             v = bernoulli(x, run.generator) if self.inputs == "draws" else x
             hidden = bernoulli(torch.full_like(v, self.hide), run.generator)
             loss = self._loss(v, hidden)

@@ -89,8 +89,8 @@ class NCE(genbench.Model):
 
     `log_prob` is a density only as far as log Z was learned: at least 1 nat too high on `digits`, by `log_partition`,
     since noise seldom comes near images. Samples are of parallel Langevin chains with a Metropolis test, which on
-    `digits` mix slowly: scores say how well. As means, they are the chains' states less the noise by Tweedie's
-    formula, x + noise² ∇ log p(x).
+    `digits` mix slowly: R-hat stands with every score. As means, they are the chains' states less the noise by
+    Tweedie's formula, x + noise² ∇ log p(x).
     The defaults were chosen by the validation images of `digits`.
     """
 

@@ -46,7 +46,7 @@ class RBM(BoltzmannModel):
         self.optimiser_ = self._optimiser(self.layer_)
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
-        """Follow the (persistent) contrastive divergence from the pixels' marginals on."""
+        """Follow the (persistent) contrastive divergence starting from the pixels' marginals."""
         v = self._scaled(data.train.images)  # (n, D)
         self.layer_.start_at_marginals(v)
         self._train(self.layer_, self.optimiser_, v, run, self.lr)

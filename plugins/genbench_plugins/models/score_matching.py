@@ -137,8 +137,9 @@ class ScoreMatching(genbench.Model):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return what annealed Langevin dynamics make of uniform noise, clipped to the bounds, (n, C, H, W)."""
         x = torch.rand(n, self.space.dim, generator=generator, device=generator.device)
-        epsilon = self.step * self.sigma_end**2
+        least = self.sigma_end if self.levels > 1 else self.sigma_begin
+        epsilon = self.step * least**2
         x = annealed_langevin(x, self.score, self.sigmas, self.steps, epsilon, generator)
         if self.denoise:
-            x = x + self.sigma_end**2 * self.score(x, self.levels - 1)
+            x = x + least**2 * self.score(x, self.levels - 1)
         return to_images(x, self.space)

@@ -146,7 +146,7 @@ def test_a_decoder_of_known_evidence(decoder, observed) -> None:
     assert 0 < score.extras["gap"] < 0.5
     assert known.mean() - 3 * score.extras["gap"] < score.value < known.mean() + 0.1
     assert score.stderr == pytest.approx(known.std() / 50**0.5, rel=0.1)
-    assert (score.notes, set(score.extras)) == ((TOO_SMALL,), {"gap", "bits_per_dim"})
+    assert (score.notes, set(score.extras)) == ((TOO_SMALL,), {"gap", "gap_error", "bits_per_dim"})
 
 
 def test_estimates_of_single_images_are_within_three_errors(decoder, observed) -> None:

@@ -118,8 +118,8 @@ def test_the_error_is_that_of_a_mean() -> None:
 
 def test_tables_of_both_kinds_are_told_apart_by_their_titles() -> None:
     assert (LogLikelihood().title, LogLikelihood("binary").title) == (
-        "Log-likelihood, exact",
-        "Log-likelihood, exact, binary images",
+        "Log-likelihood by the model's own density",
+        "Log-likelihood by the model's own density, binary images",
     )
 
 

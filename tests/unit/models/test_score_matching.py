@@ -169,3 +169,12 @@ def test_an_average_of_no_memory_is_the_network_itself() -> None:
 def test_noise_that_would_rise_is_refused() -> None:
     with pytest.raises(ValueError, match="sigma_end is 2.0: expected at most sigma_begin, 1.0"):
         ScoreMatching(sigma_end=2.0)
+
+
+def test_a_single_level_is_the_one_that_samples_end_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With one level the noise that is left is sigma_begin; scores of a Gaussian leave its mean when that is removed."""
+    model = ScoreMatching(levels=1, sigma_begin=0.8, sigma_end=0.1, steps=1)
+    model.build(Space((1, 1, 2)), CPU)
+    monkeypatch.setattr(model, "score", lambda x, level: (0.5 - x) / 0.8**2)
+    x = model.sample(50, torch.Generator().manual_seed(0))
+    assert torch.allclose(x, torch.full_like(x, 0.5), atol=1e-6)
