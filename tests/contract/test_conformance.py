@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,17 +44,36 @@ QUICK = ("vae", "precision", "random", "digits", "process")
 """One plugin of each kind, of which every check is made by default."""
 
 
-def slow_with_a_process(parametrized: pytest.MarkDecorator) -> pytest.MarkDecorator:
-    """Mark slow the checks that start a process, but those of QUICK."""
-    ids = {f"{name}-{check}" for name in {*NAMES, *EMBEDDED} - {*QUICK} for check in WITH_A_PROCESS}
+OF_A_CLASS = (
+    "docstring", "options-typed", "options-survive", "constructor-only-stores", "version-declared", "registering-is-light",
+    "learned-state-is-named", "not-fitted", "works-without-cuda",
+)  # fmt: skip
+"""Checks that train a model briefly at most. By default they are made of every model, which has tests of its own besides;
+all others are slow, but for QUICK."""
+
+MODELS = {entry.name for entry in load_registry().entries("model")}
+
+
+def slow_but_for_quick_ones(parametrized: pytest.MarkDecorator) -> pytest.MarkDecorator:
+    """Mark slow, but for QUICK, the checks that start a process, and those that train or draw from a model."""
     names, cases = parametrized.args
     assert {*QUICK} <= {*NAMES, *EMBEDDED}
-    assert all(any(case.id.endswith(f"-{check}") for case in cases) for check in WITH_A_PROCESS)
-    marked = [case._replace(marks=(*case.marks, pytest.mark.slow)) if case.id in ids else case for case in cases]
-    return pytest.mark.parametrize(names, marked)
+    for known in (*WITH_A_PROCESS, *OF_A_CLASS):
+        assert any(case.id.endswith(f"-{known}") for case in cases), known
+    return pytest.mark.parametrize(names, [_slow(case) if _takes_long(case.id) else case for case in cases])
 
 
-@slow_with_a_process(
+def _takes_long(case: str) -> bool:
+    name = max((name for name in (*NAMES, *EMBEDDED) if case.startswith(f"{name}-")), key=len)
+    what = case.removeprefix(f"{name}-")
+    return name not in QUICK and (what in WITH_A_PROCESS or (name in MODELS and what not in OF_A_CLASS))
+
+
+def _slow(case: Any) -> Any:
+    return case._replace(marks=(*case.marks, pytest.mark.slow))
+
+
+@slow_but_for_quick_ones(
     parametrize_with_checks([*(name for name in NAMES if name not in ELSEWHERE), *EMBEDDED], expected_failures=EXPECTED)
 )
 def test_built_in(check) -> None:
