@@ -7,6 +7,8 @@ import pytest
 from places import ROOT
 
 import genbench
+from genbench.output import numbers
+from genbench.output.tables_csv import read_csv
 from genbench.ranking import columns
 from genbench.testing import check
 from genbench_plugins.builtin import MODELS
@@ -60,8 +62,6 @@ def test_the_readmes_plugin_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_the_readmes_table_is_what_is_published() -> None:
-    from genbench.output.tables_csv import read_csv
-
     published = read_csv(ROOT / "results" / "published" / "quick.csv")
     for row in published.itertuples():
         shown = re.search(rf"{re.escape(row.model)} +(-?[\d.]+) ± ([\d.]+)", README)
@@ -72,6 +72,14 @@ def test_the_readmes_table_is_what_is_published() -> None:
 def test_every_model_stands_in_the_page_on_models() -> None:
     text = (ROOT / "docs" / "models.md").read_text()
     assert {name for name in MODELS if f"`{name}`" not in text} == set()
+
+
+def test_scores_on_the_page_on_models_are_those_published() -> None:
+    text = (ROOT / "docs" / "models.md").read_text()
+    rows = list(read_csv(ROOT / "results" / "published" / "all-models.csv").itertuples())
+    assert len(rows) == len(MODELS)
+    for row in rows:
+        assert f"| `{row.model}` | {numbers.mean_and_error(row.mean, row.stderr)} | " in text
 
 
 def test_every_column_is_explained() -> None:
