@@ -683,6 +683,8 @@ class Column(Steady):
 class Unnormalised(Steady):
     """Forgets the normaliser."""
 
+    log_partition = None  # it is not one whose normaliser is learned
+
     def log_prob(self, x: Tensor) -> Tensor:
         return super().log_prob(x) + 0.1
 

@@ -134,6 +134,7 @@ def test_an_extractor_of_numbers(check) -> None:
     check()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mnist", "fashion-mnist", "cifar10", "tfd", *BY_FILES])
 def test_a_plugin_without_its_files_has_not_been_checked(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: object) -> None:

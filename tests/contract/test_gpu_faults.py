@@ -148,6 +148,7 @@ def test_out_of_memory_beside_others_is_tried_again_with_a_whole_gpu(tmp_path: P
     assert shares == {("greedy", 1.0), ("gaussian", 0.5)}
 
 
+@pytest.mark.slow
 def test_out_of_memory_with_a_whole_gpu_is_settled(tmp_path: Path) -> None:
     done = genbench(
         tmp_path, "--models", "./mine.py:Greedy[mib=1100]", "--seeds", "1", "--metric", "parzen[samples=100]"
@@ -176,6 +177,7 @@ def test_memory_of_the_host_is_not_called_the_gpus(tmp_path: Path) -> None:
     assert {record.status for record in records(tmp_path)} == {"out-of-memory"}
 
 
+@pytest.mark.slow
 def test_a_gpu_without_memory_left_blames_no_trial(tmp_path: Path) -> None:
     done = genbench(tmp_path, "--models", "gaussian", "--seeds", "1", "--metric", "parzen[samples=100]", mib=0)
     assert done.returncode == 1, done

@@ -109,6 +109,7 @@ def test_any_locale_will_do(locale: dict[str, str | None], sh, tmp_path: Path) -
     assert len({len(line) for line in lines[2:3] + lines[4:5]}) == 1
 
 
+@pytest.mark.slow
 def test_ascii_has_stand_ins_of_the_same_width(sh) -> None:
     done = sh(f"{JOB} --quiet", PYTHONIOENCODING="ascii")
     check_done(done)
@@ -172,6 +173,7 @@ def test_the_working_folder_need_not_be_writable(nobody, tmp_path: Path) -> None
     assert os.listdir(locked) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -210,6 +212,7 @@ def test_a_reader_that_leaves_early_is_no_error(command: str, reader: str, sh, t
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "closed", [*(pytest.param(part, marks=slow) for part in (">&-", "2>&-", "<&-", ">&- 2>&-")), "<&- >&- 2>&-"]
 )

@@ -106,6 +106,7 @@ def board_of(results: Path, model: str = GAN) -> tuple[TensorBoard, str, str]:
     return board, trial.id, task(planned, trial).spec
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "steps"),
     [(GAN, 1), (GAN, 25), (GAN, 39), *(("layered[epochs=2]", steps) for steps in (3, 12, 20))],

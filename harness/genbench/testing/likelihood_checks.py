@@ -50,10 +50,10 @@ def _generator(fixtures: Fixtures) -> torch.Generator:
 def check_log_prob_integrates_to_one(fixtures: Fixtures) -> None:
     """exp(log_prob) integrates to 1 over the plane, for images of two pixels; it sums to 1 over binary ones."""
     model = integrals.of_two_pixels(fixtures)
-    if hasattr(model, "log_partition"):
-        raise CheckSkipped("its normaliser is learned: log-partition-is-that-of-the-energy holds it to its energy")
     total = math.exp(integrals.log_total(fixtures, model, lambda x: log_prob(fixtures, model, x)))
     if not abs(total - 1) < 0.02:
+        if callable(getattr(model, "log_partition", None)):
+            raise CheckSkipped(f"its normaliser is learned: exp(log_prob) integrates to {total:.3f}")
         where = "over a plane of two pixels" if model.observations == "real" else "over binary images of two pixels"
         fail(
             f"exp(log_prob) integrates to {total:.3f} {where}",

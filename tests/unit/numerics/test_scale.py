@@ -80,6 +80,7 @@ def test_values_to_255_clipped_at_1(real_data: Path) -> None:
         assert "are they of another scale, or unlike the data?" in told((images * 255).clamp(0, 1), data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "mnist", "cifar10"])
 def test_honest_images_do_not(name: str, request: pytest.FixtureRequest) -> None:
     data, images, labels = image_sets(name, request)

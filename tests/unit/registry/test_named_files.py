@@ -297,6 +297,7 @@ def test_a_file_is_read_and_its_digest_compared() -> None:
             use()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change", [lambda: Path("w.safetensors").write_bytes(weights(1)), lambda: os.unlink("w.safetensors")]
 )
@@ -424,6 +425,7 @@ def test_the_table_tells_what_was_not_trained_here(cli) -> None:
     assert "pretrained" not in str(run("gaussian"))
 
 
+@pytest.mark.slow
 def test_the_kit_passes_a_pretrained_model_that_learns_nothing() -> None:
     verdict = check(f"{MODEL}[w.safetensors]")
     results = {result.check: (result.status, result.reason) for result in verdict.results}

@@ -83,6 +83,7 @@ def test_the_modules_behind_a_class_are_found_without_importing_any(layered: Pat
     assert not any(name.partition(".")[0] == "layered" for name in sys.modules)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plugin", ["models.gan:GAN", "models.stacked_cae:StackedCAE", "metrics.fid:FID"])
 def test_the_modules_found_are_those_that_an_import_loads(plugin: str) -> None:
     target = f"genbench_plugins.{plugin}"

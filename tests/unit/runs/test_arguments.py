@@ -127,6 +127,7 @@ def test_options_that_are_lists_and_texts_of_digits_are_kept() -> None:
     assert taken == {"models": ["gan[lr=0.5,g_hidden=[7,9]]", "vae"], "datasets": ['npz[path=".5"]']}
 
 
+@pytest.mark.slow
 def test_a_class_that_nobody_registered_is_that_of_its_file(mine: ModuleType) -> None:
     given = genbench.run([mine.Mine, mine.Mine(few=3)], **QUICK, engine="process", jobs=1)
     assert list(given.leaderboard["model"]) == ["./mine_beside.py:Mine", "./mine_beside.py:Mine[few=3]"]
@@ -171,6 +172,7 @@ def test_what_is_no_plugin_is_refused(given: dict[str, Any], message: str, work:
 # Numbers, texts and paths
 
 
+@pytest.mark.slow
 def test_numbers_of_numpy_and_a_device_of_torch_are_taken(work: Path) -> None:
     given: dict[str, Any] = {
         **QUICK,
