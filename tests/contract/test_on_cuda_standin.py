@@ -232,6 +232,7 @@ def test_the_kit_passes_sound_plugins(tmp_path: Path) -> None:
     assert "failed" not in done.stdout
 
 
+@pytest.mark.slow
 def test_planted_mistakes_are_caught_on_the_gpu_alone(tmp_path: Path) -> None:
     file = HERE / "standin" / "planted.py"
     models = joined(f"{file}:{name}" for name in ("Mean", "NoDevice", "Arrays"))

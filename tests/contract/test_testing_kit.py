@@ -197,6 +197,7 @@ def test_failures_can_be_expected_strictly() -> None:
     assert reason.startswith("maps are meant (features of 64 images are (64, 1, 8, 8)")
 
 
+@pytest.mark.slow
 def test_a_failure_expected_of_no_check_is_wrong() -> None:
     (failure,) = testing.check(broken_plugins.Plain, {"featurs": "typing"}).failures
     assert "a failure of 'featurs' is expected, and Plain has no such check." in failure.reason

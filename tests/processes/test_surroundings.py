@@ -86,6 +86,7 @@ def test_a_file_whose_name_is_no_text_is_refused_with_advice(sh, tmp_path: Path)
 # Locales
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "locale",
     [
@@ -166,6 +167,7 @@ def test_without_home_name_and_variable_the_error_names_the_variable(nobody, tmp
 # No right to write
 
 
+@pytest.mark.slow
 def test_the_working_folder_need_not_be_writable(nobody, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o755)

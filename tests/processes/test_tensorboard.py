@@ -58,6 +58,7 @@ def runs(results: Path) -> list[Path]:
     return sorted((results / "tensorboard").iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["inline", "process"])
 def test_training_samples_and_scores_are_there_and_the_results_are_the_same(engine: str, tmp_path: Path) -> None:
     plain, shown = tmp_path / "plain", tmp_path / "shown"

@@ -240,6 +240,7 @@ def test_no_neighbour_is_refused(k: int, density_k: int) -> None:
         neighbourhoods(normal(20, 4), normal(20, 4), k, density_k)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the peak is read by resource, which Windows lacks")
 @pytest.mark.parametrize("case", ["alike", "every pair in a ball"])
 def test_the_peak_is_a_copy_and_twice_the_memory_given(case: str) -> None:
