@@ -15,7 +15,7 @@ from genbench.registry import spec
 
 if TYPE_CHECKING:
     from genbench.study.key import Key
-    from genbench.study.scores import StudyScores
+    from genbench.study.outcome import StudyScores
 
 PAGE = "study.html"
 SUFFIX = ".html"
@@ -103,16 +103,16 @@ def _tell(made: Key, output: Path) -> None:
 def score_command(answers: tuple[Path, ...], key_file: Path, form: str | None, output: Path | None) -> None:
     """Score the files of ANSWERS that the page gave its raters: how often each model's images were called real."""
     from genbench.study import answers as answered
-    from genbench.study import key, scores
+    from genbench.study import key, outcome
 
     form = exports.chosen(form, output)
     made = key.read(key_file)
-    _show(scores.score(made, answered.read(answers, made)), form, output)
+    _show(outcome.score(made, answered.read(answers, made)), form, output)
 
 
 def _show(study: StudyScores, form: str, output: Path | None) -> None:
     from genbench.output.terminal import print_tables
-    from genbench.study.table import table
+    from genbench.study.outcome_table import table
 
     if form == "table" and output is None:
         print_tables([table(study)], stdout_console())
@@ -127,7 +127,7 @@ def _text(study: StudyScores, form: str) -> str:
     from genbench.output.tables_latex import to_latex
     from genbench.output.tables_markdown import to_markdown
     from genbench.output.terminal import print_tables
-    from genbench.study.table import frame, table
+    from genbench.study.outcome_table import frame, table
 
     match form:
         case "csv":

@@ -12,8 +12,9 @@ from genbench.ranking.claims import ASPECTS, Family
 
 COLUMNS = (
     Column("model"),
-    *(Column(head, right=True) for head in ("train", "samples/s", "ess")),
-    *(Column(head) for head in ("inference", "density", "chain", "family")),
+    *(Column(head, right=True, wraps=False) for head in ("train", "samples/s", "ess")),
+    *(Column(head, wraps=False) for head in ("inference", "density", "chain")),
+    Column("family", gives_way=1, wraps=False),
 )
 
 WORDS = {
@@ -40,7 +41,7 @@ def tables(found: Sequence[Capability], families: Sequence[Family]) -> list[Tabl
 
 _CAPTION = (
     "train: mean over trials; samples/s: burn-in of chains included; ess: effective number of samples, where recorded.",
-    "inference: codes for images (encode); chain: a Markov chain.",
+    "inference: codes for images (encode); chain: samples are states of Markov chains, one after another.",
     "density: p(x) exactly or with a learned normaliser (log-likelihood), by a lower bound (bound), annealing (ais) or "
     "windows on samples (parzen).",
 )

@@ -125,7 +125,7 @@ CAPABILITIES: Mapping[str, Column] = MappingProxyType(
         "has_density": Column(
             "text", "how its p(x) can be evaluated: exact, learned (its normaliser is), bound or AIS, or else Parzen"
         ),
-        "is_chain": Column("flag", "whether its samples come from a Markov chain"),
+        "is_chain": Column("flag", "whether its samples are states of Markov chains, one after another"),
         "family": Column("text", "the family that the source puts such a model in"),
         **{
             aspect: Column("text", f"what the source says of the family's {aspect}")

@@ -11,7 +11,7 @@ from genbench.files import write_text
 from genbench.study import key, page
 from genbench.study.design import Design
 from genbench.study.items import REAL, Item, items, permutation, shown_shape, shuffled
-from genbench.study.sources import Source, sources
+from genbench.study.stored_images import Source, sources
 
 WIDE = 256
 """Screen pixels that the longer side of an image has at most, unless a scale is asked for: telephones have 360."""

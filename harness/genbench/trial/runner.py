@@ -12,7 +12,7 @@ from genbench.registry.plugins import BUILTIN, describe
 from genbench.trial import environment, gpu
 from genbench.trial.fitting import fit
 from genbench.trial.protocol import Protocol
-from genbench.trial.scoring import Scorer
+from genbench.trial.scorer import Scorer
 from genbench.trial.torch_state import known_state
 from genbench.trial.work import TrialWork
 

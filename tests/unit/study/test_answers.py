@@ -13,7 +13,7 @@ from studies import FITTED, VAE
 from genbench.errors import RequestError, StoreError
 from genbench.output.tables_csv import to_csv
 from genbench.ranking.columns import STUDY
-from genbench.study import answers, scores, table
+from genbench.study import answers, outcome, outcome_table
 from genbench.study.key import Key
 
 RATES = {VAE: 0.7, FITTED: 0.2, "": 0.9}
@@ -150,17 +150,17 @@ def test_times_are_kept_and_change_no_score(made: Key, tmp_path: Path) -> None:
     (read,) = answers.read([raters.written(tmp_path, "a.json", slow)], made)
     assert (read.answers[3].answered_ms, read.answers[3].shown_ms) == (1e6, 5)
     (quick,) = answers.read([raters.written(tmp_path, "b.json", given(made))], made)
-    assert scores.score(made, [read]) == scores.score(made, [quick])
+    assert outcome.score(made, [read]) == outcome.score(made, [quick])
 
 
 # What they come to ---------------------------------------------------------------------------------------------------
 
 
-def study(made: Key, people: int, folder: Path) -> tuple[list[dict[str, Any]], scores.StudyScores]:
+def study(made: Key, people: int, folder: Path) -> tuple[list[dict[str, Any]], outcome.StudyScores]:
     rng = np.random.default_rng(0)
     given = [raters.answers(made, f"rater {i}", RATES, rng) for i in range(people)]
     paths = [raters.written(folder, f"{i}.json", each) for i, each in enumerate(given)]
-    return given, scores.score(made, answers.read(paths[::-1], made))
+    return given, outcome.score(made, answers.read(paths[::-1], made))
 
 
 def test_scores_are_counts_of_answers(made: Key, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_who_deceives_best_comes_first_then_references_and_real_images_last(
 ) -> None:
     called = ["real" if item.source == first else "generated" for item in made.items]
     given = answers.Answers(**raters.of_calls(made, "anna", called))
-    found = scores.score(made.model_copy(update={"kinds": kinds}), [given])
+    found = outcome.score(made.model_copy(update={"kinds": kinds}), [given])
     assert [score.source for score in found.scores] == expected
 
 
@@ -202,13 +202,13 @@ def test_neither_the_order_of_answers_nor_of_files_matters(made: Key, tmp_path: 
     for i, each in enumerate(given):
         raters.written(tmp_path, f"{9 - i}.json", {**each, "answers": each["answers"][::-1]})
     again = answers.read([tmp_path / f"{9 - i}.json" for i in (2, 0, 3, 1)], made)
-    assert scores.score(made, again) == found
+    assert outcome.score(made, again) == found
 
 
 def test_one_rater_has_no_interval_over_raters(made: Key, tmp_path: Path) -> None:
     _, found = study(made, 1, tmp_path)
     assert {score.over_raters for score in found.scores} == {None}
-    shown = table.table(found)
+    shown = outcome_table.table(found)
     assert {row.cells[3] for row in shown.rows} == {"-"}
     assert not any("Over raters" in line for line in shown.caption)
 
@@ -219,14 +219,14 @@ def test_intervals_hold_the_true_rates_of_simulated_raters(made: Key, monkeypatc
     held: list[bool] = []
     for _ in range(100):
         given = [answers.Answers(**raters.answers(made, f"rater {i}", RATES, rng)) for i in range(8)]
-        found = scores.score(made, given)
+        found = outcome.score(made, given)
         held += [s.wilson[0] <= RATES[s.source] <= s.wilson[1] for s in found.scores]
     assert 0.90 <= np.mean(held) <= 0.99
 
 
 def test_the_table_says_what_was_asked_of_whom(made: Key, tmp_path: Path) -> None:
     _, found = study(made, 3, tmp_path)
-    shown = table.table(found)
+    shown = outcome_table.table(found)
     assert shown.title == "User study on digits, called real, % of answers, higher is better"
     assert [row.cells[0] for row in shown.rows] == [VAE, FITTED, "real images"]
     assert [row.aside for row in shown.rows] == [False, True, True]
@@ -236,12 +236,12 @@ def test_the_table_says_what_was_asked_of_whom(made: Key, tmp_path: Path) -> Non
     assert f"3 raters, 20 answers each; study {made.study}." in caption
     assert f"Protocol user-study {made.design.id}: 8x8 pixels shown 32 times as wide; each until it is" in caption
     assert "of fewer than 5 it is too narrow" in caption
-    assert "too narrow" not in " ".join(table.table(study(made, 5, tmp_path)[1]).caption)
+    assert "too narrow" not in " ".join(outcome_table.table(study(made, 5, tmp_path)[1]).caption)
 
 
 def test_the_frame_has_every_figure_in_its_column(made: Key, tmp_path: Path) -> None:
     _, found = study(made, 3, tmp_path)
-    frame = table.frame(found)
+    frame = outcome_table.frame(found)
     assert list(frame) == list(STUDY)
     first, score = frame.iloc[0], found.scores[0]
     assert (first.model, first.kind, first.images, first.raters, first.answers) == (VAE, "ours", 6, 3, 18)
@@ -260,8 +260,8 @@ def test_what_a_key_calls_its_models_is_safe_to_show(made: Key) -> None:
     items = [item.model_copy(update={"source": odd if item.source == VAE else item.source}) for item in made.items]
     design = made.design.model_copy(update={"dataset": odd})
     key = made.model_copy(update={"items": items, "kinds": {odd: "ours", FITTED: "ours"}, "design": design})
-    found = scores.score(key, [answers.Answers(**given(made))])
-    for text in (repr(table.table(found)), to_csv(table.frame(found)).replace("\r\n", "")):
+    found = outcome.score(key, [answers.Answers(**given(made))])
+    for text in (repr(outcome_table.table(found)), to_csv(outcome_table.frame(found)).replace("\r\n", "")):
         assert "[31mgan" in text
         assert "\\x1b" not in text
         assert text.isprintable()

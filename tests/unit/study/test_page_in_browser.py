@@ -11,7 +11,7 @@ import pytest
 from browser import Browser, browser
 from studies import COLOUR, FITTED, VAE, shown
 
-from genbench.study import answers, key, scores
+from genbench.study import answers, key, outcome
 from genbench.study.making import Request, make
 
 pytestmark = pytest.mark.slow
@@ -98,7 +98,7 @@ def test_a_study_at_a_desk_from_begin_to_score(results: Path, tmp_path: Path, de
     (read,) = answers.read([path], key.read(tmp_path / "study.key.json"))
     assert [answer.called for answer in read.answers] == called
     real = sum(each == "real" for each, item in zip(called, made.items, strict=True) if not item.source)
-    assert scores.score(made, [read]).scores[-1].called_real == real
+    assert outcome.score(made, [read]).scores[-1].called_real == real
 
 
 def test_an_image_is_hidden_by_a_mask_after_its_time(results: Path, tmp_path: Path, desk: Browser) -> None:

@@ -9,7 +9,7 @@ from genbench.output import numbers
 from genbench.output.tables import Column, Row, Table
 from genbench.ranking.columns import DTYPES, STUDY
 from genbench.study.design import METRIC
-from genbench.study.scores import SourceScore, StudyScores
+from genbench.study.outcome import SourceScore, StudyScores
 
 if TYPE_CHECKING:
     import pandas as pd
