@@ -689,6 +689,20 @@ class Unnormalised(Steady):
         return super().log_prob(x) + 0.1
 
 
+@breaks(
+    "log-prob-is-that-of-the-energy", "which is log Z, differs between images by up to .* one number for all images"
+)
+@options
+class HalfLikelihood(Steady):
+    """Has a log_prob half of what its energy says."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) / 2
+
+    def energy(self, x: Tensor) -> Tensor:
+        return 3 - super().log_prob(x)
+
+
 @breaks("bound-shape", r"bound returned \(\) torch.float32; expected \(7,\)")
 @options
 class MeanBound(Steady):

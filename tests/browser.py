@@ -7,14 +7,14 @@ import shutil
 import socket
 import subprocess
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting_for import wait_for
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LONGEST = 300.0
@@ -86,10 +86,6 @@ class Browser:
         actions = [{"type": "pointer", "id": "finger", "parameters": parameters, "actions": finger}]
         self.call("POST", "/actions", {"actions": actions})
 
-    def picture(self) -> str:
-        """Return a screenshot, PNG in base64."""
-        return self.call("GET", "/screenshot")
-
     def until(self, script: str) -> Any:
         """Wait until an expression is true; return its value."""
         return self.run(
@@ -102,14 +98,6 @@ class Browser:
         path = self.downloads / name
         wait_for(path.exists)
         return path
-
-
-def wait_for(is_so: Callable[[], bool]) -> None:
-    """Wait until something is so."""
-    until = time.monotonic() + LONGEST
-    while not is_so():
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
 
 
 @contextlib.contextmanager

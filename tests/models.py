@@ -45,6 +45,13 @@ def drawn(model: Any, n: int, seed: int = 0) -> torch.Tensor:
     return model.sample(n, torch.Generator().manual_seed(seed))  # type: ignore[no-any-return]
 
 
+def check_first_samples(model: Any) -> None:
+    """Assert that the first samples of ten chains do not depend on how many are drawn."""
+    many = drawn(model, 35)
+    for n in (1, 9, 10, 11, 20):
+        assert torch.equal(drawn(model, n), many[:n])
+
+
 def check_samples(model: Any, space: Space) -> None:
     """Assert shape, type, range, no gradient, and that samples depend on the generator alone."""
     for n in (1, 7):

@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from places import ROOT
 
@@ -79,7 +80,9 @@ def test_scores_on_the_page_on_models_are_those_published() -> None:
     rows = list(read_csv(ROOT / "results" / "published" / "all-models.csv").itertuples())
     assert len(rows) == len(MODELS)
     for row in rows:
-        assert f"| `{row.model}` | {numbers.mean_and_error(row.mean, row.stderr)} | " in text
+        rank = "·" if pd.isna(row.rank_low) else numbers.ranks(row.rank_low, row.rank_high)
+        score, seconds = numbers.mean_and_error(row.mean, row.stderr), numbers.seconds(row.fit_seconds)
+        assert f"| `{row.model}` | {score} | {rank} | {seconds} | {row.samples_are} |" in text
 
 
 def test_every_column_is_explained() -> None:

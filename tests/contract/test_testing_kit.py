@@ -14,6 +14,7 @@ from places import TESTS
 import genbench
 from genbench import testing
 from genbench.cli import main
+from genbench.testing import likelihood_checks
 from genbench.testing.kit import Session, all_checks, judged
 from genbench.testing.outcomes import Result
 from genbench.testing.subject import find
@@ -60,6 +61,14 @@ def test_a_sound_plugin_passes_every_check(cls: type) -> None:
         *(["works-on-a-stand-in-for-cuda"] if issubclass(cls, genbench.Dataset | genbench.Engine) else []),
         *(["a-cancelled-task-ends", "close-ends-what-is-under-way"] if issubclass(cls, genbench.Engine) else []),
     }
+
+
+def test_a_sound_density_passes_every_check_of_densities() -> None:
+    session = Session(find(broken_plugins.Steady))
+    of_densities = {each for ability in likelihood_checks.CHECKS.values() for each in ability}
+    results = {check.name: session.perform(check) for check in session.checks if check.function in of_densities}
+    assert len(results) == len(of_densities)
+    assert {name: result.reason for name, result in results.items() if result.status != "passed"} == {}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ import psutil
 import pytest
 from places import TESTS
 from trials import contents_of
+from waiting_for import wait_for
 
 from genbench.engines.process import ProcessEngine, why_lost
 from genbench.engines.schedule import Outcome
@@ -257,15 +257,6 @@ def start(toy: str, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[s
     for process in started:
         process.kill()
         process.communicate()
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 300) -> Any:
-    """Return what a condition comes to once it is true; the bound is for a run that is stuck, not for a slow one."""
-    until = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < until, "waited in vain"
-        time.sleep(0.02)
-    return found
 
 
 def children_of(process: subprocess.Popen[str]) -> list[psutil.Process]:

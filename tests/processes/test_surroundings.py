@@ -86,7 +86,6 @@ def test_a_file_whose_name_is_no_text_is_refused_with_advice(sh, tmp_path: Path)
 # Locales
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "locale",
     [
@@ -214,7 +213,6 @@ def test_a_reader_that_leaves_early_is_no_error(command: str, reader: str, sh, t
     assert done.stderr == ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "closed", [*(pytest.param(part, marks=slow) for part in (">&-", "2>&-", "<&-", ">&- 2>&-")), "<&- >&- 2>&-"]
 )

@@ -1,13 +1,25 @@
-"""Tables as files: the formats that there are, and where a command puts one."""
+"""Tables put out: printed, or in one of the formats of files."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.files import write_text
+from genbench.output.console import stdout_console, text_console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from genbench.output.tables import Table
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 FORMATS = ("table", "csv", "markdown", "latex", "json")
 
@@ -26,12 +38,56 @@ def chosen(form: str | None, output: Path | None) -> str:
     return form
 
 
-def put(text: str, output: Path | None) -> None:
-    """Write a table's text to a file, or print it as it is."""
-    if output is None:
-        click.echo(text.encode(), nl=False)
+def options(command: Command) -> Command:
+    """Add --format and --output to a command."""
+    form = click.option(
+        "--format", "form", type=click.Choice(FORMATS), help="[default: what FILE's suffix says, else table]"
+    )
+    output = click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
+    return form(output(command))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What can be put out: tables as printed, tables for documents, and a frame in full precision."""
+
+    printed: Callable[[], Sequence[Table]]
+    documents: Callable[[], Sequence[Table]]
+    frame: Callable[[], pd.DataFrame]
+
+
+def put(shown: Shown, form: str, output: Path | None) -> None:
+    """Print in a format, or write to a file."""
+    from genbench.output.terminal import print_tables
+
+    if output is not None:
+        write_text(output, text(shown, form))
+    elif form == "table":
+        print_tables(shown.printed(), stdout_console())
     else:
-        write_text(output, text)
+        click.echo(text(shown, form).encode(), nl=False)
+
+
+def text(shown: Shown, form: str) -> str:
+    """Return what is shown as text in a format."""
+    from genbench.output.tables_csv import to_csv
+    from genbench.output.tables_json import to_json
+    from genbench.output.tables_latex import to_latex
+    from genbench.output.tables_markdown import to_markdown
+    from genbench.output.terminal import print_tables
+
+    match form:
+        case "csv":
+            return to_csv(shown.frame())
+        case "json":
+            return to_json(shown.frame())
+        case "markdown":
+            return to_markdown(shown.documents())
+        case "latex":
+            return to_latex(shown.documents())
+    console, written = text_console()
+    print_tables(shown.printed(), console)
+    return written.getvalue()
 
 
 def _format_of(output: Path) -> str:

@@ -43,14 +43,10 @@ def command(
 
     failed = False
     at = parse_steps(steps) if steps is not None else []
-    for outcome in draw(what, results, output, _taken_apart(kinds), _taken_apart(datasets), device, at):
+    for outcome in draw(what, results, output, spec.split_all(kinds), spec.split_all(datasets), device, at):
         failed |= outcome.failed
         if outcome.path is None:
             stderr_console().print(printable(outcome.shows, 600), soft_wrap=True)
         else:
             stdout_console().print(printable(f"{outcome.path}: {outcome.shows}", 1000), soft_wrap=True)
     return 1 if failed else 0
-
-
-def _taken_apart(texts: tuple[str, ...]) -> list[str]:
-    return [part for text in texts for part in spec.split(text)]

@@ -12,7 +12,7 @@ import click
 from genbench.cli import exports, stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
-from genbench.output.console import stderr_console, stdout_console, text_console
+from genbench.output.console import stderr_console
 from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
@@ -24,7 +24,6 @@ from genbench.runs import stored
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
 
     from genbench.output.tables import Table
 
@@ -34,12 +33,7 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 
 @click.command("leaderboard")
 @click.argument("results", nargs=-1, type=path)
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(exports.FORMATS),
-    help="[default: what FILE's suffix says, else table]",
-)
+@exports.options
 @click.option(
     "--table",
     "what",
@@ -48,7 +42,6 @@ DEFAULT_SOURCES = ("goodfellow2014",)
     show_default=True,
     help="Scores; all metrics side by side; what became of published numbers; what models can do and take.",
 )
-@click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
 @click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
 @click.option(
@@ -68,7 +61,7 @@ def command(
     form = exports.chosen(form, output)
     if what == "verdicts" and not against:
         raise RequestError("--table verdicts without published numbers; expected --against too, as in goodfellow2014")
-    sources = [part for text in against for part in spec.split(text)]
+    sources = spec.split_all(against)
     found, collected = stored.read(results or (Path("results"),), published := stored.published(sources))
     for line in (*(f"not read: {problem}" for problem in collected.damaged), *collected.notes):
         stderr_console().print(line, soft_wrap=True)
@@ -76,15 +69,9 @@ def command(
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
-    _show(Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES)), form, output)
+    tables = Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES))
+    exports.put(exports.Shown(tables.printed, tables.documents, tables.frame), form, output)
     return 1 if collected.damaged else 0
-
-
-def _show(tables: Tables, form: str, output: Path | None) -> None:
-    if form == "table" and output is None:
-        tables.print(stdout_console())
-    else:
-        exports.put(tables.text(form), output)
 
 
 def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
@@ -97,13 +84,13 @@ def _nothing(found: Sequence[Board], asked: Sequence[str]) -> RequestError:
 
 def _wanted(label: str, asked: tuple[str, ...]) -> bool:
     """Return whether a label, or its name alone, is among those asked for; all are where nothing is."""
-    wanted = [part for text in asked for part in spec.split(text)]
+    wanted = spec.split_all(asked)
     return not wanted or label in wanted or spec.plain(label) in wanted
 
 
 def _named(label: str, asked: tuple[str, ...]) -> bool:
     """Return whether something of a label's name is among those asked for, with whatever options; or nothing is."""
-    wanted = {spec.plain(part) for text in asked for part in spec.split(text)}
+    wanted = set(map(spec.plain, spec.split_all(asked)))
     return not wanted or spec.plain(label) in wanted
 
 
@@ -116,35 +103,15 @@ class Tables:
     claims: Sequence[Claim]
     families: Sequence[Family]
 
-    def print(self, console: Console) -> None:
-        """Print tables as for a terminal."""
+    def printed(self) -> list[Table]:
+        """Return tables as for a terminal."""
         from genbench.output import board_table
-        from genbench.output.terminal import print_tables
 
         shown = board_table.tables(self.boards) if self.what == "scores" else []
-        print_tables([*shown, *self._beside()], console)
+        return [*shown, *self._beside()]
 
-    def text(self, form: str) -> str:
-        """Return the tables in a format: documents show scores and verdicts, csv and json hold what was asked for."""
-        from genbench.output.tables_csv import to_csv
-        from genbench.output.tables_json import to_json
-        from genbench.output.tables_latex import to_latex
-        from genbench.output.tables_markdown import to_markdown
-
-        match form:
-            case "csv":
-                return to_csv(self._frame())
-            case "json":
-                return to_json(self._frame())
-            case "markdown":
-                return to_markdown(self._documents())
-            case "latex":
-                return to_latex(self._documents())
-        console, written = text_console()
-        self.print(console)
-        return written.getvalue()
-
-    def _documents(self) -> list[Table]:
+    def documents(self) -> list[Table]:
+        """Return tables as for a document: scores with the columns that a paper needs."""
         from genbench.output import board_documents
 
         shown = board_documents.tables(self.boards) if self.what == "scores" else []
@@ -160,7 +127,8 @@ class Tables:
             return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
         return claims_table.tables(verdicts(self.boards, self.claims))
 
-    def _frame(self) -> pd.DataFrame:
+    def frame(self) -> pd.DataFrame:
+        """Return what was asked for in full precision."""
         match self.what:
             case "capabilities":
                 return frames.capabilities(capabilities(self.boards, self.families))

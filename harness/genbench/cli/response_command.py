@@ -35,7 +35,7 @@ def command(metrics: tuple[str, ...], dataset: str, draws: int, device: str, out
     Prints a table for each METRIC, and writes it as CSV beside a picture. A damage that leaves a metric where it was is
     one that it cannot see. A METRIC that cannot score these images is named and left out; the exit code is then 2.
     """
-    chosen = [part for text in metrics for part in spec.split(text)]
+    chosen = spec.split_all(metrics)
     if not chosen:
         raise RequestError(
             "no metric given; expected names, as in: genbench response parzen. See: genbench list metrics"

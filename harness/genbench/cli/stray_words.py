@@ -122,7 +122,7 @@ def _as_options(words: Sequence[str]) -> str:
     from genbench.registry.plugins import KINDS as ALL
 
     try:
-        parts = [part for word in words for part in spec.split(word)]
+        parts = spec.split_all(words)
     except GenbenchError:
         return ""
     kinds = [next(iter(_kinds(part)), "") for part in parts]

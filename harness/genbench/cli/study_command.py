@@ -10,12 +10,11 @@ import click
 from genbench.cli import exports
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
-from genbench.output.console import stdout_console, text_console
+from genbench.output.console import stdout_console
 from genbench.registry import spec
 
 if TYPE_CHECKING:
     from genbench.study.key import Key
-    from genbench.study.outcome import StudyScores
 
 PAGE = "study.html"
 SUFFIX = ".html"
@@ -75,73 +74,35 @@ def make_command(
     if output.suffix.lower() != SUFFIX:
         raise RequestError(f"-o {printable(output)}: expected the name of a page, as in {PAGE}")
     request = Request(
-        _taken_apart(models), _taken_apart(datasets), per_model, real, practice, exposure, feedback, scale, seed
+        spec.split_all(models), spec.split_all(datasets), per_model, real, practice, exposure, feedback, scale, seed
     )
-    _tell(make(results, output, request), output)
+    _report(make(results, output, request), output)
 
 
-def _tell(made: Key, output: Path) -> None:
+def _report(made: Key, output: Path) -> None:
     from genbench.study import key
 
     design = made.design
-    told = (
+    lines = (
         f"{output}: {design.items:,} images, {design.real:,} of them real, others of {', '.join(made.kinds)}; "
         f"{design.practice:,} for practice. Study {made.study}, protocol user-study {design.id}.",
         f"{key.beside(output)}: which is which. Keep it from raters.",
     )
-    for line in told:
+    for line in lines:
         stdout_console().print(printable(line, 1000), soft_wrap=True)
 
 
 @command.command("score")
 @click.argument("answers", nargs=-1, required=True, type=path, metavar="ANSWERS...")
 @click.option("--key", "-k", "key_file", type=path, metavar="FILE", default="study.key.json", show_default=True)
-@click.option(
-    "--format", "form", type=click.Choice(exports.FORMATS), help="[default: what FILE's suffix says, else table]"
-)
-@click.option("--output", "-o", type=path, metavar="FILE", help="Write there instead of printing.")
+@exports.options
 def score_command(answers: tuple[Path, ...], key_file: Path, form: str | None, output: Path | None) -> None:
     """Score the files of ANSWERS that the page gave its raters: how often each model's images were called real."""
     from genbench.study import answers as answered
-    from genbench.study import key, outcome
+    from genbench.study import key, outcome, outcome_table
 
     form = exports.chosen(form, output)
     made = key.read(key_file)
-    _show(outcome.score(made, answered.read(answers, made)), form, output)
-
-
-def _show(study: StudyScores, form: str, output: Path | None) -> None:
-    from genbench.output.terminal import print_tables
-    from genbench.study.outcome_table import table
-
-    if form == "table" and output is None:
-        print_tables([table(study)], stdout_console())
-    else:
-        exports.put(_text(study, form), output)
-
-
-def _text(study: StudyScores, form: str) -> str:
-    """Return the scores in a format: csv and json in full precision, others as a table for people."""
-    from genbench.output.tables_csv import to_csv
-    from genbench.output.tables_json import to_json
-    from genbench.output.tables_latex import to_latex
-    from genbench.output.tables_markdown import to_markdown
-    from genbench.output.terminal import print_tables
-    from genbench.study.outcome_table import frame, table
-
-    match form:
-        case "csv":
-            return to_csv(frame(study))
-        case "json":
-            return to_json(frame(study))
-        case "markdown":
-            return to_markdown([table(study)])
-        case "latex":
-            return to_latex([table(study)])
-    console, written = text_console()
-    print_tables([table(study)], console)
-    return written.getvalue()
-
-
-def _taken_apart(texts: tuple[str, ...]) -> list[str]:
-    return [part for text in texts for part in spec.split(text)]
+    study = outcome.score(made, answered.read(answers, made))
+    tables = [outcome_table.table(study)]
+    exports.put(exports.Shown(lambda: tables, lambda: tables, lambda: outcome_table.frame(study)), form, output)

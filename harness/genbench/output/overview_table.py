@@ -11,12 +11,14 @@ from genbench.output.tables import Column, Row, Table
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.overview import Overview, OverviewRow
 
+VALIDATION = ", scored against validation images"
+
 
 def tables(overviews: Sequence[Overview]) -> list[Table]:
     """Return a table for each overview: a column per metric, the better direction in its head, ranks in brackets."""
     return [
         Table(
-            printable(f"All metrics on {overview.dataset}"),
+            printable(f"All metrics on {overview.dataset}{VALIDATION if overview.target == 'valid' else ''}"),
             [MODEL, *(Column(head, right=True, wraps=False) for head in _heads(overview))],
             [_row(row) for row in overview.rows],
             list(_caption(overview)),

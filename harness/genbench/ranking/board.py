@@ -127,6 +127,11 @@ class Board:
         has_own = any(row.stderr_metric is not None for row in self.rows)
         return has_own and all(row.seeds_done < 2 and row.stderr_examples is None for row in self.rows)
 
+    @property
+    def target(self) -> str:
+        """Return the split scored against: test or valid."""
+        return next((score.target for row in self.rows for score in row.scores), "test")
+
     def of_kind(self, kind: Kind) -> list[BoardRow]:
         """Return the rows of a kind."""
         return [row for row in self.rows if row.kind == kind]

@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
     """Return a row per board and model, published ones too, in the columns LEADERBOARD."""
-    return _frame([_row(board, row) for board in boards for row in (*board.rows, *board.alone)], LEADERBOARD)
+    return of_rows([_row(board, row) for board in boards for row in (*board.rows, *board.alone)], LEADERBOARD)
 
 
 def trials(rows: Iterable[ScoreRow]) -> pd.DataFrame:
     """Return a row per trial and protocol, in the columns TRIALS, sorted so that equal stores give equal files."""
     ordered = sorted(rows, key=lambda r: (r.metric.label, r.dataset, r.label, r.trial.seed))
-    return _frame([_trial(row) for row in ordered], TRIALS)
+    return of_rows([_trial(row) for row in ordered], TRIALS)
 
 
 def verdicts(found: Iterable[Verdict]) -> pd.DataFrame:
     """Return a row per verdict, in the columns VERDICTS."""
-    return _frame([_verdict(verdict) for verdict in found], VERDICTS)
+    return of_rows([_verdict(verdict) for verdict in found], VERDICTS)
 
 
 def capabilities(found: Iterable[Capability]) -> pd.DataFrame:
     """Return a row per dataset and model, in the columns CAPABILITIES."""
-    return _frame([_capability(row) for row in found], CAPABILITIES)
+    return of_rows([_capability(row) for row in found], CAPABILITIES)
 
 
 def overview(found: Iterable[Overview]) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def overview(found: Iterable[Overview]) -> pd.DataFrame:
 
 
 def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:
-    cells: dict[str, Any] = {"dataset": found.dataset, "model": row.model, "kind": row.kind}
+    cells: dict[str, Any] = {"dataset": found.dataset, "target": found.target, "model": row.model, "kind": row.kind}
     for head, on in zip(found.heads, row.on, strict=True):
         cells[head] = on.summary.mean if on and on.summary else None
         cells[f"{head} stderr"] = on.stderr if on else None
@@ -60,10 +60,10 @@ def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:
 
 def _overview_type(name: str) -> str:
     is_rank = name.endswith((" rank_low", " rank_high"))
-    return DTYPES["text" if name in ("dataset", "model", "kind") else "count" if is_rank else "number"]
+    return DTYPES["text" if name in ("dataset", "target", "model", "kind") else "count" if is_rank else "number"]
 
 
-def _frame(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
+def of_rows(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, Column]) -> pd.DataFrame:
     """Return rows as a data frame whose types follow from the columns, not from what happens to be in them."""
     import pandas as pd
 

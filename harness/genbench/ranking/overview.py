@@ -30,9 +30,13 @@ class OverviewRow:
 
 @dataclass(frozen=True)
 class Overview:
-    """The boards of a dataset, and its models: ours by their mean rank, then references, then published rows."""
+    """The boards of a dataset and a split, and the models: ours by their mean rank, references, published rows.
+
+    target is the split scored against, test or valid: scores of both never share a table.
+    """
 
     dataset: str
+    target: str
     boards: Sequence[Board]
     rows: Sequence[OverviewRow]
 
@@ -47,11 +51,11 @@ class Overview:
 
 
 def overviews(boards: Sequence[Board]) -> list[Overview]:
-    """Return an overview for each dataset, in the order in which these first come."""
-    by_dataset: dict[tuple[str, str], list[Board]] = {}
+    """Return an overview for each dataset and split, in the order in which these first come."""
+    by_split: dict[tuple[str, str, str], list[Board]] = {}
     for board in boards:
-        by_dataset.setdefault((board.dataset, board.dataset_digest), []).append(board)
-    return [Overview(dataset, several, _rows(several)) for (dataset, _), several in by_dataset.items()]
+        by_split.setdefault((board.dataset, board.target, board.dataset_digest), []).append(board)
+    return [Overview(dataset, target, several, _rows(several)) for (dataset, target, _), several in by_split.items()]
 
 
 def _rows(boards: Sequence[Board]) -> list[OverviewRow]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from genbench.registry import code, file_options
 
@@ -51,6 +51,11 @@ class RecordedModel(RecordedPlugin):
     options: frozenset[str] = frozenset()
     shown: str = ""
     content: str = ""
+
+    @property
+    def kind(self) -> Literal["ours", "reference"]:
+        """Return whether it is ranked (ours) or a reference."""
+        return "reference" if self.role == "reference" else "ours"
 
     @classmethod
     def read(cls, model: Mapping[str, Any]) -> RecordedModel:

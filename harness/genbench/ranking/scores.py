@@ -54,6 +54,12 @@ class ScoreRow:
         return RecordedModel.read(self.trial.model)
 
     @property
+    def target(self) -> str:
+        """Return the split that it was scored against: test or valid."""
+        asked = self.trial.wanted.values()
+        return "valid" if any(a["id"] == self.protocol_id and a.get("target") == "valid" for a in asked) else "test"
+
+    @property
     def dataset(self) -> str:
         """Return the dataset's label."""
         return str(self.trial.dataset["label"])
@@ -72,7 +78,7 @@ class ScoreRow:
     @property
     def kind(self) -> Kind:
         """Return whether the row is ranked (ours) or a reference."""
-        return "reference" if self.model.role == "reference" else "ours"
+        return self.model.kind
 
 
 @dataclass(frozen=True)

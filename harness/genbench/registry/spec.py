@@ -7,7 +7,7 @@ import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from genbench.errors import RequestError, printable
@@ -110,6 +110,11 @@ def _arguments(text: str, request: str) -> tuple[Value | None, dict[str, Value]]
         else:
             options[name] = value(raw)
     return positional, options
+
+
+def split_all(texts: Iterable[str]) -> list[str]:
+    """Return the parts of several texts, in order, as `split` has them."""
+    return [part for text in texts for part in split(text)]
 
 
 def split(text: str) -> list[str]:

@@ -203,7 +203,7 @@ def texts(what: str, given: Texts, default: Sequence[str]) -> list[str]:
     """
     chosen = default if given is None else given
     several = [chosen] if isinstance(chosen, str) else list(chosen)
-    parts = [part for text in several for part in spec.split(text)]
+    parts = spec.split_all(several)
     if several and not parts and what != "models":  # that no model is named, plan says better
         raise RequestError(f"{what} {', '.join(several)!r} is blank; expected names, or leave it out")
     return parts

@@ -238,7 +238,9 @@ def check(shape: type[Shape], content: object, where: str, expected: Mapping[str
 
 def _in_words(error: Mapping[str, Any], expected: Mapping[str, str]) -> str:
     """Return what is wrong, in words."""
-    *above, last = map(str, error["loc"] or ["a name"])
+    if not error["loc"]:
+        return f"it is {printable(repr(error['input']), 60)}; expected {expected.get(error['type'], 'a text')}"
+    *above, last = map(str, error["loc"])
     path = printable(".".join([*above, last]))
     if error["type"] == "missing":
         return f"it has no {path}"

@@ -5,27 +5,27 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+LEVEL = 0.95
+
 DRAWS = 10_000
 """How many times raters are resampled."""
 
 
-def wilson(count: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Return Wilson's score interval (Wilson 1927) of a share, count of n independent answers.
+def wilson(count: int, n: int) -> tuple[float, float]:
+    """Return Wilson's 95 % score interval (Wilson 1927) of a share, count of n independent answers.
 
     Raises ValueError for no answers.
     """
-    from scipy.special import ndtri
+    from scipy.stats import binomtest
 
     if not 0 <= count <= n or n == 0:
         raise ValueError(f"{count} of {n}: expected a count of at least one answer")
-    z, share = float(ndtri((1 + level) / 2)), count / n
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = binomtest(count, n).proportion_ci(LEVEL, "wilson")
+    return float(found.low), float(found.high)
 
 
-def over_raters(shares: Sequence[float], level: float = 0.95) -> tuple[float, float] | None:
-    """Return the bootstrap interval of the mean of raters' shares, raters resampled.
+def over_raters(shares: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95 % bootstrap interval of the mean of raters' shares, raters resampled.
 
     None of fewer than two raters, and where all shares are equal: resampling then knows of no spread.
 
@@ -40,6 +40,6 @@ def over_raters(shares: Sequence[float], level: float = 0.95) -> tuple[float, fl
         return None
     drawn = np.random.default_rng(0).integers(n, size=(DRAWS, n))
     means = np.sort(np.asarray(shares, dtype=float))[drawn].mean(1)
-    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - level) / 2)))
+    tail = float(ndtr(math.sqrt(n / (n - 1)) * stdtrit(n - 1, (1 - LEVEL) / 2)))
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)

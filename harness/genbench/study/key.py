@@ -51,7 +51,10 @@ def read(path: Path) -> Key:
     key = Key.model_validate(record)
     of_models = {place.source for place in key.items} - {REAL}
     if len(key.items) != key.design.items or of_models != key.kinds.keys():
-        raise StoreError(f"{printable(path)} is of no study: its items are not those that its design says")
+        raise StoreError(
+            f"{printable(path)} is of no study: its items are not those that its design says; give "
+            "the key that lay beside its page: --key FILE, or make the study again"
+        )
     return key
 
 

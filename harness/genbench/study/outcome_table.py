@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from genbench.errors import printable, shown
 from genbench.output import numbers
 from genbench.output.tables import Column, Row, Table
-from genbench.ranking.columns import DTYPES, STUDY
+from genbench.ranking import frames
+from genbench.ranking.columns import STUDY
 from genbench.study.design import METRIC
 from genbench.study.outcome import SourceScore, StudyScores
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FEW = 5
-"""Of fewer raters, the interval over them held the true share of simulated ones in 54 to 86 % of studies, not 95."""
+"""Of fewer raters, the interval over them held the true share of simulated ones in 53 to 90 % of studies, not 95."""
 
 COLUMNS = (
     Column("model"),
@@ -76,11 +77,7 @@ def _caption(study: StudyScores) -> list[str]:
 
 def frame(study: StudyScores) -> pd.DataFrame:
     """Return a row for each model, and one for real images, in the columns STUDY."""
-    import pandas as pd
-
-    types = {name: DTYPES[column.holds] for name, column in STUDY.items()}
-    rows = [_row(study, score) for score in study.scores]
-    return pd.DataFrame(rows, columns=list(STUDY)).astype(types)
+    return frames.of_rows([_row(study, score) for score in study.scores], STUDY)
 
 
 def _row(study: StudyScores, score: SourceScore) -> dict[str, Any]:

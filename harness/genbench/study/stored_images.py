@@ -17,6 +17,7 @@ from genbench.errors import GenbenchError, RequestError, printable
 from genbench.figures.kinds import Lacking
 from genbench.figures.subjects import Found, Stored, Subject, find
 from genbench.figures.trained import Trained
+from genbench.ranking.recorded import RecordedModel
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
 from genbench.study.items import Item, items
@@ -90,7 +91,7 @@ def sources(results: Path, models: Sequence[str], datasets: Sequence[str]) -> li
 
 
 def _kind(subject: Subject) -> str:
-    return "reference" if subject.first.record.model["traits"]["role"] == "reference" else "ours"
+    return RecordedModel.read(subject.first.record.model).kind
 
 
 def _source(subject: Subject, among: Sequence[Subject], resolver: Resolver, typed: set[str]) -> Source:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
+from genbench.numerics.importance import log_mean_and_error
 from genbench.testing import integrals
 from genbench.testing.fixtures import Fixtures
 from genbench.testing.integrals import Model
 from genbench.testing.made_images import training_data
 from genbench.testing.outcomes import CheckSkipped, fail
-from genbench.testing.shapes import expect_shape
+from genbench.testing.shapes import expect_same_again, expect_shape
 
 N = 7
 """Images that shapes are tried on."""
@@ -62,6 +63,22 @@ def check_log_prob_integrates_to_one(fixtures: Fixtures) -> None:
         )
 
 
+def check_log_prob_is_that_of_the_energy(fixtures: Fixtures) -> None:
+    """log_prob is -energy but for a constant, where a model has both."""
+    model, x = _trained(fixtures)
+    if not callable(getattr(model, "energy", None)):
+        raise CheckSkipped("it has no energy to compare log_prob with")
+    with torch.no_grad(), fixtures.trial_environment():
+        log_z = -(log_prob(fixtures, model, x) + model.energy(x).double())
+    spread = (log_z.max() - log_z.min()).item()
+    if not spread < 1e-4 * (1 + log_z.abs().max().item()):
+        fail(
+            f"-energy - log_prob, which is log Z, differs between images by up to {spread:.4g} nats",
+            "one number for all images",
+            "Let log_prob be -energy less log Z, both at the same scale of pixels.",
+        )
+
+
 CHAINS, TEMPERATURES = 200, 1_000
 """Annealed chains by which the constant of a small model is estimated."""
 
@@ -75,8 +92,7 @@ def check_log_partition_is_that_of_the_energy(fixtures: Fixtures) -> None:
     expected = integrals.log_of_energy(fixtures, model, name)
     with torch.no_grad(), fixtures.trial_environment():
         log_w = model.log_partition(CHAINS, TEMPERATURES, _generator(fixtures)).double()
-    log_z = log_w.logsumexp(0).item() - math.log(len(log_w))
-    error = (log_w - log_z).exp().std().item() / len(log_w) ** 0.5
+    log_z, error = log_mean_and_error(log_w)
     gap = log_z - expected
     if (abs(gap) if name == "energy" else -gap) > 5 * error + 0.05:
         fail(
@@ -123,12 +139,7 @@ def check_log_weights_shape(fixtures: Fixtures) -> None:
     with torch.no_grad(), fixtures.trial_environment():
         first, again = (model.log_weights(x, 3, _generator(fixtures)) for _ in range(2))
     expect_shape("log_weights(x, 3, generator)", first, (3, N), of_nats=True)
-    if not torch.equal(first, again):
-        fail(
-            "log_weights differs between two calls with the same seed",
-            "the same bits",
-            "Draw codes with generator=generator.",
-        )
+    expect_same_again("log_weights", first, again, "Draw codes with generator=generator.")
 
 
 def check_log_weights_below_log_prob(fixtures: Fixtures) -> None:
@@ -192,8 +203,7 @@ def check_observe_is_that_of_log_joint(fixtures: Fixtures) -> None:
         z = model.latents(3, _generator(fixtures)).repeat_interleave(DRAWS, 0).detach().requires_grad_()
         first, again = (model.observe(z.detach(), _generator(fixtures)) for _ in range(2))
         expect_shape("observe", first, (3 * DRAWS, *fixtures.home.shape))
-        if not torch.equal(first, again):
-            fail("observe differs between two calls with the same seed", "the same bits", "Draw with generator.")
+        expect_same_again("observe", first, again, "Draw with generator=generator.")
         score = _slope(model.log_joint(first, z)[1], z).double().view(3, DRAWS, -1)  # of log p(x|z), for each draw
     error = score.std(1) / DRAWS**0.5 + 1e-6
     furthest = (score.mean(1).abs() / error).max().item()
@@ -253,16 +263,11 @@ def check_log_partition_shape(fixtures: Fixtures) -> None:
     with torch.no_grad(), fixtures.trial_environment():
         first, again = (model.log_partition(5, 20, _generator(fixtures)) for _ in range(2))
     expect_shape("log_partition(5, 20, generator)", first, (5,))
-    if not torch.equal(first, again):
-        fail(
-            "log_partition differs between two calls with the same seed",
-            "the same bits",
-            "Draw states with generator=generator.",
-        )
+    expect_same_again("log_partition", first, again, "Draw states with generator=generator.")
 
 
 CHECKS: Mapping[str, tuple[Callable[[Fixtures], None], ...]] = {
-    "log_prob": (check_log_prob_shape, check_log_prob_integrates_to_one),
+    "log_prob": (check_log_prob_shape, check_log_prob_integrates_to_one, check_log_prob_is_that_of_the_energy),
     "bound": (check_bound_shape, check_bound_below_log_prob),
     "log_weights": (check_log_weights_shape, check_log_weights_below_log_prob),
     "log_joint": (check_log_joint_shape,),

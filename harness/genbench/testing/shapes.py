@@ -8,6 +8,12 @@ from torch import Tensor
 from genbench.testing.outcomes import fail
 
 
+def expect_same_again(what: str, first: Tensor, again: Tensor, advice: str) -> None:
+    """Fail unless two calls with the same seed returned the same bits."""
+    if not torch.equal(first, again):
+        fail(f"{what} differs between two calls with the same seed", "the same bits", advice)
+
+
 def expect_shape(what: str, x: Tensor, expected: tuple[int, ...], of_nats: bool = False) -> None:
     """Fail unless a tensor holds finite numbers of a shape: float32, or float64 where they are one an image or nats."""
     allowed = (torch.float32, torch.float64) if of_nats or len(expected) == 1 else (torch.float32,)

@@ -13,6 +13,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 import genbench
+from genbench_plugins.scaling import to_unit
 
 SEED = 0
 """Of the one draw of binary images, and of the noise: the same for every model and training seed."""
@@ -56,8 +57,11 @@ class OnModelDensity(genbench.Metric):
                 f"the model's density is of {_of(model.observations)}, and this column of {_of(self.observations)}: "
                 f"ask for observations={model.observations}"
             )
-        if self.levels and not _has_levels(_unit(evaluation, evaluation.target.images), self.levels):
-            return f"images have other values than {self.levels} even steps within the bounds: set levels"
+        if self.levels and not _has_levels(to_unit(evaluation.target.images, evaluation.space), self.levels):
+            return (
+                f"images have other values than {self.levels} even steps within the bounds: give levels=N for the grey "
+                "levels that they have, or levels=0 for values as they are"
+            )
         return None
 
     @abstractmethod
@@ -74,7 +78,7 @@ class OnModelDensity(genbench.Metric):
         low, high = evaluation.space.bounds
         generator = torch.Generator().manual_seed(SEED)
         drawn = torch.rand(images.shape, generator=generator).to(images.device)
-        unit = _unit(evaluation, images)
+        unit = to_unit(images, evaluation.space).view_as(images)
         if self.observations == "binary":
             return torch.where(drawn < unit, high, low)
         return low + (high - low) * ((unit * (self.levels - 1)).round() + drawn) / self.levels
@@ -120,11 +124,6 @@ def per_image(what: str, images: Tensor, nats: Callable[[Tensor], Tensor]) -> Te
 def mean_and_error(values: Tensor) -> tuple[float, float]:
     """Return the mean over images, and its standard error by the population deviation, as `parzen` has it."""
     return values.mean().item(), values.std(correction=0).item() / len(values) ** 0.5
-
-
-def _unit(evaluation: genbench.Evaluation, images: Tensor) -> Tensor:
-    low, high = evaluation.space.bounds
-    return (images - low) / (high - low)
 
 
 def _has_levels(unit: Tensor, levels: int) -> bool:

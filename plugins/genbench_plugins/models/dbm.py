@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 import torch
 from annotated_types import Ge, Gt, Le, Lt
@@ -88,7 +88,6 @@ class DBM(DeepBoltzmannModel):
     tolerance: Annotated[float, Ge(0)] = 0.0  # mean field ends when no mean moves farther in a sweep; 0 for all sweeps
     k: Width = 5  # Gibbs steps for each update
     particles: Width = 100  # persistent chains
-    inputs: Literal["means", "draws"] = "draws"  # values in [0, 1] are seen as they are, or drawn anew in each batch
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.5
     weight_decay: Annotated[float, Ge(0)] = 0.0  # of weights, not of biases
     batch: Width = 100
@@ -136,9 +135,6 @@ class DBM(DeepBoltzmannModel):
             with torch.no_grad():
                 v = layer.up(v)
         self._put_together()
-
-    def _observed(self, x: Tensor, run: genbench.Run) -> Tensor:
-        return bernoulli(x, run.generator) if self.inputs == "draws" else x
 
     @torch.no_grad()
     def _put_together(self) -> None:

@@ -114,6 +114,7 @@ class DeepBoltzmannModel(genbench.Model):
 
     hidden: Annotated[tuple[Width, ...], MinLen(2)] = (256, 64)  # from the pixels up
     max_norm: Annotated[float, Ge(0)] = 0.0  # of the weights of a unit from the layer below; 0 for no bound
+    inputs: Literal["means", "draws"] = "draws"  # values in [0, 1] are seen as they are, or drawn anew in each batch
     # Samples
     chains: Width = 100  # run side by side
     burn_in: Annotated[int, Ge(0)] = 500  # steps of each before the first that is kept
@@ -128,6 +129,10 @@ class DeepBoltzmannModel(genbench.Model):
         """Make the machine; its optimiser is the model's own to make."""
         self.space = space
         self.machine_ = DeepMachine([space.dim, *self.hidden]).to(device)
+
+    def _observed(self, x: Tensor, run: genbench.Run) -> Tensor:
+        """Return a batch of values in [0, 1] as training sees it."""
+        return bernoulli(x, run.generator) if self.inputs == "draws" else x
 
     @torch.no_grad()
     def _bound_norms(self) -> None:

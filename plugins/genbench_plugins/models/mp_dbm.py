@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 from annotated_types import Ge, Gt, Le, Lt
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 import genbench
-from genbench_plugins.models.autoencoding import set_lr
+from genbench_plugins.models.autoencoding import descend, set_lr
 from genbench_plugins.models.boltzmann import Width
 from genbench_plugins.models.deep_boltzmann import SWEEPS, TOLERANCE, DeepBoltzmannModel
 from genbench_plugins.models.noise import bernoulli
@@ -57,7 +57,6 @@ class MPDBM(DeepBoltzmannModel):
     lr: Annotated[float, Gt(0)] = 20.0  # of the first epoch, falling linearly
     lr_end: Annotated[float, Gt(0), Le(1)] = 0.05  # share of it that the last epoch has
     momentum: Annotated[float, Ge(0), Lt(1)] = 0.7
-    inputs: Literal["means", "draws"] = "draws"  # values in [0, 1] are seen as they are, or drawn anew in each batch
     batch: Width = 100
     epochs: Width = 200
 
@@ -67,17 +66,15 @@ class MPDBM(DeepBoltzmannModel):
         self.optimiser_ = torch.optim.SGD(self.machine_.parameters(), self.lr, self.momentum)
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
-        """Minimise the cross-entropy of hidden pixels, from the marginals of the pixels on."""
+        """Minimise the cross-entropy of hidden pixels, starting from the marginals of the pixels."""
         images = to_unit(data.train.images, self.space)  # (n, D)
         self._start_at_marginals(images)
         for x in run.batches(images, self.batch, self.epochs):
             set_lr(self.optimiser_, self.lr, self.lr_end, run.epoch, self.epochs)
-            v = bernoulli(x, run.generator) if self.inputs == "draws" else x
+            v = self._observed(x, run)
             hidden = bernoulli(torch.full_like(v, self.hide), run.generator)
             loss = self._loss(v, hidden)
-            self.optimiser_.zero_grad()
-            torch.autograd.backward(loss)
-            self.optimiser_.step()
+            descend(self.optimiser_, loss)
             self._bound_norms()
             run.log(loss=loss)
 

@@ -26,13 +26,13 @@ class ScoreNetwork(nn.Module):
     """The score of data with noise, ∇ log p_i(x), of each noise level i: a Gaussian's, which a network corrects.
 
     The Gaussian has one mean and one deviation for all values, those of the data. So the network's inputs and outputs
-    have about the same size at all levels, as Karras et al. 2022 advise; it is told the level by a unit of its own.
+    have about the same size at all levels, as Karras et al. 2022 advise; the level is an input of its own unit.
     """
 
     mean: Tensor
     std: Tensor
     sigmas: Tensor  # (levels,)
-    told: Tensor  # (levels, levels)
+    one_hot: Tensor  # (levels, levels)
 
     def __init__(self, values: int, hidden: Sequence[int], name: Activation, sigmas: Sequence[float]) -> None:
         super().__init__()
@@ -40,14 +40,14 @@ class ScoreNetwork(nn.Module):
         self.register_buffer("mean", torch.zeros(()))
         self.register_buffer("std", torch.ones(()))
         self.register_buffer("sigmas", torch.tensor(sigmas), persistent=False)
-        self.register_buffer("told", torch.eye(len(sigmas)), persistent=False)
+        self.register_buffer("one_hot", torch.eye(len(sigmas)), persistent=False)
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """Return the scores of x (n, D), each at the noise level of its number (n,)."""
         sigma = self.sigmas[level].unsqueeze(1)  # (n, 1)
         centred = x - self.mean
         total = torch.hypot(sigma, self.std)
-        correction = self.network(torch.cat([centred / total, self.told[level]], 1))  # (n, D)
+        correction = self.network(torch.cat([centred / total, self.one_hot[level]], 1))  # (n, D)
         score: Tensor = correction * self.std / (sigma * total) - centred / total.square()
         return score
 
@@ -137,7 +137,7 @@ class ScoreMatching(genbench.Model):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """Return what annealed Langevin dynamics make of uniform noise, clipped to the bounds, (n, C, H, W)."""
         x = torch.rand(n, self.space.dim, generator=generator, device=generator.device)
-        least = self.sigma_end if self.levels > 1 else self.sigma_begin
+        least = self.sigmas[-1]
         epsilon = self.step * least**2
         x = annealed_langevin(x, self.score, self.sigmas, self.steps, epsilon, generator)
         if self.denoise:

@@ -143,7 +143,7 @@ def test_tables_of_both_kinds_are_told_apart_by_their_titles() -> None:
         (
             LogLikelihood(levels=17),
             Uniform(),
-            "images have other values than 17 even steps within the bounds: set levels",
+            "images have other values than 17 even steps within the bounds: give levels=N for the grey levels that they have, or levels=0 for values as they are",
         ),
         (
             LikelihoodBound(),

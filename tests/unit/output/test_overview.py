@@ -71,9 +71,9 @@ def test_the_frame_has_full_precision_and_whole_ranks() -> None:
     header, first, *_ = to_csv(frames.overview([made()])).splitlines()
     assert (
         header
-        == "dataset,model,kind,parzen,parzen stderr,parzen rank_low,parzen rank_high,fid,fid stderr,fid rank_low,fid rank_high"
+        == "dataset,target,model,kind,parzen,parzen stderr,parzen rank_low,parzen rank_high,fid,fid stderr,fid rank_low,fid rank_high"
     )
-    assert first.startswith("digits,best,ours,5.1")
+    assert first.startswith("digits,test,best,ours,5.1")
 
 
 def test_datasets_have_an_overview_each() -> None:
@@ -83,3 +83,18 @@ def test_datasets_have_an_overview_each() -> None:
     ]
     found = overviews(boards([*scores("best", [1.0, 2.0]), *elsewhere]))
     assert [each.dataset for each in found] == ["digits", "mnist"]
+
+
+def test_validation_and_test_images_share_no_table() -> None:
+    asked = {"parzen-p2": {"id": "p2", "target": "valid"}, "parzen-p1": {"id": "p1", "target": "test"}}
+    tuned = [replace(row, protocol_id="p2") for row in scores("best", [1.0, 2.0])]
+    rows = [replace(row, trial=replace(row.trial, wanted=asked)) for row in (*scores("best", [1.0, 2.0]), *tuned)]
+    found = overviews(boards(rows))
+    assert [(each.target, [board.protocol_id for board in each.boards]) for each in found] == [
+        ("test", ["p1"]),
+        ("valid", ["p2"]),
+    ]
+    assert [table.title for table in tables(found)] == [
+        "All metrics on digits",
+        "All metrics on digits, scored against validation images",
+    ]

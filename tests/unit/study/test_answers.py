@@ -54,7 +54,7 @@ def test_an_answer_that_is_none(changes: dict[str, Any], message: str, made: Key
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([1], r"a name is \[1\]; expected an object"),
+        ([1], r"it is \[1\]; expected an object"),
         ({}, r"it has no study"),
         ({"rater": ""}, r"rater is ''; expected a name of 1 to 100 characters"),
         ({"rater": "x" * 101}, r"rater is 'x+…; expected a name of 1 to 100 characters"),
