@@ -31,6 +31,7 @@ def command(results: tuple[Path, ...], output: Path, title: str, against: tuple[
     Exit code 1 where something could not be read: the page says what, and shows the rest.
     """
     from genbench.html_report.building import build
+    from genbench.html_report.stored_trials import StoredTrials
 
     stray_words.check_words([str(folder) for folder in results if not folder.exists()])
     if output.suffix.lower() not in (".html", ".htm"):
@@ -40,7 +41,7 @@ def command(results: tuple[Path, ...], output: Path, title: str, against: tuple[
     if not boards and not collected.damaged:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
     problems = [*collected.damaged, *collected.notes]
-    write_text(output, build(title, boards, verdicts(boards, published), problems))
+    write_text(output, build(title, boards, StoredTrials(folders), verdicts(boards, published), problems))
     for problem in problems:
         stderr_console().print(f"not read: {problem}", soft_wrap=True)
     stdout_console().print(printable(output, 1000), soft_wrap=True)

@@ -11,7 +11,10 @@ from genbench.html_report import page
 from genbench.html_report.board_part import board_part
 from genbench.html_report.contents import Contents, DatasetPart
 from genbench.html_report.names import anchor
+from genbench.html_report.figures_part import figures_part
 from genbench.html_report.overview_part import overview_part
+from genbench.html_report.samples_part import samples_part
+from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import captions, claims_table, conclusions, tables_html
 from genbench.output.overview_table import VALIDATION
 from genbench.ranking.board import Board
@@ -19,20 +22,25 @@ from genbench.ranking.overview import Overview, overviews
 from genbench.ranking.verdicts import Verdict
 
 
-def build(title: str, boards: Sequence[Board], verdicts: Sequence[Verdict], problems: Sequence[str]) -> str:
-    """Return the page of boards, with verdicts on published numbers, and what could not be read."""
+def build(
+    title: str, boards: Sequence[Board], stored: StoredTrials, verdicts: Sequence[Verdict], problems: Sequence[str]
+) -> str:
+    """Return the page of boards and the trials behind them, with verdicts on published numbers.
+
+    problems are what could not be read.
+    """
     return page.html(
         Contents(
             printable(title),
             _made_of(boards),
             [printable(problem, 600) for problem in problems],
-            [_dataset(overview) for overview in overviews(boards)],
+            [_dataset(overview, stored) for overview in overviews(boards)],
             Markup(tables_html.to_html(claims_table.tables(verdicts))),  # escaped there
         )
     )
 
 
-def _dataset(overview: Overview) -> DatasetPart:
+def _dataset(overview: Overview, stored: StoredTrials) -> DatasetPart:
     return DatasetPart(
         anchor("dataset", overview.dataset, overview.target),
         printable(f"{overview.dataset}{VALIDATION if overview.target == 'valid' else ''}"),
@@ -40,6 +48,8 @@ def _dataset(overview: Overview) -> DatasetPart:
         list(dict.fromkeys(_cautions(overview))),
         overview_part(overview),
         [board_part(board, head) for board, head in zip(overview.boards, overview.heads, strict=True)],
+        samples_part(overview, stored),
+        figures_part(overview, stored),
     )
 
 

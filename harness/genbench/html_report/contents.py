@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from genbench.html_report.board_part import BoardPart
+from genbench.html_report.figures_part import ModelFigures
 from genbench.html_report.overview_part import OverviewPart
+from genbench.html_report.samples_part import SamplesPart
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class DatasetPart:
     cautions: Sequence[str]
     overview: OverviewPart
     boards: Sequence[BoardPart]
+    samples: SamplesPart | None
+    figures: Sequence[ModelFigures]
 
 
 @dataclass(frozen=True)

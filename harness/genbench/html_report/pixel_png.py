@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from matplotlib.figure import Figure
 from PIL import Image
 
+from genbench.figures import canvas
 from genbench.figures.canvas import PAPER, Tile
 
 LEAST_SIDE = 40
@@ -40,7 +42,21 @@ def grid(tiles: list[Tile], columns: int, shows: str) -> Picture:
 def _picture(body: Tile, scale: int, shows: str) -> Picture:
     pixels: NDArray[np.uint8] = np.round(body * 255).astype(np.uint8)
     is_grey = bool((pixels == pixels[..., :1]).all())
+    size = scale * body.shape[1], scale * body.shape[0]
+    return _encoded(Image.fromarray(pixels[..., 0] if is_grey else pixels), size, shows)
+
+
+
+def of_figure(figure: Figure, shows: str) -> Picture:
+    """Return a figure of images as it is drawn, each pixel of theirs several wide already."""
     written = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if is_grey else pixels).save(written, format="PNG", optimize=True)
-    uri = f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"
-    return Picture(uri, scale * body.shape[1], scale * body.shape[0], shows)
+    with canvas.defaults():
+        figure.savefig(written, format="png", metadata={"Software": None})
+    image = Image.open(written).convert("RGB")
+    return _encoded(image.convert("P", palette=Image.Palette.ADAPTIVE, colors=128), image.size, shows)
+
+
+def _encoded(image: Image.Image, size: tuple[int, int], shows: str) -> Picture:
+    written = io.BytesIO()
+    image.save(written, format="PNG", optimize=True)
+    return Picture(f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}", *size, shows)
