@@ -109,7 +109,10 @@ def _problem(trained: Trained) -> Outcome | None:
 
 
 def drawn(trained: Trained, kind: Kind) -> Figure:
-    """Return a figure of a kind. Raises Lacking where it is not for the data, or the model is not able to do what it needs."""
+    """Return a figure of a kind.
+
+    Raises Lacking where it is not for the data, or the model is not able to do what it needs.
+    """
     if reason := _mismatch(kind, trained):
         raise Lacking(reason)
     missing = [ability for ability in kind.abilities if ability not in trained.able]

@@ -10,8 +10,8 @@ from genbench.errors import printable
 from genbench.html_report import page
 from genbench.html_report.board_part import board_part
 from genbench.html_report.contents import Contents, DatasetPart
-from genbench.html_report.names import anchor
 from genbench.html_report.figures_part import figures_part
+from genbench.html_report.names import anchor
 from genbench.html_report.overview_part import overview_part
 from genbench.html_report.samples_part import samples_part
 from genbench.html_report.stored_trials import StoredTrials

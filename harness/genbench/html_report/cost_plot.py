@@ -14,7 +14,7 @@ from genbench.figures.canvas import DPI, FONT
 from genbench.html_report.dot_plot import COLOURS, limits
 from genbench.ranking.board import Board, BoardRow
 
-WIDTH, HEIGHT = 940, 300
+WIDTH, HEIGHT = 800, 280
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,10 @@ def front(points: Sequence[Point], higher_is_better: bool) -> list[Point]:
 
 
 def _greatest(row: BoardRow, name: str) -> float | None:
-    return max(row.distinct(lambda s: s.trial.stages["fit"].details.get(name) if "fit" in s.trial.stages else None), default=None)
+    return max(
+        row.distinct(lambda s: s.trial.stages["fit"].details.get(name) if "fit" in s.trial.stages else None),
+        default=None,
+    )
 
 
 def _draw_panel(axes: Axes, name: str, points: Sequence[Point], higher_is_better: bool) -> None:

@@ -40,11 +40,11 @@ def draw(board: Board) -> Figure:
 def limits(spans: Sequence[Limits]) -> Limits:
     """Return where an axis begins and ends: around all spans, or where one lies far off, around the others.
 
-    Far off is further from the middle half of the spans than FAR times the width of that half.
+    Far off is further from where spans lie, a quarter of them left out at both ends, than FAR times the width of that.
     """
     ends = sorted(end for span in spans for end in span)
-    quarter = len(ends) // 4
-    lower, upper = ends[quarter], ends[-1 - quarter]
+    quarter = len(spans) // 4
+    lower, upper = sorted(low for low, _ in spans)[quarter], sorted(high for _, high in spans)[-1 - quarter]
     width = max(upper - lower, 1e-3 * max(abs(lower), abs(upper), 1e-9))
     near = [end for end in ends if lower - FAR * width <= end <= upper + FAR * width]
     margin = 0.04 * max(near[-1] - near[0], width / 2)

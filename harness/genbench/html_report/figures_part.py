@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,6 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from genbench.errors import NotKept, printable
-from genbench.figures import canvas
 from genbench.figures.drawing import drawn
 from genbench.figures.kinds import KINDS, Kind, Lacking
 from genbench.figures.trained import Trained
@@ -69,7 +67,8 @@ def _all(trained: Trained, place: str, problems: list[str]) -> Iterator[Drawn]:
 
 def _one(trained: Trained, kind: Kind, place: str) -> Drawn:
     figure: Figure = drawn(trained, kind)
-    shows = printable(f"{kind.name} of {trained.subject}: {kind.shows}", 600)
+    whose = trained.subject if kind.data == "log" else trained.subject.first
+    shows = printable(f"{kind.name} of {whose}: {kind.shows}", 600)
     if kind.data in ("log", "values"):
         return Drawn(shows, svg=inline(figure, f"{place}-{kind.name}", shows))
     return Drawn(shows, png=of_figure(figure, shows))

@@ -16,8 +16,12 @@ SVG = "{http://www.w3.org/2000/svg}"
 LINK = "{http://www.w3.org/1999/xlink}href"
 REFERENCE = re.compile(r"#([\w.-]+)")
 FONT = re.compile(r"(?:(?P<style>italic|oblique) )?(?:(?P<weight>bold|\d+) )?(?P<size>[\d.]+px) (?P<family>.+)")
+LONG = re.compile(r"-?\d+\.\d{3,}")
 LINES = {"stroke-linejoin": "round", "stroke-linecap": "butt"}
 """What matplotlib says of all lines in a style sheet."""
+
+COORDINATES = {"d", "x", "y", "width", "height", "transform"}
+"""Attributes whose numbers are places: a hundredth of a point is enough, and half the size."""
 
 FAMILY = "system-ui, sans-serif"
 """The reader's own font: no file can bring one along, and text stays text."""
@@ -34,6 +38,8 @@ def inline(figure: Figure, name: str, shows: str) -> Markup:
             parent.remove(child)
     for element in root.iter():
         _without_style(element)
+        for key in COORDINATES & element.attrib.keys():
+            element.set(key, LONG.sub(_rounded, element.attrib[key]))
     _with_own_ids(root, name)
     _describe(root, shows)
     return Markup(_serialised(root))  # the figure's texts are escaped by the serialiser
@@ -59,6 +65,10 @@ def _without_style(element: ElementTree.Element) -> None:
                     element.set(key, given)
         else:
             element.set(name, value)
+
+
+def _rounded(number: re.Match[str]) -> str:
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def _with_own_ids(root: ElementTree.Element, name: str) -> None:

@@ -59,7 +59,9 @@ class OverviewPart:
 def overview_part(overview: Overview) -> OverviewPart:
     """Return the table of a dataset."""
     heads = [
-        Head(printable(name), "higher" if board.metric.higher_is_better else "lower", anchor("board", board.protocol_id))
+        Head(
+            printable(name), "higher" if board.metric.higher_is_better else "lower", anchor("board", board.protocol_id)
+        )
         for name, board in zip(overview.heads, overview.boards, strict=True)
     ]
     lines = [

@@ -7,8 +7,8 @@ import io
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from PIL import Image
 
 from genbench.figures import canvas
@@ -44,7 +44,6 @@ def _picture(body: Tile, scale: int, shows: str) -> Picture:
     is_grey = bool((pixels == pixels[..., :1]).all())
     size = scale * body.shape[1], scale * body.shape[0]
     return _encoded(Image.fromarray(pixels[..., 0] if is_grey else pixels), size, shows)
-
 
 
 def of_figure(figure: Figure, shows: str) -> Picture:

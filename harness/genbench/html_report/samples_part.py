@@ -85,7 +85,9 @@ def _samples_row(row: BoardRow, stored: StoredTrials, data: Trained) -> SamplesR
             shown.append(_shown(trial, data))
         except (GenbenchError, Lacking) as error:
             why = why or printable(error)
-    return SamplesRow(printable(row.model), row.kind, row.samples_are, shown, why or ("" if shown else "none are stored"))
+    return SamplesRow(
+        printable(row.model), row.kind, row.samples_are, shown, why or ("" if shown else "none are stored")
+    )
 
 
 def _shown(trial: Stored, data: Trained) -> Shown:

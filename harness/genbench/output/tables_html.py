@@ -27,7 +27,7 @@ def for_notebook(tables: Sequence[Table]) -> str:
 def _table(table: Table) -> str:
     heads = "".join(f'<th scope="col"{_class(column.right)}>{escape(column.head)}</th>' for column in table.columns)
     rows = "\n".join(_row(row, table) for row in table.rows)
-    lines = '<br>\n'.join(map(escape, table.caption))
+    lines = "<br>\n".join(map(escape, table.caption))
     below = f"\n<p>{lines}</p>" if lines else ""
     head = f"<caption>{escape(table.title)}</caption>\n<thead><tr>{heads}</tr></thead>"
     return f'<table class="genbench">\n{head}\n<tbody>\n{rows}\n</tbody>\n</table>{below}'
@@ -35,8 +35,7 @@ def _table(table: Table) -> str:
 
 def _row(row: Row, table: Table) -> str:
     cells = "".join(
-        f"<td{_class(column.right)}>{escape(cell)}</td>"
-        for column, cell in zip(table.columns, row.cells, strict=True)
+        f"<td{_class(column.right)}>{escape(cell)}</td>" for column, cell in zip(table.columns, row.cells, strict=True)
     )
     marks = {"best": row.best, "aside": row.aside, "apart": row.apart}
     names = " ".join(name for name, is_so in marks.items() if is_so)
