@@ -9,7 +9,7 @@ from markupsafe import Markup
 from genbench.errors import printable
 from genbench.html_report import cost_plot, dot_plot
 from genbench.html_report.inline_svg import inline
-from genbench.html_report.names import anchor
+from genbench.html_report.overview_part import board_place
 from genbench.output import board_table, conclusions, tables_html
 from genbench.ranking.board import Board
 
@@ -28,7 +28,7 @@ class BoardPart:
 
 def board_part(board: Board, head: str) -> BoardPart:
     """Return what is shown of a board that an overview calls by a name."""
-    place = anchor("board", board.protocol_id)
+    place = board_place(board)
     scored = any(row.summary for row in board.rows)
     on = f"{head} on {board.dataset}"
     costs = cost_plot.draw(board)

@@ -12,6 +12,7 @@ from genbench.html_report.board_part import board_part
 from genbench.html_report.contents import Contents, DatasetPart
 from genbench.html_report.figures_part import figures_part
 from genbench.html_report.names import anchor
+from genbench.html_report.origins_part import origins_part
 from genbench.html_report.overview_part import overview_part
 from genbench.html_report.samples_part import samples_part
 from genbench.html_report.stored_trials import StoredTrials
@@ -50,6 +51,7 @@ def _dataset(overview: Overview, stored: StoredTrials) -> DatasetPart:
         [board_part(board, head) for board, head in zip(overview.boards, overview.heads, strict=True)],
         samples_part(overview, stored),
         figures_part(overview, stored),
+        origins_part(overview),
     )
 
 

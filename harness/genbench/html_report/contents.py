@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from genbench.html_report.board_part import BoardPart
 from genbench.html_report.figures_part import ModelFigures
+from genbench.html_report.origins_part import Origin
 from genbench.html_report.overview_part import OverviewPart
 from genbench.html_report.samples_part import SamplesPart
 
@@ -25,6 +26,7 @@ class DatasetPart:
     boards: Sequence[BoardPart]
     samples: SamplesPart | None
     figures: Sequence[ModelFigures]
+    origins: Sequence[Origin]
 
 
 @dataclass(frozen=True)

@@ -73,10 +73,8 @@ def front(points: Sequence[Point], higher_is_better: bool) -> list[Point]:
 
 
 def _greatest(row: BoardRow, name: str) -> float | None:
-    return max(
-        row.distinct(lambda s: s.trial.stages["fit"].details.get(name) if "fit" in s.trial.stages else None),
-        default=None,
-    )
+    stages = [score.trial.stages["fit"] for score in row.scores if "fit" in score.trial.stages]
+    return max((stage.details[name] for stage in stages if stage.details.get(name) is not None), default=None)
 
 
 def _draw_panel(axes: Axes, name: str, points: Sequence[Point], higher_is_better: bool) -> None:

@@ -17,7 +17,7 @@ WIDTH, ROW, AROUND = 620, 22, 62
 
 COLOURS = {"ours": "#0b4f8a", "reference": "#6b6b6b", "published": "#9a5b00"}
 FAR = 6.0
-"""Rows further from the others than so many times the spread of those are not drawn to scale, but marked at the edge."""
+"""Rows further from the others than so many times the spread of those are marked at the edge, not drawn to scale."""
 
 Limits = tuple[float, float]
 
@@ -65,8 +65,8 @@ def _draw_row(axes: Axes, place: int, row: BoardRow) -> None:
     if summary.low is not None and summary.high is not None:
         axes.plot([summary.low, summary.high], [place, place], color=colour, linewidth=2, solid_capstyle="butt")
     if len(row.values) > 1:
-        style = {"markerfacecolor": "none", "markeredgecolor": colour, "markeredgewidth": 0.9}
-        axes.plot(row.values, [place] * len(row.values), "o", markersize=6, **style)
+        rings = axes.plot(row.values, [place] * len(row.values), "o", color=colour, markersize=6)
+        rings[0].set_markerfacecolor("none")
     axes.plot([summary.mean], [place], "D" if row.kind == "published" else "o", color=colour, markersize=4)
 
 

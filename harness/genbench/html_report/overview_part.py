@@ -76,6 +76,11 @@ def overview_part(overview: Overview) -> OverviewPart:
     return OverviewPart(heads, lines, tables([overview])[0].caption)
 
 
+def board_place(board: Board) -> str:
+    """Return the place on the page of a metric's own part."""
+    return anchor("board", board.protocol_id)
+
+
 def origin(overview: Overview, model: str, kind: str) -> str:
     """Return the place on the page where it is said how a model's scores on a dataset were made."""
     return anchor("origin", overview.dataset, overview.target, kind, model)

@@ -56,3 +56,11 @@ for (const choice of document.querySelectorAll("select.seed")) {
   choice.addEventListener("change", show);
   show();
 }
+
+// A link into what is folded unfolds it.
+function unfold() {
+  const place = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
+  if (place instanceof HTMLDetailsElement) place.open = true;
+}
+window.addEventListener("hashchange", unfold);
+unfold();

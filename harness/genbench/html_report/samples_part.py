@@ -1,4 +1,4 @@
-"""Samples side by side: as many of each model and seed, beside real images, with the training images nearest to them."""
+"""Samples side by side: as many of each model and seed, beside real images, with the nearest training images."""
 
 from __future__ import annotations
 
@@ -80,14 +80,13 @@ def trained_rows(overview: Overview) -> Iterator[BoardRow]:
 
 def _samples_row(row: BoardRow, stored: StoredTrials, data: Trained) -> SamplesRow:
     shown, why = [], ""
-    for seed, trial in stored.of(row).items():
+    for trial in stored.of(row).values():
         try:
             shown.append(_shown(trial, data))
         except (GenbenchError, Lacking) as error:
             why = why or printable(error)
-    return SamplesRow(
-        printable(row.model), row.kind, row.samples_are, shown, why or ("" if shown else "none are stored")
-    )
+    why = why or ("" if shown else "none are stored")
+    return SamplesRow(printable(row.model), row.kind, row.samples_are, shown, why)
 
 
 def _shown(trial: Stored, data: Trained) -> Shown:
