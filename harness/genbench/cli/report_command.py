@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from genbench.cli import stray_words
+from genbench.cli import exports, stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.files import write_text
@@ -36,13 +36,14 @@ def command(results: tuple[Path, ...], output: Path, title: str, against: tuple[
     stray_words.check_words([str(folder) for folder in results if not folder.exists()])
     if output.suffix.lower() not in (".html", ".htm"):
         raise RequestError(f"-o {printable(output)}: expected the path of an .html file")
+    exports.check_output(output)
     folders = results or (Path("results"),)
     boards, collected = stored.read(folders, published := stored.published(spec.split_all(against)))
     if not boards and not collected.damaged:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    problems = [*collected.damaged, *collected.notes]
+    problems = [*(f"not read: {problem}" for problem in collected.damaged), *collected.notes]
     write_text(output, build(title, boards, StoredTrials(folders), verdicts(boards, published), problems))
     for problem in problems:
-        stderr_console().print(f"not read: {problem}", soft_wrap=True)
+        stderr_console().print(problem, soft_wrap=True)
     stdout_console().print(printable(output, 1000), soft_wrap=True)
     return 1 if collected.damaged else 0

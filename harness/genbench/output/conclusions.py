@@ -21,7 +21,7 @@ def conclusions(overview: Overview) -> list[str]:
     """
     by_leaders: dict[tuple[str, ...], list[str]] = {}
     for head, board in zip(overview.heads, overview.boards, strict=True):
-        by_leaders.setdefault(leaders(board), []).append(head)
+        by_leaders.setdefault(tuple(sorted(leaders(board))), []).append(head)
     order = sorted(by_leaders, key=lambda names: (len(names) != 1, not names, -len(by_leaders[names])))
     return [printable(_sentence(names, by_leaders[names], len(overview.boards)), 2000) for names in order]
 
