@@ -8,13 +8,17 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from genbench.errors import printable
 from genbench.figures.canvas import DPI, FONT
 from genbench.html_report.dot_plot import COLOURS, limits
+from genbench.output import numbers
 from genbench.ranking.board import Board, BoardRow
 
 WIDTH, HEIGHT = 800, 280
+WIDE = 10.0
+"""From this ratio of the greatest cost to the least on, an axis is logarithmic."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ def draw(board: Board) -> Figure | None:
     for panel, (name, points) in zip(axes, panels.items(), strict=True):
         _draw_panel(panel, name, points, board.metric.higher_is_better)
     axes[0].set_ylabel(printable(board.metric.unit), fontsize=FONT, parse_math=False)
-    axes[0].set_ylim(*limits([(p.score, p.score) for points in panels.values() for p in points]))
+    low, high = limits([(p.score, p.score) for points in panels.values() for p in points])
+    room = 0.08 * (high - low)  # for the names
+    axes[0].set_ylim(low - room, high + room)
     return figure
 
 
@@ -89,7 +95,19 @@ def _draw_panel(axes: Axes, name: str, points: Sequence[Point], higher_is_better
                 printable(point.model, 30), (point.cost, point.score), (4, 4), textcoords="offset points",
                 fontsize=FONT - 1, parse_math=False,
             )  # fmt: skip
-    axes.set_xscale("log")
+    axes.margins(x=0.15)
+    _scale(axes, [point.cost for point in points])
     axes.set_xlabel(name, fontsize=FONT)
     axes.tick_params(labelsize=FONT - 1)
     axes.grid(alpha=0.3, linewidth=0.6)
+
+
+def _scale(axes: Axes, costs: Sequence[float]) -> None:
+    """Let costs of several sizes stand on a logarithmic axis, whose labels are plain numbers."""
+    if max(costs) >= WIDE * min(costs):
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_formatter(lambda cost, _: numbers.short(cost))  # powers as formulas take seconds to set
