@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,6 +12,9 @@ from genbench.cli.paths import path
 from genbench.comparison.comparing import Wanted, compared
 from genbench.output.console import stderr_console
 from genbench.registry import spec
+
+if TYPE_CHECKING:
+    from genbench.output.tables import Table
 
 
 @click.command("compare")
@@ -51,6 +55,9 @@ def command(
     found = compared(a, b, results or (Path("results"),), wanted)
     for line in (*(f"not read: {problem}" for problem in found.damaged), *found.notes):
         stderr_console().print(line, soft_wrap=True)
-    shown = [lambda: comparison_table.tables(found)] * 2
-    exports.put(exports.Shown(*shown, lambda: comparison_table.frame(found)), form, output)
+
+    def tables() -> list[Table]:
+        return comparison_table.tables(found)
+
+    exports.put(exports.Shown(tables, tables, lambda: comparison_table.frame(found)), form, output)
     return 1 if found.damaged else 0

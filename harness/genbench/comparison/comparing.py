@@ -175,16 +175,14 @@ def _of_folders(a: str, b: str, wanted: Wanted) -> Comparison:
         raise RequestError(f"{printable(a)!r} and {printable(b)!r} are one folder; expected two")
     (first, in_first), (second, in_second) = (stored.read([pathlib.Path(folder)]) for folder in (a, b))
     pairs = _chosen(pairing.of_folders(first, second), wanted, f"{a} and {b}")
-    notes = [*in_first.notes, *in_second.notes, *_in_one(first, second)]
+    notes = [*in_first.notes, *in_second.notes, *_in_one((first, second))]
     return Comparison(a, b, True, pairs, notes, [*in_first.damaged, *in_second.damaged])
 
 
-def _in_one(first: Sequence[Board], second: Sequence[Board]) -> Iterator[str]:
+def _in_one(both: tuple[Sequence[Board], Sequence[Board]]) -> Iterator[str]:
     """Say how many scores have no counterpart in the other folder."""
-    found = [
-        {(b.protocol_id, row.model) for b in boards for row in b.rows if row.summary} for boards in (first, second)
-    ]
-    for side, mine, others in (("A", *found), ("B", *reversed(found))):
+    in_a, in_b = ({(b.protocol_id, row.model) for b in boards for row in b.rows if row.summary} for boards in both)
+    for side, mine, others in (("A", in_a, in_b), ("B", in_b, in_a)):
         if only := {model for _, model in mine - others}:
             yield printable(f"not compared, for {side} alone has some of their scores: {', '.join(sorted(only))}", 600)
 

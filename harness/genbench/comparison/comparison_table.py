@@ -48,8 +48,12 @@ def tables(found: Comparison) -> list[Table]:
 
 def _table(found: Comparison, pairs: Sequence[Pair]) -> Table:
     first = Column("model" if found.of_folders else "metric")
-    rows = [Row((printable(_name(found, pair)), *_cells(pair))) for pair in pairs]
+    rows = [Row((printable(_name(found, pair)), *_cells(pair)), aside=_is_aside(pair)) for pair in pairs]
     return Table(_title(found, pairs), [first, *COLUMNS], rows, list(_caption(found, pairs)), ruled=True)
+
+
+def _is_aside(pair: Pair) -> bool:
+    return "reference" in (pair.a.kind, pair.b.kind)
 
 
 def _title(found: Comparison, pairs: Sequence[Pair]) -> str:
@@ -71,7 +75,11 @@ def _cells(pair: Pair) -> tuple[str, ...]:
     found = pair.found
     error = found.spread.variance() ** 0.5 if found.over_seeds else found.image_variance**0.5
     ends = numbers.interval(found.low, found.high, error)
-    return _mean(found.mean, error), ends, pair.verdict, _percent(pair.a_is_better), _needed(pair), _seeds(pair)
+    return _mean(found.mean, error), ends, _verdict(pair), _percent(pair.a_is_better), _needed(pair), _seeds(pair)
+
+
+def _verdict(pair: Pair) -> str:
+    return "unclear" if pair.verdict == "not told apart" else pair.verdict
 
 
 def _mean(mean: float, error: float) -> str:
@@ -104,12 +112,13 @@ def _seeds(pair: Pair) -> str:
 def _caption(found: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
     yield from _verdicts(found, pairs)
     yield _directions(found, pairs)
-    yield from _intervals(found, pairs)
-    if any(pair.found.over_seeds for pair in pairs):
+    differing = [pair for pair in pairs if pair.verdict != "equal"]
+    yield from _intervals(found, differing)
+    if any(pair.found.over_seeds for pair in differing):
         yield "A ahead: chance that A is better at a further seed of each, on the same images."
         yield "To tell: seeds of each for power 80 %, alpha .05, were the difference what it seems."
-    if len(pairs) > 1:
-        yield f"Each of {len(pairs)} rows is judged alone: without any difference, 1 in 20 is told apart by chance."
+    if len(differing) > 1:
+        yield f"Each of {len(differing)} differences is judged alone: without any difference, 1 in 20 is told apart by chance."
     protocols = dict.fromkeys(f"{pair.board.metric.label} {pair.board.protocol_id}" for pair in pairs)
     yield printable(f"Protocols: {', '.join(protocols)}.", LONGEST)
     yield from _cautions(found, pairs)
@@ -118,7 +127,7 @@ def _caption(found: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
 def _verdicts(found: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
     """Say which is better, in words."""
     words = {"A": f"{found.a} (A) is better", "B": f"{found.b} (B) is better", "one seed": "One seed, so no verdict"}
-    words |= {"not told apart": "Not told apart", "equal": "Equal"}
+    words |= {"not told apart": "Not told apart, so unclear", "equal": "Equal"}
     for verdict, said in words.items():
         if names := [_name(found, pair) for pair in pairs if pair.verdict == verdict]:
             yield printable(f"{said}{' for' if found.of_folders else ' by'}: {', '.join(names)}.", LONGEST)
