@@ -118,7 +118,7 @@ def _caption(found: Comparison, pairs: Sequence[Pair]) -> Iterator[str]:
         yield "A ahead: chance that A is better at a further seed of each, on the same images."
         yield "To tell: seeds of each for power 80 %, alpha .05, were the difference what it seems."
     if len(differing) > 1:
-        yield f"Each of {len(differing)} differences is judged alone: without any difference, 1 in 20 is told apart by chance."
+        yield f"Each of {len(differing)} differences is judged alone: of 20 that are none, one is told apart by chance."
     protocols = dict.fromkeys(f"{pair.board.metric.label} {pair.board.protocol_id}" for pair in pairs)
     yield printable(f"Protocols: {', '.join(protocols)}.", LONGEST)
     yield from _cautions(found, pairs)
