@@ -4,7 +4,7 @@
 
 A score is a mean over test images of: what its model and seed are worth, how hard the image is for the model, and what
 seed and image make only together. Prints, for each case, the share of intervals that hold the truth, beside that of
-the plain percentile bootstrap over seeds, and how often the side that `greater` favours comes true. Fixed seed.
+the plain percentile bootstrap over seeds, which knows nothing of images. The same figures each time.
 """
 
 from __future__ import annotations
@@ -21,20 +21,27 @@ from genbench.comparison.differences import Scores, difference
 TRUTH = 0.3
 IMAGES = 100
 
+HOW = [(True, 1.0, 0.8), (False, 1.0, 0.0), (False, 0.1, 0.0)]
+"""Paired or not, the spread of B, what seeds have in common."""
+
+NOISES = [(0.0, 0.0), (0.3, 0.0), (1.0, 0.3), (3.0, 1.0)]
+"""What images, and seeds and images together, give to a score, in standard deviations over seeds."""
+
 
 @dataclass(frozen=True)
 class Case:
-    """What is simulated. Spreads are standard deviations: of seeds, of images in a score, of both together in it.
+    """What is simulated: standard deviations over seeds are 1 for A, b_spread for B.
 
-    shared says how much of the seeds' variance A and B have in common; b_spread is B's in units of A's.
+    images and together are those that an image's hardness, and seed and image together, give a model's score; shared is
+    the part of the seeds' variance that A and B have in common.
     """
 
     seeds: int
     paired: bool
+    b_spread: float = 1.0
+    shared: float = 0.0
     images: float = 0.0
     together: float = 0.0
-    shared: float = 0.0
-    b_spread: float = 1.0
 
     def draw(self, rng: np.random.Generator) -> tuple[Scores, Scores]:
         """Return the scores of A and B, whose true difference is TRUTH."""
@@ -82,15 +89,13 @@ def percentile(a: Scores, b: Scores, paired: bool, rng: np.random.Generator) -> 
 
 def main(repetitions: int) -> None:
     """Print a line for each case."""
-    print("| seeds | paired | sd of B | seeds in common | images | together | interval | percentile bootstrap |")
-    print("|---|---|---|---|---|---|---|---|")
-    noises = [(0.0, 0.0), (0.3, 0.0), (1.0, 0.0), (0.3, 1.0), (3.0, 1.0)]
-    for paired, seeds, (images, together) in product((True, False), (2, 3, 5, 10), noises):
-        for shared, b_spread in [(0.0, 1.0), (0.8, 1.0)] if paired else [(0.0, 1.0), (0.0, 0.1)]:
-            case = Case(seeds, paired, images, together, shared, b_spread)
-            held, plain = covered(case, repetitions)
-            words = f"{'yes' if paired else 'no'} | {b_spread} | {shared} | {images} | {together}"
-            print(f"| {seeds} | {words} | {100 * held:.1f} % | {100 * plain:.1f} % |", flush=True)
+    print("| seeds | paired | sd of B | images | together | interval | percentile bootstrap |")
+    print("|---:|---|---:|---:|---:|---:|---:|")
+    for how, seeds, (images, together) in product(HOW, (2, 3, 5, 10), NOISES):
+        case = Case(seeds, *how, images, together)
+        held, plain = covered(case, repetitions)
+        words = f"{'yes' if case.paired else 'no'} | {case.b_spread:g} | {images:g} | {together:g}"
+        print(f"| {seeds} | {words} | {100 * held:.1f} % | {100 * plain:.1f} % |", flush=True)
 
 
 if __name__ == "__main__":
