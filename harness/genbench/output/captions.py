@@ -143,7 +143,7 @@ def _published(board: Board) -> Iterator[str]:
 
 
 def cautions(board: Board) -> Iterator[str]:
-    """Yield every reason for caution with the scores of a board."""
+    """Yield every reason for caution about a board's rows, a line each."""
     yield from _as_good_as_real(board)
     devices = {device for row in board.rows for device in row.distinct(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:

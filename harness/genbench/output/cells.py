@@ -6,12 +6,23 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.ranking.columns import CAPABILITIES, LEADERBOARD, STUDY, TRIALS, VERDICTS, Holds
+from genbench.ranking.columns import (
+    CAPABILITIES,
+    COMPARISON,
+    LEADERBOARD,
+    MANY_DATASETS,
+    STUDY,
+    TRIALS,
+    VERDICTS,
+    Holds,
+)
 
 Cell = str | int | float | bool | None
 
 HOLDS: dict[str, Holds] = {
-    name: column.holds for name, column in {**LEADERBOARD, **TRIALS, **VERDICTS, **CAPABILITIES, **STUDY}.items()
+    name: column.holds
+    for table in (LEADERBOARD, TRIALS, VERDICTS, CAPABILITIES, STUDY, COMPARISON, MANY_DATASETS)
+    for name, column in table.items()
 }
 """What each known column holds. Cells of other columns are taken as they are."""
 
