@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Show what a name stands for: options, presets, abilities.",
     "status": "Show what is planned, running, done or damaged in a folder of results.",
     "leaderboard": "Print the ranked tables of stored results, or export them.",
+    "verify": "Check stored numbers: score, draw and train again; hold a table to its trials.",
     "slim": "Copy stored results without samples and weights: the same tables.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
     "response": "Show what a metric sees of known damage to real images.",

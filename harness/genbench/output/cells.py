@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.ranking.columns import CAPABILITIES, LEADERBOARD, STUDY, TRIALS, VERDICTS, Holds
+from genbench.ranking.columns import CAPABILITIES, HELD_TABLE, LEADERBOARD, STUDY, TRIALS, VERDICTS, VERIFICATION, Holds
 
 Cell = str | int | float | bool | None
 
-HOLDS: dict[str, Holds] = {
-    name: column.holds for name, column in {**LEADERBOARD, **TRIALS, **VERDICTS, **CAPABILITIES, **STUDY}.items()
-}
+TABLES = (LEADERBOARD, TRIALS, VERDICTS, CAPABILITIES, STUDY, VERIFICATION, HELD_TABLE)
+
+HOLDS: dict[str, Holds] = {name: column.holds for table in TABLES for name, column in table.items()}
 """What each known column holds. Cells of other columns are taken as they are."""
 
 
