@@ -83,8 +83,10 @@ def _verified(
     form: str,
     output: Path | None,
 ) -> int:
+    from genbench.runs.settings import existing_device
     from genbench.verification import asked, verification_table, verifying
 
+    device = device and existing_device(device)
     wanted = asked.find(what, results, metrics, datasets, seed, retrain)
     if (count := len(wanted.units)) > 1:
         stderr_console().print(f"{count:,} trials are scored again, in scratch folders.", soft_wrap=True)

@@ -64,9 +64,10 @@ class Ready:
 
 def made_ready(unit: Unit, resolver: Resolver, typed: Collection[str]) -> Ready:
     """Return a unit with what is needed to do it again; typed are the names that the user gave."""
-    lies = tuple(_untrue(unit))
+    lies: tuple[str, ...] = ()
     trained = Trained(Subject([unit.stored], unit.stored.stem), resolver, torch.device("cpu"), typed)
     try:
+        lies += tuple(_untrue(unit))
         lies += tuple(_mislabelled(unit.record, trained))
         trial = _trial(unit, trained)
         data = trained.data

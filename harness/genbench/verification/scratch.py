@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +29,11 @@ NOTHING: Kept = ()
 TRAINED: Kept = ("fit",)
 DRAWN: Kept = ("fit", "samples")
 
+AGAIN = {NOTHING: "trained, drawn and scored again", TRAINED: "drawn and scored again", DRAWN: "scored again"}
+
+Watching = Callable[[Mapping[str, str]], contextlib.AbstractContextManager[Watcher]]
+"""Opens what shows how trials go on, given their names by key."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -46,11 +51,11 @@ class Made:
 class Performer:
     """Performs trials again, each in a results folder of its own, that are gone afterwards."""
 
-    def __init__(self, resolver: Resolver, device: str, jobs: int | None, watcher: Watcher) -> None:
+    def __init__(self, resolver: Resolver, device: str, jobs: int | None, watching: Watching) -> None:
         self._resolver = resolver
         self._device = device
         self._jobs = jobs
-        self._watcher = watcher
+        self._watching = watching
 
     @contextlib.contextmanager
     def performed(self, wanted: Mapping[str, tuple[Ready, Kept]]) -> Iterator[dict[str, Made]]:
@@ -69,7 +74,8 @@ class Performer:
                     tasks.append(self._task(key, ready, kept, roots[key], part))
                 except (GenbenchError, OSError) as error:
                     problems[key] = printable(error)
-            outcomes = self._perform(engine, tasks)
+            names = {key: f"{ready.unit}: {AGAIN[kept]}" for key, (ready, kept) in wanted.items()}
+            outcomes = self._perform(engine, tasks, names)
             yield {
                 key: _made(ready, roots[key], outcomes.get(key), problems.get(key, ""))
                 for key, (ready, _) in wanted.items()
@@ -80,12 +86,13 @@ class Performer:
         settings = RunSettings(device=self._device, jobs=self._jobs, threads=threads)
         return make_engine(self._resolver, settings, len(units), is_timed=False)
 
-    def _perform(self, engine: Resolved, tasks: Sequence[Task]) -> dict[str, Outcome]:
+    def _perform(self, engine: Resolved, tasks: Sequence[Task], names: Mapping[str, str]) -> dict[str, Outcome]:
         """Return how each task ended; what keeps all from being performed is how those ended."""
         if not tasks:
             return {}
         try:
-            return perform_all(engine.instantiate(), tasks, self._watcher)
+            with self._watching({task.id: names[task.id] for task in tasks}) as watcher:
+                return perform_all(engine.instantiate(), tasks, watcher)
         except GenbenchError as error:
             return {task.id: Outcome("error", printable(error)) for task in tasks}
 

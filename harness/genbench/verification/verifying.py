@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any
 
 from genbench.data.folders import cache_folder
-from genbench.engines.schedule import Watcher
 from genbench.errors import GenbenchError, printable
 from genbench.registry.plugins import BUILTIN, load_registry
 from genbench.registry.resolve import Resolver
@@ -21,13 +19,10 @@ from genbench.verification.asked import Asked, Unit
 from genbench.verification.checking import Checked, Steps, steps
 from genbench.verification.compared import Place
 from genbench.verification.readiness import made_ready
-from genbench.verification.scratch import Kept, Made, Performer, threads_of
+from genbench.verification.scratch import Kept, Made, Performer, Watching, threads_of
 
 AT_ONCE = 16
 """Trials that are copied into scratch folders at once: each takes as much disk again as it has."""
-
-Watching = Callable[[Mapping[str, str]], AbstractContextManager[Watcher]]
-"""Opens what shows how trials go on, given their names by key."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +59,7 @@ def verify(
     for place, units in _by_device(asked.units, device).items():
         for start in range(0, len(units), AT_ONCE):
             several = units[start : start + AT_ONCE]
-            names = {str(number): str(unit) for number, unit in enumerate(several)}
-            with watching(names) as watcher:
-                found = _check(several, resolver, typed, place, Performer(resolver, place, jobs, watcher))
+            found = _check(several, resolver, typed, place, Performer(resolver, place, jobs, watching))
             notes += filter(None, map(_mark, found))
             checked += found
     return Verified(checked, asked.unread, list(dict.fromkeys(notes)))
