@@ -26,6 +26,7 @@ COMMANDS = {
     "leaderboard": "Print the ranked tables of stored results, or export them.",
     "report": "Write results as one page that opens anywhere.",
     "compare": "Compare two models, or two results folders: differences and how sure they are.",
+    "verify": "Check stored numbers: score, draw and train again; hold a table to its trials.",
     "slim": "Copy stored results without samples and weights: the same tables.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
     "response": "Show what a metric sees of known damage to real images.",
