@@ -20,6 +20,7 @@ from genbench.output.board_table import (
     seeds,
     title,
 )
+from genbench.output.captions import left_out
 from genbench.output.tables import Row, Table
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.claims import Claim
@@ -83,6 +84,7 @@ def _caption(measured: _Measured, board: Board, rows: Sequence[BoardRow]) -> Ite
     errors = {_meaning(row.claim) for row in rows if row.claim and row.claim.error is not None}
     if errors:
         yield f"± of published rows: {' or '.join(sorted(errors))}."
+    yield from left_out([board])
     if any(row.rank_low is None for row in rows):
         yield "Without a rank (-): published and reference rows, and models with fewer than two seeds."
 
