@@ -104,24 +104,26 @@ class Tables:
 
     def printed(self) -> list[Table]:
         """Return tables as for a terminal."""
-        from genbench.output import board_table
+        from genbench.output import board_table, overview_table
 
+        if self.what == "overview":
+            return overview_table.tables(overviews(self.boards))
         shown = board_table.tables(self.boards) if self.what == "scores" else []
         return [*shown, *self._beside()]
 
     def documents(self) -> list[Table]:
-        """Return tables as for a document: scores with the columns that a paper needs."""
-        from genbench.output import board_documents
+        """Return tables as for a document: with the columns, the names and the marks that a paper needs."""
+        from genbench.output import board_documents, overview_documents
 
+        if self.what == "overview":
+            return overview_documents.tables(overviews(self.boards))
         shown = board_documents.tables(self.boards) if self.what == "scores" else []
         return [*shown, *self._beside()]
 
     def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
-        from genbench.output import capabilities_table, claims_table, overview_table
+        from genbench.output import capabilities_table, claims_table
 
-        if self.what == "overview":
-            return overview_table.tables(overviews(self.boards))
         if self.what == "capabilities":
             return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
         return claims_table.tables(verdicts(self.boards, self.claims))

@@ -64,11 +64,18 @@ def _table(measured: _Measured, board: Board, rows: Sequence[BoardRow]) -> Table
 
 def _row(row: BoardRow) -> Row:
     rank = numbers.ranks(row.rank_low, row.rank_high)
-    cells = (rank, _model(row), score(row), interval(row), seeds(row), _text(row.samples_are) or numbers.MISSING)
+    cells = (
+        rank,
+        model_and_kind(row),
+        score(row),
+        interval(row),
+        seeds(row),
+        _text(row.samples_are) or numbers.MISSING,
+    )
     return Row(cells, best=rank == "1")
 
 
-def _model(row: BoardRow) -> str:
+def model_and_kind(row: BoardRow) -> str:
     """Return the model's name, and behind it why it takes no part in the ranking, if that is its kind."""
     source = _text(row.claim.source) if row.claim else ""
     kind = "" if row.kind == "ours" else f" ({', '.join(filter(None, [row.kind, source]))})"

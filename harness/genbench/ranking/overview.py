@@ -42,6 +42,11 @@ class Overview:
     rows: Sequence[OverviewRow]
 
     @property
+    def dataset_digest(self) -> str:
+        """Return the digest of the dataset, or of its folds together."""
+        return self.boards[0].dataset_digest
+
+    @property
     def heads(self) -> list[str]:
         """Return what each board is called: its metric's label, with the protocol's id where several have the same."""
         labels = [board.metric.label for board in self.boards]
