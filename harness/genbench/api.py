@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, overload, runtime_checkable
@@ -219,6 +219,22 @@ class Evaluation(Protocol):
 # What plugins offer --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Range:
+    """The values from low to high, both included, that an option is tuned over; with log, evenly on a log scale.
+
+    They are whole numbers where the option takes no others.
+    """
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Search = Mapping[str, Range | Sequence[object]]
+"""What a model's options are tuned over, by their names: a range, or the values to choose among."""
+
+
 class Plugin:
     """The common part: a dataclass whose fields, all with defaults, are its options.
 
@@ -249,6 +265,9 @@ class Model(Plugin, ABC):
 
     trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then say
     so in place of the time that training took.
+
+    search is what `genbench tune` draws configurations from: by the names of options, ranges or the values to choose
+    among. It is no option, and no part of what a trial is. A subclass has that of its base, or one of its own.
     """
 
     family: ClassVar[Family] = "implicit"
@@ -258,6 +277,7 @@ class Model(Plugin, ABC):
     chains: int | None = None
     role: ClassVar[Literal["model", "reference"]] = "model"
     trains: ClassVar[bool] = True
+    search: ClassVar[Search] = {}
 
     if not TYPE_CHECKING:  # a type checker that saw it would let every misspelt attribute pass
 
