@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
     from genbench.trial.task import perform
+    from genbench.tuning.tune_call import tune
 
 __version__ = "0.1.0"
 
@@ -54,6 +55,7 @@ _LAZY = {
     "load_verdicts": "genbench.runs.stored",
     "perform": "genbench.trial.task",
     "run": "genbench.runs.execution",
+    "tune": "genbench.tuning.tune_call",
 }
 
 __all__ = [
@@ -93,6 +95,7 @@ __all__ = [
     "perform",
     "run",
     "setting",
+    "tune",
 ]
 
 
