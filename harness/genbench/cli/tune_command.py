@@ -140,7 +140,8 @@ def _put(tuned: Tuned, form: str, output: Path | None, picture: Path | None) -> 
         with canvas.defaults():
             figure = draw(tuned)
         canvas.save(figure, place)
-        console.print(printable(f"{place}: the expected best score against the number of configurations", 1000))
+        line = f"{place}: the expected best score against the number of configurations"
+        console.print(printable(line, 1000), soft_wrap=True)
     console.print(f"Tuned in {numbers.seconds(tuned.seconds)}. The final run, with seeds that tuning did not use:")
     console.print(printable(tuned.command or "none: no configuration has a score", 10_000), soft_wrap=True)
 

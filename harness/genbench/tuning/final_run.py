@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from genbench.registry import spec
+from genbench import defaults
+from genbench.runs.planning import texts
 from genbench.tuning.tuned import Tuned
 from genbench.tuning.tuning_settings import as_typed
 
@@ -22,8 +23,8 @@ def command(tuned: Tuned) -> str:
     run, first = tuned.settings.run, max(tuned.settings.seeds) + 1
     options: dict[str, object] = {
         "models": ",".join(best),
-        "dataset": ",".join(_texts(run.datasets)) or None,
-        "metric": ",".join(_texts(run.metrics)) or None,
+        "dataset": texts("datasets", run.datasets, [defaults.DATASET])[0],
+        "metric": texts("metrics", run.metrics, [defaults.METRIC])[0],
         "target": "test",
         "seeds": f"{first}-{first + SEEDS - 1}",
         "budget": as_typed(tuned.settings.budget),
@@ -34,9 +35,3 @@ def command(tuned: Tuned) -> str:
     }
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", str(value))]
     return shlex.join(["genbench", "run", *words])
-
-
-def _texts(given: object) -> list[str]:
-    if given is None:
-        return []
-    return spec.split_all([given] if isinstance(given, str) else [str(each) for each in given])  # type: ignore[attr-defined]

@@ -10,11 +10,11 @@ from genbench.ranking.recorded import RecordedMetric
 from genbench.registry.search_space import Searched
 from genbench.trial.identity import Budget
 from genbench.tuning.configurations import Configuration
-from genbench.tuning.expected_best import ExpectedBest, expected_best
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from genbench.tuning.expected_best import ExpectedBest
     from genbench.tuning.tuning_settings import TuningSettings
 
 
@@ -80,6 +80,8 @@ class TunedModel:
     @property
     def curve(self) -> list[ExpectedBest]:
         """Return the expected best score of n random configurations, for every n that was drawn."""
+        from genbench.tuning.expected_best import expected_best
+
         return expected_best(self.scores, self.higher_is_better)
 
     @property

@@ -26,7 +26,7 @@ def tables(tuned: Tuned) -> list[Table]:
     found = [best(tuned, model) for model in tuned.models]
     if any(model.curve for model in tuned.models):
         found.append(expected(tuned))
-    return [*found, *(mattered(model) for model in tuned.models)]
+    return [*found, *filter(None, map(mattered, tuned.models))]
 
 
 def documents(tuned: Tuned) -> list[Table]:
@@ -80,7 +80,9 @@ def _caption(tuned: Tuned, model: TunedModel) -> Iterator[str]:
         yield f"Halving: {stopped} of {len(above.tried)} stopped after {above.budget}, {len(below.tried)} trained anew."
     yield f"Protocol {model.rungs[-1].protocol}."
     if model.failed:
-        yield f"{_count(len(model.failed), 'configuration')} without a score: {_reasons(model.failed)}."
+        yield f"! {_count(len(model.failed), 'configuration')} without a score: {_reasons(model.failed)}."
+    if importances(model) is None:
+        yield f"Which options mattered is not told: it takes {LEAST} configurations with scores that differ."
 
 
 def _count(count: int, what: str) -> str:
@@ -113,7 +115,7 @@ def expected(tuned: Tuned) -> Table:
         ahead = [max(here, key=lambda name: sign * here[name].mean)] if several else []
         rows.append(Row((str(n), *cells, *map(printable, ahead))))
     columns = [_number("n"), *(_number(printable(name)) for name in curves), *([Column("ahead")] if several else [])]
-    title = f"Expected best {tuned.metric.title} of n random configurations, validation images of {tuned.dataset}"
+    title = f"Expected best score of n random configurations on {tuned.dataset}"
     return Table(printable(title), columns, rows, list(_expected_caption(tuned)))
 
 
@@ -129,13 +131,11 @@ def _expected_caption(tuned: Tuned) -> Iterator[str]:
 # Which options mattered ----------------------------------------------------------------------------------------------
 
 
-def mattered(model: TunedModel) -> Table:
-    """Return the options by their importance; where configurations are too few, what is lacking."""
+def mattered(model: TunedModel) -> Table | None:
+    """Return the options by their importance, or None where the configurations are too few to tell."""
     found = importances(model)
-    title = printable(f"Which options of {model.model} mattered")
     if found is None:
-        few = f"Not told: fewer than {LEAST} configurations with scores that differ. More: --trials."
-        return Table(title, [Column("")], [], [few])
+        return None
     columns = [Column("option"), _number("importance ± sd"), _number("rank correlation"), Column("best value")]
     caption = [
         f"By {found.configurations} configurations. Importance: the part of the variance of ranks that a random forest "
@@ -145,7 +145,12 @@ def mattered(model: TunedModel) -> Table:
         caption.append("! The forest predicts held-out configurations no better than chance: read nothing into this.")
     else:
         caption.append(f"With all options it predicts {100 * found.predicted:.0f} % of that variance.")
-    return Table(title, columns, [_mattered_row(each) for each in found.of], caption)
+    return Table(
+        printable(f"Which options of {model.model} mattered"),
+        columns,
+        [_mattered_row(each) for each in found.of],
+        caption,
+    )
 
 
 def _mattered_row(each: Importance) -> Row:
