@@ -18,7 +18,7 @@ from genbench.tuning.tuned import Tried, TunedModel
 LEAST = 16
 """Fewer configurations say nothing of several options."""
 
-FOLDS, TREES, SHUFFLES = 4, 100, 10
+FOLDS, TREES, SHUFFLES = 4, 50, 5
 
 Array = NDArray[np.float64]
 

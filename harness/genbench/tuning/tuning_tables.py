@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from genbench.errors import printable
 from genbench.output import numbers
 from genbench.output.tables import Column, Row, Table
 from genbench.registry import spec
-from genbench.tuning.option_importance import LEAST, Importance, importances
+from genbench.tuning.option_importance import LEAST, Importance, Importances, importances
 from genbench.tuning.tuned import Tried, Tuned, TunedModel
 
 SHOWN = 10
@@ -17,16 +18,27 @@ SHOWN = 10
 
 MOST_REASONS = 3
 
+TOO_FEW = f"Which options mattered is not told: it takes {LEAST} configurations with scores that differ."
+
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Numbers of configurations that the table of expected scores has rows for, as far as there are so many."""
 
 
 def tables(tuned: Tuned) -> list[Table]:
     """Return all tables, as for a terminal."""
-    found = [best(tuned, model) for model in tuned.models]
+    important = [importances(model) for model in tuned.models]
+    found = [
+        _and_says(best(tuned, model), "" if told else TOO_FEW)
+        for model, told in zip(tuned.models, important, strict=True)
+    ]
     if any(model.curve for model in tuned.models):
         found.append(expected(tuned))
-    return [*found, *filter(None, map(mattered, tuned.models))]
+    pairs = zip(tuned.models, important, strict=True)
+    return [*found, *(mattered(model, told) for model, told in pairs if told)]
+
+
+def _and_says(table: Table, line: str) -> Table:
+    return replace(table, caption=[*table.caption, *filter(None, [line])])
 
 
 def documents(tuned: Tuned) -> list[Table]:
@@ -81,8 +93,6 @@ def _caption(tuned: Tuned, model: TunedModel) -> Iterator[str]:
     yield f"Protocol {model.rungs[-1].protocol}."
     if model.failed:
         yield f"! {_count(len(model.failed), 'configuration')} without a score: {_reasons(model.failed)}."
-    if importances(model) is None:
-        yield f"Which options mattered is not told: it takes {LEAST} configurations with scores that differ."
 
 
 def _count(count: int, what: str) -> str:
@@ -131,11 +141,8 @@ def _expected_caption(tuned: Tuned) -> Iterator[str]:
 # Which options mattered ----------------------------------------------------------------------------------------------
 
 
-def mattered(model: TunedModel) -> Table | None:
-    """Return the options by their importance, or None where the configurations are too few to tell."""
-    found = importances(model)
-    if found is None:
-        return None
+def mattered(model: TunedModel, found: Importances) -> Table:
+    """Return the options of a model by their importance."""
     columns = [Column("option"), _number("importance ± sd"), _number("rank correlation"), Column("best value")]
     caption = [
         f"By {found.configurations} configurations. Importance: the part of the variance of ranks that a random forest "
