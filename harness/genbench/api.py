@@ -221,10 +221,7 @@ class Evaluation(Protocol):
 
 @dataclass(frozen=True)
 class Range:
-    """The values from low to high, both included, that an option is tuned over; with log, evenly on a log scale.
-
-    They are whole numbers where the option takes no others.
-    """
+    """From low to high, evenly or on a log scale; whole numbers where the option that is tuned takes no others."""
 
     low: float
     high: float
@@ -266,8 +263,7 @@ class Model(Plugin, ABC):
     trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then say
     so in place of the time that training took.
 
-    search is what `genbench tune` draws configurations from: by the names of options, ranges or the values to choose
-    among. It is no option, and no part of what a trial is. A subclass has that of its base, or one of its own.
+    search is what `genbench tune` draws from: ranges, or values, by the names of options. It is no part of a trial.
     """
 
     family: ClassVar[Family] = "implicit"
