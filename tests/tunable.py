@@ -1,5 +1,7 @@
 """Models that are tuned in a moment: their score under the metric `distance` is known from their options."""
 
+import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
@@ -14,7 +16,7 @@ from genbench.api import Split, Splits
 
 @dataclass(eq=False)
 class Grey(genbench.Model):
-    """Images of one grey, which `level` decides; refuses some options, and fails with others."""
+    """Images of one grey, which `level` decides; refuses some options, fails or is interrupted with others."""
 
     version: ClassVar[int] = 1
     search: ClassVar[genbench.Search] = {
@@ -45,6 +47,8 @@ class Grey(genbench.Model):
             raise genbench.Diverged("far too light")
         for _ in run.batches(data.train, 100, self.steps):
             run.log(level=self.level)
+            if self.level > float(os.environ.get("INTERRUPT_ABOVE", "9")):
+                signal.raise_signal(signal.SIGINT)
         self.grey_ = torch.full_like(self.grey_, min(self.level, 1.0))
 
     def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:

@@ -13,7 +13,7 @@ from genbench.figures.canvas import DPI, FONT
 from genbench.tuning.tuned import Tuned, TunedModel
 
 WIDTH, HEIGHT = 760, 420
-LETTERS = 100
+LETTERS = 110
 
 LINES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ((0, (5, 1, 1, 1, 1, 1)), "v"), ((0, (1, 3)), "x"))
 """A line and a mark for each model: they tell curves apart where colours do not."""

@@ -58,14 +58,23 @@ def best(tuned: Tuned, model: TunedModel, shown: int = SHOWN) -> Table:
     first = model.best[:shown]
     default = [each for each in model.best[shown:] if each.configuration.number == 0]
     rows = [_best_row(tuned, model, each) for each in first] + [_best_row(tuned, model, each, True) for each in default]
-    columns = [_number("trial"), _number(_score_head(tuned)), *map(_number, model.space), _number("train")]
+    columns = [
+        _number("trial"),
+        _number("score ± se" if _error_of(tuned, model) else "score"),
+        *map(_number, model.space),
+        _number("train"),
+    ]
     direction = "higher" if tuned.metric.higher_is_better else "lower"
     title = f"{model.model} on {tuned.dataset}, {tuned.metric.title} of validation images, {direction} is better"
     return Table(printable(title), columns, rows, list(_caption(tuned, model)), in_blocks=True)
 
 
-def _score_head(tuned: Tuned) -> str:
-    return "score ± se" if len(tuned.settings.seeds) > 1 else "score ± own se"
+def _error_of(tuned: Tuned, model: TunedModel) -> str:
+    """Return what the errors of a model's scores are, or "" where they have none."""
+    if all(each.stderr is None for each in model.best):
+        return ""
+    several = len(tuned.settings.seeds) > 1
+    return "over training seeds" if several else "the metric's own, of one training seed"
 
 
 def _best_row(tuned: Tuned, model: TunedModel, tried: Tried, is_aside: bool = False) -> Row:
@@ -82,9 +91,8 @@ def _value(value: Any) -> str:
 
 def _caption(tuned: Tuned, model: TunedModel) -> Iterator[str]:
     tried = model.all_tried.tried
-    seeds = tuned.settings.seeds
-    error = "over training seeds" if len(seeds) > 1 else "the metric's own, of one training seed"
-    yield f"{_count(len(tried), 'configuration')} by seed {tuned.settings.seed}; ±: standard error, {error}."
+    error = f"; ±: standard error, {_error_of(tuned, model)}" if _error_of(tuned, model) else ""
+    yield f"{_count(len(tried), 'configuration')} by seed {tuned.settings.seed}{error}."
     if len(tried) < tuned.settings.trials:
         yield f"The search space holds no more than these {len(tried)}."
     for above, below in zip(model.rungs, model.rungs[1:], strict=False):
@@ -124,13 +132,20 @@ def expected(tuned: Tuned) -> Table:
         sign = 1 if tuned.metric.higher_is_better else -1
         ahead = [max(here, key=lambda name: sign * here[name].mean)] if several else []
         rows.append(Row((str(n), *cells, *map(printable, ahead))))
+    rows.append(Row(("default", *map(_default, tuned.models), *([""] if several else [])), aside=True))
     columns = [_number("n"), *(_number(printable(name)) for name in curves), *([Column("ahead")] if several else [])]
     title = f"Expected best score of n random configurations on {tuned.dataset}"
     return Table(printable(title), columns, rows, list(_expected_caption(tuned)))
 
 
+def _default(model: TunedModel) -> str:
+    """Return the score of a model's own options, with its error."""
+    own = next(each for each in model.all_tried.tried if each.configuration.number == 0)
+    return numbers.mean_and_error(own.score, own.stderr)
+
+
 def _expected_caption(tuned: Tuned) -> Iterator[str]:
-    yield "±: standard deviation of the best of n (Dodge et al. 2019); the default configuration takes no part."
+    yield "±: standard deviation of the best of n (Dodge et al. 2019). The default takes no part in it, and stands below."
     if any(each.score is None for model in tuned.models for each in model.all_tried.tried):
         yield "A configuration without a score counts as the worst score of its model."
     budget = tuned.models[0].all_tried.budget
@@ -161,6 +176,6 @@ def mattered(model: TunedModel, found: Importances) -> Table:
 
 
 def _mattered_row(each: Importance) -> Row:
-    correlation = "" if each.rank_correlation is None else f"{each.rank_correlation:+.2f}"
+    correlation = "" if each.rank_correlation is None else f"{each.rank_correlation:+z.2f}"
     best = "" if each.best is None else _value(each.best)
-    return Row((each.option, f"{each.share:.2f} ± {each.sd:.2f}", correlation, best))
+    return Row((each.option, f"{each.share:z.2f} ± {each.sd:.2f}", correlation, best))

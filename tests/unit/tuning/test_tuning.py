@@ -17,6 +17,7 @@ from genbench.output.tables_csv import read_csv
 from genbench.runs.planning import plan
 from genbench.runs.settings import RunSettings
 from genbench.store.store import Store
+from genbench.tuning.tuned import Tuned
 
 MINE = "./tunable.py:"
 HOW = f"--dataset {MINE}Noise --metric {MINE}Distance --quiet"
@@ -35,7 +36,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def tune(models: str = "Grey", **given) -> genbench.tuning.tuned.Tuned:
+def tune(models: str = "Grey", **given) -> Tuned:
     texts = ",".join(MINE + name for name in models.split(","))
     return genbench.tune(texts, f"{MINE}Distance", f"{MINE}Noise", **{"trials": 5, **given})
 
@@ -89,6 +90,23 @@ def test_test_images_are_neither_read_nor_part_of_any_score(here: Path, monkeypa
     assert scores[2].notna().all()
     pd.testing.assert_series_equal(scores[0], scores[1])
     pd.testing.assert_series_equal(scores[2], scores[3])
+
+
+def test_an_interrupted_search_goes_on_where_it_was(here: Path, cli: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = f"tune {MINE}Grey --trials 4 {HOW}"
+    monkeypatch.setenv("INTERRUPT_ABOVE", "0.5")
+    code, out, err = cli(line)
+    assert (code, out) == (130, "")
+    assert "To go on from there, give the same command again." in err
+    done = [copies[0][1].status for copies in Store(Path("results")).read().trials.values()].count("done")
+    assert 0 < done < 4
+    monkeypatch.delenv("INTERRUPT_ABOVE")
+    code, out, err = cli(line)
+    assert code == 0
+    assert f"4 trials, {done} in the store" in err
+    told = out.partition("results/tuning")[0]
+    assert "configurations by seed 0" in told
+    assert cli(f"{line} --results anew")[1].partition("anew/tuning")[0] == told
 
 
 def test_failures_and_refusals_are_counted_and_shown_and_stop_nothing(here: Path, cli: Command) -> None:
@@ -160,7 +178,7 @@ def test_configurations_are_exported(here: Path, cli: Command) -> None:
     frame = read_csv(here / "found.csv")
     assert list(frame.columns[:4]) == ["model", "number", "budget", "score"]
     assert len(frame) == 4
-    for form, begins in (("json", "[\n"), ("markdown", "### "), ("latex", "\\begin"), ("csv", "model,")):
+    for form, begins in (("json", "[\n"), ("markdown", "### "), ("latex", "% In the preamble"), ("csv", "model,")):
         assert cli(f"tune {MINE}Grey --trials 4 {HOW} --format {form}")[1].startswith(begins)
 
 
