@@ -145,7 +145,7 @@ def _default(model: TunedModel) -> str:
 
 
 def _expected_caption(tuned: Tuned) -> Iterator[str]:
-    yield "±: standard deviation of the best of n (Dodge et al. 2019). The default takes no part in it, and stands below."
+    yield "±: standard deviation of the best of n (Dodge et al. 2019); the default takes no part in it."
     if any(each.score is None for model in tuned.models for each in model.all_tried.tried):
         yield "A configuration without a score counts as the worst score of its model."
     budget = tuned.models[0].all_tried.budget
