@@ -65,6 +65,15 @@ class TunedModel:
         return next((found for found in reversed(scored) if found), [])
 
     @property
+    def standing(self) -> list[tuple[Rung, Tried]]:
+        """Return each configuration with a score, at the greatest budget that it was trained with: those come first."""
+        found: dict[int, tuple[Rung, Tried]] = {}
+        for rung in reversed(self.rungs):
+            for each in rung.best_first(self.higher_is_better):
+                found.setdefault(each.configuration.number, (rung, each))
+        return list(found.values())
+
+    @property
     def all_tried(self) -> Rung:
         """Return the rung that all configurations were trained on: what draws are judged by together."""
         return self.rungs[0]

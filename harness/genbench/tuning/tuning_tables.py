@@ -11,7 +11,7 @@ from genbench.output import numbers
 from genbench.output.tables import Column, Row, Table
 from genbench.registry import spec
 from genbench.tuning.option_importance import LEAST, Importance, Importances, importances
-from genbench.tuning.tuned import Tried, Tuned, TunedModel
+from genbench.tuning.tuned import Rung, Tried, Tuned, TunedModel
 
 SHOWN = 10
 """Configurations of a model that a table shows."""
@@ -43,7 +43,7 @@ def _and_says(table: Table, line: str) -> Table:
 
 def documents(tuned: Tuned) -> list[Table]:
     """Return the tables for documents: all configurations with a score."""
-    return [best(tuned, model, shown=len(model.best)) for model in tuned.models]
+    return [best(tuned, model, shown=len(model.standing)) for model in tuned.models]
 
 
 def _number(head: str) -> Column:
@@ -55,15 +55,14 @@ def _number(head: str) -> Column:
 
 def best(tuned: Tuned, model: TunedModel, shown: int = SHOWN) -> Table:
     """Return the best configurations of a model, with the options that are tuned."""
-    first = model.best[:shown]
-    default = [each for each in model.best[shown:] if each.configuration.number == 0]
-    rows = [_best_row(tuned, model, each) for each in first] + [_best_row(tuned, model, each, True) for each in default]
-    columns = [
-        _number("trial"),
-        _number("score ± se" if _error_of(tuned, model) else "score"),
-        *map(_number, model.space),
-        _number("train"),
+    standing = model.standing
+    default = [(rung, each) for rung, each in standing[shown:] if each.configuration.number == 0]
+    rows = [
+        _best_row(model, rung, each, place >= shown) for place, (rung, each) in enumerate(standing[:shown] + default)
     ]
+    error, several = _error_of(tuned, model), len(model.rungs) > 1
+    columns = [_number("trial"), _number("score ± se" if error else "score"), *map(_number, model.space)]
+    columns += [*([_number("budget")] if several else []), _number("train")]
     direction = "higher" if tuned.metric.higher_is_better else "lower"
     title = f"{model.model} on {tuned.dataset}, {tuned.metric.title} of validation images, {direction} is better"
     return Table(printable(title), columns, rows, list(_caption(tuned, model)), in_blocks=True)
@@ -77,11 +76,12 @@ def _error_of(tuned: Tuned, model: TunedModel) -> str:
     return "over training seeds" if several else "the metric's own, of one training seed"
 
 
-def _best_row(tuned: Tuned, model: TunedModel, tried: Tried, is_aside: bool = False) -> Row:
+def _best_row(model: TunedModel, rung: Rung, tried: Tried, is_aside: bool) -> Row:
     number = "default" if tried.configuration.number == 0 else str(tried.configuration.number)
     score = numbers.mean_and_error(tried.score, tried.stderr)
     values = [_value(tried.configuration.values[name]) for name in model.space]
-    return Row((number, score, *values, numbers.seconds(tried.seconds)), aside=is_aside)
+    budget = [str(rung.budget)] if len(model.rungs) > 1 else []
+    return Row((number, score, *values, *budget, numbers.seconds(tried.seconds)), aside=is_aside)
 
 
 def _value(value: Any) -> str:

@@ -140,6 +140,9 @@ def test_halving_stops_the_worse_and_trains_the_others_anew_with_more(here: Path
     budgets = sorted(identity["budget"]["steps"] for identity in stored().values())
     assert budgets == [1] * 9 + [3] * 3 + [9]
     assert len(tuned.curve) == 8
+    standing = [(str(rung.budget), each.configuration.number) for rung, each in model.standing]
+    assert [budget for budget, _ in standing] == ["9 steps"] + ["3 steps"] * 2 + ["1 steps"] * 6
+    assert {number for _, number in standing} == set(range(9))
     assert "Halving: 6 of 9 stopped after 1 steps, 3 trained anew." in " ".join(repr(tuned).split())
 
 
