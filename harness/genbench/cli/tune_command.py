@@ -104,7 +104,8 @@ def _watching(step: Step, quiet: bool) -> Iterator[Watcher]:
     parts = [f"{len(several)} of {model}" for model, several in step.entries]
     budget = f", at most {step.budget} each" if step.budget.bounds else ""
     trials, stored = len(step.plan.grid.trials()), len(step.plan.grid.trials()) - len(step.plan.todo)
-    line = f"configurations: {', '.join(parts)}{budget}; {trials} trials, {stored} in the store"
+    counted = f"{trials} {'trial' if trials == 1 else 'trials'}, {stored} in the store"
+    line = f"configurations: {', '.join(parts)}{budget}; {counted}"
     console.print(printable(line, 600), soft_wrap=True)
     for note in step.plan.notes:
         console.print(printable(note), soft_wrap=True)
