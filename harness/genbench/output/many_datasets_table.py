@@ -61,7 +61,7 @@ def _tested(found: ManyDatasets, test: Test) -> Iterator[str]:
         yield "No difference between models is found at alpha .05: none are told apart."
         return
     by = "Nemenyi" if test.by == "F and Nemenyi" else "permutations"
-    yield f"Critical difference, alpha .05: {numbers.short(test.critical_difference)} ({by})."
+    yield f"Critical difference, alpha .05: {test.critical_difference:.2f} ({by})."
     yield "Models that share a letter are not told apart: their average ranks are closer than that."
 
 
