@@ -6,24 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.ranking.columns import (
-    CAPABILITIES,
-    COMPARISON,
-    LEADERBOARD,
-    MANY_DATASETS,
-    STUDY,
-    TRIALS,
-    VERDICTS,
-    Holds,
-)
+from genbench.ranking.columns import TABLES, Holds
 
 Cell = str | int | float | bool | None
 
-HOLDS: dict[str, Holds] = {
-    name: column.holds
-    for table in (LEADERBOARD, TRIALS, VERDICTS, CAPABILITIES, STUDY, COMPARISON, MANY_DATASETS)
-    for name, column in table.items()
-}
+HOLDS: dict[str, Holds] = {name: column.holds for table in TABLES for name, column in table.items()}
 """What each known column holds. Cells of other columns are taken as they are."""
 
 

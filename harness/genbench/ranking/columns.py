@@ -206,3 +206,28 @@ MANY_DATASETS: Mapping[str, Column] = MappingProxyType(
         "refused": Column("text", "why there is no test, where there is none"),
     }
 )
+
+VERIFICATION: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: TRIALS[name] for name in ("metric", "dataset", "model", "seed", "trial", "protocol_id")},
+        "step": Column("text", "what was looked at: record (files and what it says), fit, samples or score"),
+        "outcome": Column("text", "same (to the bit), close (within rounding elsewhere), differs or unchecked"),
+        "words": Column("text", "what differs, or why it was not checked"),
+        "at": Column("text", "when it was looked at, UTC"),
+        "device": Column("text", "on which processor or GPU"),
+    }
+)
+
+HELD_TABLE: Mapping[str, Column] = MappingProxyType(
+    {
+        "line": Column("count", "the row's line in the file; the header's is 1"),
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model")},
+        "outcome": Column("text", "same, differs (a line for each cell), or unchecked: its trials are not here"),
+        "column": Column("text", "the column that differs"),
+        "stated": Column("text", "what the file says there"),
+        "found": Column("text", "what the trials give"),
+        "words": Column("text", "why it was not held to any trial"),
+    }
+)
+
+TABLES = (LEADERBOARD, TRIALS, VERDICTS, CAPABILITIES, STUDY, COMPARISON, MANY_DATASETS, VERIFICATION, HELD_TABLE)
