@@ -18,9 +18,11 @@ from genbench.api import (
     ImageSet,
     Metric,
     Model,
+    Range,
     Register,
     Run,
     Score,
+    Search,
     Space,
     Split,
     Splits,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
     from genbench.trial.task import perform
+    from genbench.tuning.tune_call import tune
 
 __version__ = "0.1.0"
 
@@ -54,6 +57,7 @@ _LAZY = {
     "load_verdicts": "genbench.runs.stored",
     "perform": "genbench.trial.task",
     "run": "genbench.runs.execution",
+    "tune": "genbench.tuning.tune_call",
 }
 
 __all__ = [
@@ -71,10 +75,12 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
+    "Range",
     "Register",
     "Report",
     "Run",
     "Score",
+    "Search",
     "Space",
     "Split",
     "Splits",
@@ -92,6 +98,7 @@ __all__ = [
     "perform",
     "run",
     "setting",
+    "tune",
 ]
 
 

@@ -19,6 +19,7 @@ from genbench.errors import GenbenchError, Interrupted, printable
 
 COMMANDS = {
     "run": "Train, score and rank models: the main job.",
+    "tune": "Search for the best options of models, on validation images.",
     "evaluate": "Score and rank images made elsewhere.",
     "list": "List models, metrics, datasets, suites.",
     "show": "Show what a name stands for: options, presets, abilities.",

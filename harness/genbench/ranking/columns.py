@@ -26,6 +26,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
     {
         "metric": Column("text", "the metric, as it is typed"),
         "dataset": Column("text", "the dataset, as it is typed"),
+        "target": Column("text", "split that samples were scored against: test, or valid for tuning"),
         "model": Column("text", "the model with its options, as it is typed"),
         "kind": Column("text", "ours, reference or published; only ours is ranked"),
         "mean": Column("number", "mean score over training seeds, and folds, in the unit; a published row's value"),
@@ -79,7 +80,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
 
 TRIALS: Mapping[str, Column] = MappingProxyType(
     {
-        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model", "kind")},
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "target", "model", "kind")},
         "seed": Column("count", "training seed"),
         "value": Column("number", "score of this trial in full precision, in the metric's unit"),
         "stderr_examples": Column(
@@ -156,7 +157,7 @@ STUDY: Mapping[str, Column] = MappingProxyType(
 
 COMPARISON: Mapping[str, Column] = MappingProxyType(
     {
-        **{name: LEADERBOARD[name] for name in ("metric", "dataset")},
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "target")},
         "model_a": Column("text", "the model A, as it is typed"),
         "model_b": Column("text", "the model B"),
         "results_a": Column("text", "A's results folder, where folders were compared"),
@@ -189,7 +190,7 @@ COMPARISON: Mapping[str, Column] = MappingProxyType(
 MANY_DATASETS: Mapping[str, Column] = MappingProxyType(
     {
         "metric": LEADERBOARD["metric"],
-        "target": Column("text", "the split scored against: test or valid"),
+        "target": LEADERBOARD["target"],
         "model": LEADERBOARD["model"],
         "average_rank": Column("number", "mean over datasets of its rank by the mean score, 1 the best, ties averaged"),
         "groups": Column("text", "letters; models that share one are not told apart; missing where there is no test"),

@@ -10,13 +10,14 @@ from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS
 from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, MANY_DATASETS, TRIALS, VERDICTS, Column
-from genbench.ranking.many_datasets import ManyDatasets
 from genbench.ranking.overview import Overview, OverviewRow
 from genbench.ranking.scores import ScoreRow
 from genbench.ranking.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from genbench.ranking.many_datasets import ManyDatasets
 
 
 def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
@@ -76,12 +77,17 @@ def _averages(found: ManyDatasets) -> list[dict[str, Any]]:
             "ranks": canonical(dict(zip(found.datasets, each.ranks, strict=True))),
             **shared,
         }
-        for each in found.models
+        for each in found.shown
     ]
 
 
 def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:
-    cells: dict[str, Any] = {"dataset": found.dataset, "target": found.target, "model": row.model, "kind": row.kind}
+    cells: dict[str, Any] = {
+        "dataset": found.dataset,
+        "target": found.target or None,
+        "model": row.model,
+        "kind": row.kind,
+    }
     for head, on in zip(found.heads, row.on, strict=True):
         cells[head] = on.summary.mean if on and on.summary else None
         cells[f"{head} stderr"] = on.stderr if on else None
@@ -107,6 +113,7 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
     return {
         "metric": row.metric.label,
         "dataset": row.dataset,
+        "target": row.target if row.metric.uses_target else None,
         "model": row.label,
         "kind": row.kind,
         "seed": row.trial.seed,
@@ -165,6 +172,7 @@ def _row(board: Board, row: BoardRow) -> dict[str, Any]:
     head = {
         "metric": board.metric.label,
         "dataset": board.dataset,
+        "target": None if row.claim else board.target or None,
         "model": row.model,
         "kind": row.kind,
         "unit": board.metric.unit,

@@ -18,6 +18,7 @@ from genbench.output.terminal import as_text
 from genbench.ranking import frames, friedman
 from genbench.ranking.board import boards
 from genbench.ranking.columns import MANY_DATASETS
+from genbench.ranking.filters import Filter
 from genbench.ranking.many_datasets import ManyDatasets, many_datasets
 from genbench.ranking.scores import ScoreRow
 
@@ -199,6 +200,15 @@ def test_who_lacks_a_dataset_is_left_out_and_named() -> None:
     assert [m.model for m in found.models] == ["a", "b", "c"]
     text = as_text(tables([found]))
     assert " Left out: d, without a score on set0, set2." in text
+
+
+def test_who_is_not_asked_for_still_counts() -> None:
+    rows = [*made(3, ["a", "b", "c"]), *on(1, "d", 9.0)]
+    (found,) = many_datasets(Filter(models=["b"]).boards(boards(rows)))
+    assert [(m.model, m.average_rank) for m in found.shown] == [("b", 2.0)]
+    assert (len(found.models), found.left_out) == (3, {})
+    assert [row.cells[1] for row in tables([found])[0].rows] == ["b"]
+    assert frames.many_datasets([found])[["model", "models"]].values.tolist() == [["b", 3]]
 
 
 def test_a_model_that_lacks_seeds_is_named() -> None:
