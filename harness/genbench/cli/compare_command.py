@@ -9,8 +9,8 @@ import click
 
 from genbench.cli import exports
 from genbench.cli.paths import path
-from genbench.comparison.comparing import Wanted, compared
 from genbench.output.console import stderr_console
+from genbench.ranking.filters import Filter
 from genbench.registry import spec
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     help="Results that hold both models.  [default: results]",
 )
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
-@click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
-@click.option("--models", "--model", multiple=True, metavar="NAMES", help="Of two folders, these models only.")
+@click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="These datasets only.")
+@click.option("--models", "--model", "-m", multiple=True, metavar="NAMES", help="Of two folders, these models only.")
+@click.option("--target", type=click.Choice(["test", "valid"]), help="Scores against this split only.")
 @exports.options
 def command(
     a: str,
@@ -39,6 +40,7 @@ def command(
     metrics: tuple[str, ...],
     datasets: tuple[str, ...],
     models: tuple[str, ...],
+    target: str | None,
     form: str | None,
     output: Path | None,
 ) -> int:
@@ -49,9 +51,11 @@ def command(
     not to trust them: docs/comparing.md.
     """
     from genbench.comparison import comparison_table
+    from genbench.comparison.comparing import compared
 
     form = exports.chosen(form, output)
-    wanted = Wanted(spec.split_all(models), spec.split_all(metrics), spec.split_all(datasets))
+    asked = {"metrics": metrics, "datasets": datasets, "models": models}
+    wanted = Filter(**{name: spec.split_all(texts) for name, texts in asked.items()}, target=target)
     found = compared(a, b, results or (Path("results"),), wanted)
     for line in (*(f"not read: {problem}" for problem in found.damaged), *found.notes):
         stderr_console().print(line, soft_wrap=True)

@@ -225,4 +225,4 @@ def _elsewhere(command: click.Command, option: str) -> str:
 
     modules = {name: import_module(f"genbench.cli.{name}_command") for name in ALL if name != command.name}
     having = [name for name, module in modules.items() if any(option in o.opts for o in _options(module.command))]
-    return f"; it is one of {' and '.join(f'genbench {name}' for name in having)}" if having else ""
+    return f"; it belongs to genbench {', '.join(having)}" if having else ""

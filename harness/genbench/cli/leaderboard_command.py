@@ -75,11 +75,18 @@ def command(
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
     wanted = narrowing.wanted(metrics, datasets, models, target)
     boards = wanted.boards(found)
-    if what == "datasets" and not many_datasets(boards):
-        raise RequestError("--table datasets: no metric has scores on several datasets; expected two or more")
+    if what == "datasets":
+        _check_several(boards)
     tables = Tables(what, boards, wanted.claims(published), claims.families(sources or DEFAULT_SOURCES))
     exports.put(exports.Shown(tables.printed, tables.documents, tables.frame), form, output)
     return 1 if collected.damaged else 0
+
+
+def _check_several(boards: Sequence[Board]) -> None:
+    from genbench.ranking.many_datasets import many_datasets
+
+    if not many_datasets(boards):
+        raise RequestError("--table datasets: no metric has scores on several datasets; expected two or more")
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,7 @@ class Tables:
     def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
         from genbench.output import capabilities_table, claims_table, many_datasets_table
+        from genbench.ranking.many_datasets import many_datasets
 
         if self.what == "datasets":
             return many_datasets_table.tables(many_datasets(self.boards))
@@ -121,6 +129,8 @@ class Tables:
 
     def frame(self) -> pd.DataFrame:
         """Return what was asked for in full precision."""
+        from genbench.ranking.many_datasets import many_datasets
+
         match self.what:
             case "capabilities":
                 return frames.capabilities(capabilities(self.boards, self.families))

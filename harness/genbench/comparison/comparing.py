@@ -12,6 +12,7 @@ from genbench.comparison import pairing
 from genbench.comparison.pairing import Pair
 from genbench.errors import RequestError, did_you_mean, printable
 from genbench.ranking.board import Board, BoardRow
+from genbench.ranking.filters import Filter, called
 from genbench.registry import spec
 from genbench.runs import arguments, stored
 
@@ -20,26 +21,7 @@ if TYPE_CHECKING:
 
     from genbench.runs.arguments import Path
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is to be compared, by labels or by names alone; nothing stands for all."""
-
-    models: Sequence[str] = ()
-    metrics: Sequence[str] = ()
-    datasets: Sequence[str] = ()
-
-    def has(self, found: Pair) -> bool:
-        """Return whether a pair is wanted."""
-        board = found.board
-        return all(
-            not asked or label in asked or spec.plain(label) in asked
-            for asked, label in (
-                (self.models, found.a.model),
-                (self.metrics, board.metric.label),
-                (self.datasets, board.dataset),
-            )
-        )
+EVERYTHING = Filter()
 
 
 @dataclass(frozen=True)
@@ -73,9 +55,10 @@ def compare(
     """
     from genbench.comparison.comparison_table import frame
 
-    asked = (_texts(name, given) for name, given in (("models", models), ("metrics", metrics), ("datasets", datasets)))
-    first, second = (arguments.path(name, given) for name, given in (("a", a), ("b", b)))
-    return frame(compared(first, second, [pathlib.Path(arguments.path("results", results))], Wanted(*asked)))
+    given = {"models": models, "metrics": metrics, "datasets": datasets}
+    wanted = Filter(**{name: _texts(name, texts) for name, texts in given.items()}, target=None)
+    first, second = arguments.path("a", a), arguments.path("b", b)
+    return frame(compared(first, second, [pathlib.Path(arguments.path("results", results))], wanted))
 
 
 def _texts(name: str, given: Sequence[str] | str) -> list[str]:
@@ -83,7 +66,7 @@ def _texts(name: str, given: Sequence[str] | str) -> list[str]:
     return spec.split_all([taken] if isinstance(taken, str) else taken)
 
 
-def compared(a: str, b: str, results: Sequence[pathlib.Path], wanted: Wanted = Wanted()) -> Comparison:
+def compared(a: str, b: str, results: Sequence[pathlib.Path], wanted: Filter = EVERYTHING) -> Comparison:
     """Return the comparison of two models of results folders, or of two folders. Raises RequestError or StoreError."""
     if _is_results(a) and _is_results(b):
         return _of_folders(a, b, wanted)
@@ -119,15 +102,16 @@ def _neither(text: str, more: str) -> RequestError:
 # Two models ----------------------------------------------------------------------------------------------------------
 
 
-def _of_models(a: str, b: str, results: Sequence[pathlib.Path], wanted: Wanted) -> Comparison:
-    boards, collected = stored.read(results)
+def _of_models(a: str, b: str, results: Sequence[pathlib.Path], wanted: Filter) -> Comparison:
+    everything, collected = stored.read(results)
+    boards = wanted.boards(everything) if everything else []
     first, second = _named(a, boards), _named(b, boards)
     if first == second:
         raise RequestError(f"{printable(a)!r} and {printable(b)!r} are one model; expected two")
     pairs = pairing.of_models(boards, _is(first), _is(second))
-    chosen = _chosen(pairs, wanted, f"{first} and {second}")
+    _check_any(pairs, f"{first} and {second}")
     alone = [*_alone(boards, first, second, "A"), *_alone(boards, second, first, "B")]
-    return Comparison(first, second, False, chosen, [*collected.notes, *alone], collected.damaged)
+    return Comparison(first, second, False, pairs, [*collected.notes, *alone], collected.damaged)
 
 
 def _is(label: str) -> Callable[[BoardRow], bool]:
@@ -136,12 +120,9 @@ def _is(label: str) -> Callable[[BoardRow], bool]:
 
 def _named(asked: str, boards: Sequence[Board]) -> str:
     """Return the label on the boards that is asked for: as it stands there, as it was typed, or by its name alone."""
-    rows = [row for board in boards for row in board.rows if not row.claim]
-    labels = sorted({row.model for row in rows})
-    if asked in labels:
-        return asked
-    typed = sorted({row.model for row in rows if asked == row.scores[0].model.label})
-    found = typed or [label for label in labels if spec.plain(label) == asked]
+    rows = [row for board in boards for row in board.rows if row.scores]
+    same = called(asked, rows, lambda row: row.model) or called(asked, rows, lambda row: row.scores[0].model.label)
+    labels, found = (sorted({row.model for row in several}) for several in (rows, same))
     if len(found) == 1:
         return found[0]
     if not labels:
@@ -170,13 +151,15 @@ def _alone(boards: Sequence[Board], label: str, other: str, side: str) -> Iterat
 # Two folders ---------------------------------------------------------------------------------------------------------
 
 
-def _of_folders(a: str, b: str, wanted: Wanted) -> Comparison:
+def _of_folders(a: str, b: str, wanted: Filter) -> Comparison:
     if pathlib.Path(a).resolve() == pathlib.Path(b).resolve():
         raise RequestError(f"{printable(a)!r} and {printable(b)!r} are one folder; expected two")
-    (first, in_first), (second, in_second) = (stored.read([pathlib.Path(folder)]) for folder in (a, b))
-    pairs = _chosen(pairing.of_folders(first, second), wanted, f"{a} and {b}")
-    notes = [*in_first.notes, *in_second.notes, *_in_one((first, second))]
-    return Comparison(a, b, True, pairs, notes, [*in_first.damaged, *in_second.damaged])
+    (in_a, read_a), (in_b, read_b) = (stored.read([pathlib.Path(folder)]) for folder in (a, b))
+    first, second = (wanted.boards(boards) if boards else [] for boards in (in_a, in_b))
+    pairs = pairing.of_folders(first, second)
+    _check_any(pairs, f"{a} and {b}")
+    notes = [*read_a.notes, *read_b.notes, *_in_one((first, second))]
+    return Comparison(a, b, True, pairs, notes, [*read_a.damaged, *read_b.damaged])
 
 
 def _in_one(both: tuple[Sequence[Board], Sequence[Board]]) -> Iterator[str]:
@@ -187,15 +170,10 @@ def _in_one(both: tuple[Sequence[Board], Sequence[Board]]) -> Iterator[str]:
             yield printable(f"not compared, for {side} alone has some of their scores: {', '.join(sorted(only))}", 600)
 
 
-def _chosen(pairs: Sequence[Pair], wanted: Wanted, who: str) -> list[Pair]:
-    """Return the pairs that are wanted. Raises RequestError where there are none."""
+def _check_any(pairs: Sequence[Pair], who: str) -> None:
+    """Raise RequestError where there are no pairs."""
     if not pairs:
         raise RequestError(
             f"{printable(who)} have no scores under one protocol; expected one: the same metric and its options, "
             "dataset, samples and split. See: genbench leaderboard"
         )
-    if chosen := [found for found in pairs if wanted.has(found)]:
-        return chosen
-    asked = ", ".join((*wanted.models, *wanted.metrics, *wanted.datasets))
-    there = sorted({text for p in pairs for text in (p.a.model, p.board.metric.label, p.board.dataset)})
-    raise RequestError(f"no scores for {printable(asked)!r}; expected some of: {_listed(there)}")

@@ -198,6 +198,7 @@ def _row(compared: Comparison, pair: Pair) -> dict[str, Any]:
     return {
         "metric": board.metric.label,
         "dataset": board.dataset,
+        "target": board.target or None,
         "model_a": pair.a.model,
         "model_b": pair.b.model,
         **folders,

@@ -28,7 +28,7 @@ def _table(found: ManyDatasets) -> Table:
         *([GROUPS] if found.test else []),
         *(Column(printable(name), True, place, wraps=False) for place, name in enumerate(found.datasets, 1)),
     ]
-    rows = [_row(found, model) for model in found.models]
+    rows = [_row(found, model) for model in found.shown]
     return Table(printable(title, LONGEST), columns, rows, list(_caption(found)), ruled=True)
 
 
@@ -60,7 +60,7 @@ def _tested(found: ManyDatasets, test: Test) -> Iterator[str]:
         yield "No difference between models is found at alpha .05: none are told apart."
         return
     by = "Nemenyi" if test.by == "F and Nemenyi" else "permutations"
-    yield f"Critical difference, alpha .05: {numbers.short(test.critical_difference)} ({by})."
+    yield f"Critical difference, alpha .05: {test.critical_difference:.2f} ({by})."
     yield "Models that share a letter are not told apart: their average ranks are closer than that."
 
 

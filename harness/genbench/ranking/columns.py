@@ -157,7 +157,7 @@ STUDY: Mapping[str, Column] = MappingProxyType(
 
 COMPARISON: Mapping[str, Column] = MappingProxyType(
     {
-        **{name: LEADERBOARD[name] for name in ("metric", "dataset")},
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "target")},
         "model_a": Column("text", "the model A, as it is typed"),
         "model_b": Column("text", "the model B"),
         "results_a": Column("text", "A's results folder, where folders were compared"),
@@ -190,7 +190,7 @@ COMPARISON: Mapping[str, Column] = MappingProxyType(
 MANY_DATASETS: Mapping[str, Column] = MappingProxyType(
     {
         "metric": LEADERBOARD["metric"],
-        "target": Column("text", "the split scored against: test or valid"),
+        "target": LEADERBOARD["target"],
         "model": LEADERBOARD["model"],
         "average_rank": Column("number", "mean over datasets of its rank by the mean score, 1 the best, ties averaged"),
         "groups": Column("text", "letters; models that share one are not told apart; missing where there is no test"),

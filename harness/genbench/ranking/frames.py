@@ -10,13 +10,14 @@ from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS
 from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, MANY_DATASETS, TRIALS, VERDICTS, Column
-from genbench.ranking.many_datasets import ManyDatasets
 from genbench.ranking.overview import Overview, OverviewRow
 from genbench.ranking.scores import ScoreRow
 from genbench.ranking.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from genbench.ranking.many_datasets import ManyDatasets
 
 
 def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
@@ -76,7 +77,7 @@ def _averages(found: ManyDatasets) -> list[dict[str, Any]]:
             "ranks": canonical(dict(zip(found.datasets, each.ranks, strict=True))),
             **shared,
         }
-        for each in found.models
+        for each in found.shown
     ]
 
 

@@ -5,7 +5,7 @@ Datasets, not seeds, are the sample here: what is said holds for further dataset
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from genbench.ranking import friedman
@@ -28,7 +28,7 @@ class ManyDatasets:
     """The models that a metric has scores of on each of several datasets, the best average rank first.
 
     test is None where there are too few, and refused says why in words. left_out names the models without a score on
-    some of the datasets, with these; incomplete those that lack seeds.
+    some of the datasets, with these; incomplete those that lack seeds; hidden those that count, and are not asked for.
     """
 
     metric: RecordedMetric
@@ -39,6 +39,12 @@ class ManyDatasets:
     refused: str = ""
     left_out: Mapping[str, Sequence[str]] = field(default_factory=dict)
     incomplete: Sequence[str] = ()
+    hidden: Collection[str] = ()
+
+    @property
+    def shown(self) -> list[RankedModel]:
+        """Return the models that were asked for: their ranks are those among all."""
+        return [model for model in self.models if model.model not in self.hidden]
 
     @property
     def is_told(self) -> bool:
@@ -107,6 +113,7 @@ def _ranked(boards: Sequence[Board]) -> ManyDatasets:
     sign = -1 if boards[0].metric.higher_is_better else 1
     ranks = friedman.ranks([[sign * _scored(on[name]) for name in whole] for on in rows])
     models = [RankedModel(n, sum(r) / len(r), r) for n, r in zip(whole, zip(*ranks, strict=True), strict=True)]
+    hidden = set(names) - {row.model for board in boards for row in board.rows}
     refused = friedman.refused(len(boards), len(whole))
     return ManyDatasets(
         metric=boards[0].metric,
@@ -115,7 +122,8 @@ def _ranked(boards: Sequence[Board]) -> ManyDatasets:
         models=sorted(models, key=lambda model: (model.average_rank, model.model)),
         test=None if refused else friedman.test(ranks),
         refused=refused,
-        left_out={name: where for name, where in lacking.items() if where},
+        left_out={name: where for name, where in lacking.items() if where and name not in hidden},
+        hidden=hidden,
         incomplete=[n for n in whole if any(on[n].seeds_done < on[n].seeds_planned for on in rows)],
     )
 
