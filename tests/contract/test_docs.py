@@ -92,6 +92,8 @@ def test_every_column_is_explained() -> None:
         "leaderboard --table verdicts": columns.VERDICTS,
         "leaderboard --table capabilities": columns.CAPABILITIES,
         "study score": columns.STUDY,
+        "verify": columns.VERIFICATION,
+        "verify TABLE": columns.HELD_TABLE,
     }
     expected = [
         line
