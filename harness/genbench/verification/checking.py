@@ -41,7 +41,7 @@ def steps(ready: Ready, place: Place) -> Steps:
 
 
 def _trained(ready: Ready, place: Place) -> Generator[Kept, Made, tuple[Check | None, Made | None]]:
-    """Return what training again came to, None where it was not asked for; and what was made, if that is what is stored."""
+    """Return what training again came to, None if that was not asked for, and what was made where it is the same."""
     if not _is_trained(ready):
         return None, None
     made = yield NOTHING
