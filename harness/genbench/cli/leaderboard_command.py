@@ -17,7 +17,6 @@ from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
-from genbench.ranking.many_datasets import many_datasets
 from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
