@@ -17,6 +17,7 @@ from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
+from genbench.ranking.many_datasets import many_datasets
 from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
@@ -37,10 +38,11 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 @click.option(
     "--table",
     "what",
-    type=click.Choice(["scores", "overview", "verdicts", "capabilities"]),
+    type=click.Choice(["scores", "overview", "verdicts", "capabilities", "datasets"]),
     default="scores",
     show_default=True,
-    help="Scores; all metrics side by side; what became of published numbers; what models can do and take.",
+    help="Scores; all metrics side by side; what became of published numbers; what models can do and take; "
+    "ranks averaged over datasets.",
 )
 @click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
 @click.option("--datasets", "--dataset", multiple=True, metavar="NAMES", help="These datasets only.")
@@ -68,6 +70,8 @@ def command(
     boards = [b for b in found if _wanted(b.metric.label, metrics) and _wanted(b.dataset, datasets)]
     if not boards:
         raise _nothing(found, (*metrics, *datasets))
+    if what == "datasets" and not many_datasets(boards):
+        raise RequestError("--table datasets: no metric has scores on several datasets; expected two or more")
     compared = [c for c in published if _named(c.metric, metrics) and _named(c.dataset, datasets)]
     tables = Tables(what, boards, compared, claims.families(sources or DEFAULT_SOURCES))
     exports.put(exports.Shown(tables.printed, tables.documents, tables.frame), form, output)
@@ -119,10 +123,12 @@ class Tables:
 
     def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
-        from genbench.output import capabilities_table, claims_table, overview_table
+        from genbench.output import capabilities_table, claims_table, many_datasets_table, overview_table
 
         if self.what == "overview":
             return overview_table.tables(overviews(self.boards))
+        if self.what == "datasets":
+            return many_datasets_table.tables(many_datasets(self.boards))
         if self.what == "capabilities":
             return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
         return claims_table.tables(verdicts(self.boards, self.claims))
@@ -132,6 +138,8 @@ class Tables:
         match self.what:
             case "capabilities":
                 return frames.capabilities(capabilities(self.boards, self.families))
+            case "datasets":
+                return frames.many_datasets(many_datasets(self.boards))
             case "overview":
                 return frames.overview(overviews(self.boards))
             case "verdicts":

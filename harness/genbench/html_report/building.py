@@ -1,0 +1,69 @@
+"""A report from boards: its contents put together, and the page of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from markupsafe import Markup
+
+from genbench.errors import printable
+from genbench.html_report import page
+from genbench.html_report.board_part import board_part
+from genbench.html_report.contents import Contents, DatasetPart
+from genbench.html_report.figures_part import figures_part
+from genbench.html_report.names import anchor
+from genbench.html_report.origins_part import origins_part
+from genbench.html_report.overview_part import overview_part
+from genbench.html_report.samples_part import samples_part
+from genbench.html_report.stored_trials import StoredTrials
+from genbench.output import captions, claims_table, conclusions, tables_html
+from genbench.output.overview_table import VALIDATION
+from genbench.ranking.board import Board
+from genbench.ranking.overview import Overview, overviews
+from genbench.ranking.verdicts import Verdict
+
+
+def build(
+    title: str, boards: Sequence[Board], stored: StoredTrials, verdicts: Sequence[Verdict], problems: Sequence[str]
+) -> str:
+    """Return the page of boards and the trials behind them, with verdicts on published numbers.
+
+    problems are what could not be read.
+    """
+    return page.html(
+        Contents(
+            printable(title),
+            _made_of(boards),
+            [printable(problem, 600) for problem in problems],
+            [_dataset(overview, stored) for overview in overviews(boards)],
+            Markup(tables_html.to_html(claims_table.tables(verdicts))),  # escaped there
+        )
+    )
+
+
+def _dataset(overview: Overview, stored: StoredTrials) -> DatasetPart:
+    return DatasetPart(
+        anchor("dataset", overview.dataset, overview.target),
+        printable(f"{overview.dataset}{VALIDATION if overview.target == 'valid' else ''}"),
+        conclusions.conclusions(overview),
+        list(dict.fromkeys(_cautions(overview))),
+        overview_part(overview),
+        [board_part(board, head) for board, head in zip(overview.boards, overview.heads, strict=True)],
+        samples_part(overview, stored),
+        figures_part(overview, stored),
+        origins_part(overview),
+    )
+
+
+def _cautions(overview: Overview) -> Iterator[str]:
+    """Yield what warns of the boards, each with the metric that it is about."""
+    for head, board in zip(overview.heads, overview.boards, strict=True):
+        for caution in captions.cautions(board):
+            yield printable(f"{head}: {caution}", 1000)
+
+
+def _made_of(boards: Sequence[Board]) -> str:
+    scores = [score for board in boards for row in board.rows for score in row.scores]
+    trials = {score.trial.id for score in scores}
+    versions = sorted({str(score.trial.environment.get("genbench", "?")) for score in scores})
+    return printable(f"{len(trials):,} trials, {len(scores):,} scores, made by genbench {', '.join(versions)}")
