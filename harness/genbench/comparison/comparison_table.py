@@ -12,8 +12,7 @@ from genbench.comparison.pairing import Pair
 from genbench.comparison.power import MOST
 from genbench.errors import printable
 from genbench.output import captions, numbers
-from genbench.output.board_table import LONGEST, title
-from genbench.output.overview_table import VALIDATION
+from genbench.output.board_table import LONGEST, on_validation, title
 from genbench.output.tables import Column, Row, Table
 from genbench.ranking import frames
 from genbench.ranking.columns import COMPARISON
@@ -61,7 +60,7 @@ def _title(found: Comparison, pairs: Sequence[Pair]) -> str:
     who = f"{found.a} (A) against {found.b} (B)"
     if found.of_folders:
         return title(f"{who}: {board.metric.title} on {board.dataset}", board)
-    return printable(f"{who} on {board.dataset}{VALIDATION if board.target == 'valid' else ''}", LONGEST)
+    return printable(f"{who} on {board.dataset}{on_validation(board.target)}", LONGEST)
 
 
 def _name(found: Comparison, pair: Pair) -> str:

@@ -12,6 +12,7 @@ from genbench.data.folders import cache_folder
 from genbench.errors import GenbenchError, NotKept, RequestError, printable
 from genbench.figures import canvas
 from genbench.figures.kinds import Kind, Lacking, chosen
+from genbench.figures.layout import USUAL, Layout
 from genbench.figures.subjects import Found, find
 from genbench.figures.trained import Trained
 from genbench.registry.plugins import describe, load_registry
@@ -38,6 +39,7 @@ def draw(
     datasets: Sequence[str] = (),
     device: str = "cpu",
     steps: Sequence[int | None] = (),
+    layout: Layout = USUAL,
 ) -> Iterator[Outcome]:
     """Draw what is asked for (see `find`), by default all, and yield what became of each figure when it is done.
 
@@ -52,7 +54,7 @@ def draw(
         why = why or outcome.shows
         yield outcome
     for subject in found.subjects:
-        trained = Trained(subject, resolver, place, {requested, *datasets}, steps)
+        trained = Trained(subject, resolver, place, {requested, *datasets}, steps, layout)
         for outcome in _draw_all(trained, kinds_to_draw, output or found.root / FOLDER, named=bool(kinds)):
             drawn += outcome.path is not None
             why = why or outcome.shows
@@ -81,7 +83,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
     for kind in kinds if named or problem else [kind for kind in kinds if not _mismatch(kind, trained)]:
         if problem and kind.data != "log":
             continue
-        path = output / f"{subject.stem}-{kind.name}.png"
+        path = output / f"{subject.stem}-{kind.name}.{trained.layout.form}"
         try:
             figure = drawn(trained, kind)
         except (Lacking, NotKept) as reason:

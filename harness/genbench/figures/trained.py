@@ -15,6 +15,7 @@ from genbench.api import Dataset, Model, Space
 from genbench.data.cache import Prepared, prepare
 from genbench.errors import DataError, GenbenchError, PluginError, printable
 from genbench.figures.kinds import Lacking
+from genbench.figures.layout import USUAL, Layout
 from genbench.figures.subjects import Subject
 from genbench.ranking.recorded import RecordedModel
 from genbench.registry import spec
@@ -28,7 +29,8 @@ from genbench.trial.torch_state import known_state
 class Trained:
     """What the figures of a subject are drawn from.
 
-    typed are the names that the user gave; steps those of training that are asked for, None where it ended.
+    typed are the names that the user gave; steps those of training that are asked for, None where it ended; layout
+    is that of its figures.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class Trained:
         device: torch.device,
         typed: Collection[str],
         steps: Sequence[int | None] = (),
+        layout: Layout = USUAL,
     ) -> None:
         self.subject = subject
+        self.layout = layout
         self.device = device
         self.steps = steps
         self._stored = subject.first
@@ -160,7 +164,7 @@ class Snapshot(Trained):
     """A trial with its model as it was while it was trained: samples of it are drawn."""
 
     def __init__(self, whole: Trained, model: Model) -> None:
-        super().__init__(whole.subject, whole._resolver, whole.device, whole._typed)
+        super().__init__(whole.subject, whole._resolver, whole.device, whole._typed, layout=whole.layout)
         self.model, self.data = model, whole.data
 
     def _stored_samples(self) -> Tensor:

@@ -26,15 +26,15 @@ class BoardPart:
     table: Markup
 
 
-def board_part(board: Board, head: str) -> BoardPart:
-    """Return what is shown of a board that an overview calls by a name."""
+def board_part(board: Board, name: str) -> BoardPart:
+    """Return what is shown of a board whose metric is called by a name."""
     place = board_place(board)
     scored = any(row.summary for row in board.rows)
-    on = f"{head} on {board.dataset}"
+    on = f"{name} on {board.dataset}"
     costs = cost_plot.draw(board)
     return BoardPart(
         place,
-        printable(f"{board.metric.title} ({head})"),
+        printable(name),
         conclusions.in_words(board),
         inline(dot_plot.draw(board), f"{place}-dots", printable(f"Scores by {on}, every seed")) if scored else None,
         inline(costs, f"{place}-costs", printable(f"Scores by {on} against what they cost")) if costs else None,

@@ -17,7 +17,8 @@ from genbench.html_report.overview_part import overview_part
 from genbench.html_report.samples_part import samples_part
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import captions, claims_table, conclusions, tables_html
-from genbench.output.overview_table import VALIDATION
+from genbench.output.board_table import on_validation
+from genbench.output.names import metrics
 from genbench.ranking.board import Board
 from genbench.ranking.overview import Overview, overviews
 from genbench.ranking.verdicts import Verdict
@@ -44,11 +45,11 @@ def build(
 def _dataset(overview: Overview, stored: StoredTrials) -> DatasetPart:
     return DatasetPart(
         anchor("dataset", overview.dataset, overview.target),
-        printable(f"{overview.dataset}{VALIDATION if overview.target == 'valid' else ''}"),
+        printable(f"{overview.dataset}{on_validation(overview.target)}"),
         conclusions.conclusions(overview),
         list(dict.fromkeys(_cautions(overview))),
         overview_part(overview),
-        [board_part(board, head) for board, head in zip(overview.boards, overview.heads, strict=True)],
+        [board_part(board, name) for board, name in zip(overview.boards, metrics(overview.boards), strict=True)],
         samples_part(overview, stored),
         figures_part(overview, stored),
         origins_part(overview),
@@ -57,9 +58,9 @@ def _dataset(overview: Overview, stored: StoredTrials) -> DatasetPart:
 
 def _cautions(overview: Overview) -> Iterator[str]:
     """Yield what warns of the boards, each with the metric that it is about."""
-    for head, board in zip(overview.heads, overview.boards, strict=True):
+    for name, board in zip(metrics(overview.boards), overview.boards, strict=True):
         for caution in captions.cautions(board):
-            yield printable(f"{head}: {caution}", 1000)
+            yield printable(f"{name}: {caution}", 1000)
 
 
 def _made_of(boards: Sequence[Board]) -> str:

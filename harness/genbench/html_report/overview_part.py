@@ -9,6 +9,7 @@ from genbench.errors import printable
 from genbench.html_report.names import anchor
 from genbench.output import numbers
 from genbench.output.board_table import interval, seeds
+from genbench.output.names import metrics
 from genbench.output.overview_table import cell, tables
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.overview import Overview
@@ -59,10 +60,8 @@ class OverviewPart:
 def overview_part(overview: Overview) -> OverviewPart:
     """Return the table of a dataset."""
     heads = [
-        Head(
-            printable(name), "higher" if board.metric.higher_is_better else "lower", anchor("board", board.protocol_id)
-        )
-        for name, board in zip(overview.heads, overview.boards, strict=True)
+        Head(printable(name), "higher" if board.metric.higher_is_better else "lower", board_place(board))
+        for name, board in zip(metrics(overview.boards), overview.boards, strict=True)
     ]
     lines = [
         Line(

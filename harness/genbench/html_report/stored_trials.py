@@ -9,6 +9,7 @@ import torch
 
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError, StoreError
+from genbench.figures.layout import Layout
 from genbench.figures.subjects import Found, Stored, Subject, find
 from genbench.figures.trained import Trained
 from genbench.ranking.board import BoardRow
@@ -40,7 +41,7 @@ class StoredTrials:
         """Return the first trial of a row ready to be drawn, on the CPU, with all seeds' logs; None without any."""
         for score in row.scores:
             if subject := self._subjects.get(score.trial.id):
-                return Trained(subject, self._resolver, torch.device("cpu"), typed=())
+                return Trained(subject, self._resolver, torch.device("cpu"), typed=(), layout=Layout(titles=False))
         return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from genbench.errors import printable
 from genbench.output import numbers
@@ -77,8 +77,17 @@ def _ranks(board: Board) -> Iterator[str]:
     gap = statistics.smallest_difference(least, len(ranked))
     shown = f"; {least} seeds can show gaps above {gap:.1f} sd" if gap else ""
     yield f"Ranks: Welch, Holm over {pairs} {'pair' if pairs == 1 else 'pairs'}, alpha .05{shown}."
+    yield from left_out([board])
     if any(row.summary and row.summary.sd == 0 for row in ranked):
         yield "Rows without any variance over seeds are compared exactly with each other."
+
+
+def left_out(boards: Sequence[Board]) -> Iterator[str]:
+    """Tell among how many models ranks are, where some of these are not shown: hiding one changes no rank."""
+    ranked = max(boards, key=lambda board: len(board.ranked)).ranked
+    hidden = {id(row) for board in boards for row in board.left_out}
+    if count := sum(id(row) in hidden for row in ranked):
+        yield f"Ranks are among all {len(ranked)} models of these results, of which {count} are not shown."
 
 
 def _protocol(board: Board, named: bool) -> str:

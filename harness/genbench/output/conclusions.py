@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from genbench.errors import printable
+from genbench.output import names
 from genbench.ranking.board import Board
 from genbench.ranking.overview import Overview
 
@@ -20,10 +21,10 @@ def conclusions(overview: Overview) -> list[str]:
     A model leads alone where its rank can only be 1; several share the lead where 1 is in the range of each.
     """
     by_leaders: dict[tuple[str, ...], list[str]] = {}
-    for head, board in zip(overview.heads, overview.boards, strict=True):
-        by_leaders.setdefault(tuple(sorted(leaders(board))), []).append(head)
-    order = sorted(by_leaders, key=lambda names: (len(names) != 1, not names, -len(by_leaders[names])))
-    return [printable(_sentence(names, by_leaders[names], len(overview.boards)), 2000) for names in order]
+    for name, board in zip(names.metrics(overview.boards), overview.boards, strict=True):
+        by_leaders.setdefault(tuple(sorted(leaders(board))), []).append(name)
+    order = sorted(by_leaders, key=lambda found: (len(found) != 1, not found, -len(by_leaders[found])))
+    return [printable(_sentence(found, by_leaders[found], len(overview.boards)), 2000) for found in order]
 
 
 def leaders(board: Board) -> tuple[str, ...]:
@@ -37,28 +38,28 @@ def in_words(board: Board) -> str:
     ranked = board.ranked
     if len(ranked) < 2:
         return f"{UNRANKED}."
-    names = leaders(board)
-    behind = len(ranked) - len(names)
-    first = f"{names[0]} leads alone" if len(names) == 1 else f"{_listed(names)} may each be the best"
+    best = leaders(board)
+    behind = len(ranked) - len(best)
+    first = f"{best[0]} leads alone" if len(best) == 1 else f"{_listed(best)} may each be the best"
     if not behind:
-        return printable(f"No model is told apart from the best: {_listed(names)}.", 2000)
+        return printable(f"No model is told apart from the best: {_listed(best)}.", 2000)
     return printable(f"{first}; {behind} of {len(ranked)} models {_are(behind)} worse than the best.", 2000)
 
 
-def _sentence(names: Sequence[str], heads: Sequence[str], boards: int) -> str:
-    by = f"by {len(heads)} of {boards} {'metric' if boards == 1 else 'metrics'}: {', '.join(heads)}"
-    if not names:
+def _sentence(best: Sequence[str], metrics: Sequence[str], boards: int) -> str:
+    by = f"by {len(metrics)} of {boards} {'metric' if boards == 1 else 'metrics'}: {', '.join(metrics)}"
+    if not best:
         return f"{UNRANKED} ({by})."
-    if len(names) == 1:
-        return f"{names[0]} leads alone {by}."
-    return f"{_listed(names)} cannot be told apart at the top {by}."
+    if len(best) == 1:
+        return f"{best[0]} leads alone {by}."
+    return f"{_listed(best)} cannot be told apart at the top {by}."
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Return names as in a sentence; of many, the first and how many more there are."""
-    if len(names) > MOST_NAMED:
-        return f"{', '.join(names[: MOST_NAMED - 1])} and {len(names) - MOST_NAMED + 1} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+def _listed(models: Sequence[str]) -> str:
+    """Return models as in a sentence; of many, the first and how many more there are."""
+    if len(models) > MOST_NAMED:
+        return f"{', '.join(models[: MOST_NAMED - 1])} and {len(models) - MOST_NAMED + 1} more"
+    return " and ".join(filter(None, [", ".join(models[:-1]), models[-1]]))
 
 
 def _are(count: int) -> str:

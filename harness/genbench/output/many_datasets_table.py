@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from genbench.errors import printable
 from genbench.output import numbers
-from genbench.output.board_table import LONGEST, MODEL
-from genbench.output.overview_table import VALIDATION
+from genbench.output.board_table import LONGEST, MODEL, on_validation
 from genbench.output.tables import Column, Row, Table
 from genbench.ranking.friedman import Test
 from genbench.ranking.many_datasets import ManyDatasets, RankedModel
@@ -21,7 +20,7 @@ def tables(found: Sequence[ManyDatasets]) -> list[Table]:
 
 
 def _table(found: ManyDatasets) -> Table:
-    split = VALIDATION if found.target == "valid" else ""
+    split = on_validation(found.target)
     title = f"{found.metric.title}: ranks averaged over {len(found.datasets)} datasets{split}, lower is better"
     columns = [
         AVERAGE,

@@ -1,10 +1,22 @@
 """Tables in LaTeX, for the package booktabs."""
 
+import itertools
 import re
-from collections.abc import Iterable, Sequence
+import textwrap
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 
 from genbench.output.numbers import MISSING
 from genbench.output.tables import Column, Row, Table
+
+
+def _command(letter: str) -> str:
+    """Return the command of a Greek letter, by its name in Unicode."""
+    name = unicodedata.name(letter).rpartition(" ")[2].lower().replace("lamda", "lambda")
+    return name.capitalize() if letter.isupper() else name
+
+
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
 
 _TEXT = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -30,46 +42,106 @@ _MATHS = {
     "≤": r"\leq",
     "≥": r"\geq",
     "√": r"\surd",
-    "σ": r"\sigma",
-    "μ": r"\mu",
     "²": "^2",
     "∞": r"\infty",
+    "↑": r"\uparrow",
+    "↓": r"\downarrow",
+    **{letter: f"\\{_command(letter)}" for letter in _GREEK},
 }
-_CHARACTERS = str.maketrans(_TEXT | {character: f"${command}$" for character, command in _MATHS.items()})
+_CHARACTERS = _TEXT | {character: f"${command}$" for character, command in _MATHS.items()}
+
+_PLAIN = re.compile("[\\x00-\\x7f¡-žȘșȚț‘’“”„†‡•‰€™]")
+_LACKING = re.compile("[«»ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲų]")
+"""Letters that pdfLaTeX sets in any document, but for these, which its usual fonts lack."""
+
+_OTHER = r"""% A letter that pdfLaTeX lacks: other engines set it, where the font has it; pdfLaTeX its number.
+\providecommand{\otherletter}[2]{\ifdefined\Umathcode#1\else#2\fi}
+"""
 _HYPHENS = re.compile(r"-(?=-)")
 _MINUS = re.compile(r"(?<![\w-])-(?=\d|inf)")
 _DASH = re.compile(r"(?<=\d)-(?=\d)|^-$")
 
+WIDEST_HEAD = 18
+"""Letters of a column's head from which it is set in several lines."""
+
+LONGEST_CAPTION = 1500
+"""Letters of a caption: LaTeX first sets it in one line, which cannot be of any length. What is longer stands below."""
+
 
 def to_latex(tables: Sequence[Table]) -> str:
-    """Return each table for a document in UTF-8. A row whose rank can only be 1 is bold.
+    """Return each table for a document in UTF-8, of whatever engine. The document needs booktabs.
 
-    The document needs booktabs, and for letters that are not Latin an engine and a font that have them.
+    A row whose rank can only be 1 is bold, and so are cells that are best in their columns. pdfLaTeX shows letters that
+    it lacks, Chinese ones say, by their number.
     """
-    written = [_table(table) for table in tables]
-    return "\n".join(["% In the preamble: \\usepackage{booktabs}\n", *written]) if written else ""
+    written = "\n".join(map(_table, tables))
+    if not written:
+        return ""
+    other = _OTHER if r"\otherletter" in written else ""
+    return "\n".join(["% In the preamble: \\usepackage{booktabs}\n" + other, written])
 
 
 def escape(text: str) -> str:
     """Return text that LaTeX sets as it is. Hyphens in a row are kept from becoming a dash."""
-    return "-{}".join(part.translate(_CHARACTERS) for part in _HYPHENS.split(text))
+    return "-{}".join("".join(map(_character, part)) for part in _HYPHENS.split(text))
+
+
+def _character(character: str) -> str:
+    if character in _CHARACTERS:
+        return _CHARACTERS[character]
+    is_set = _PLAIN.fullmatch(character) and not _LACKING.fullmatch(character)
+    return character if is_set else rf"\otherletter{{{character}}}{{U+{ord(character):04X}}}"
 
 
 def _table(table: Table) -> str:
+    notes = " ".join(table.caption)
+    caption = ". ".join([table.title, notes])
+    is_short = _width(caption) <= LONGEST_CAPTION
     lines = [
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escape('. '.join([table.title, ' '.join(table.caption)]))}}}",
+        rf"\caption{{{escape(caption if is_short else _cut(table.title))}}}",
         rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in table.columns)}}}",
         r"\toprule",
-        _line(escape(column.head) for column in table.columns),
+        _line(map(_head, table.columns)),
         r"\midrule",
-        *(_row(row, table.columns) for row in table.rows),
+        *_body(table),
         r"\bottomrule",
         r"\end{tabular}",
+        *([] if is_short else [rf"\par\smallskip\footnotesize\raggedright {escape(notes)}"]),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _width(text: str) -> int:
+    """Return how many letters wide a text is at most, as pdfLaTeX sets it: one that it lacks is a number."""
+    return sum(len("U+1F600") if r"\otherletter" in _character(letter) else 1 for letter in text)
+
+
+def _cut(title: str) -> str:
+    """Return as much of a title as a caption can hold."""
+    widths = itertools.accumulate(map(_width, title))
+    return title[: sum(width <= LONGEST_CAPTION for width in widths)]
+
+
+def _head(column: Column) -> str:
+    """Return a column's head, a long one in several lines."""
+    lines = textwrap.wrap(column.head, WIDEST_HEAD, break_long_words=False, break_on_hyphens=False)
+    if len(lines) < 2:
+        return escape(column.head)
+    stacked = r" \\ ".join(map(escape, lines))
+    return rf"\shortstack[{'r' if column.right else 'l'}]{{{stacked}}}"
+
+
+def _body(table: Table) -> Iterator[str]:
+    """Yield the lines of the rows, with a rule before those that take no part in the ranking."""
+    before: Row | None = None
+    for row in table.rows:
+        if before is not None and row.aside and not before.aside:
+            yield r"\midrule"
+        before = row
+        yield _row(row, table.columns)
 
 
 def _row(row: Row, columns: Sequence[Column]) -> str:
@@ -77,7 +149,8 @@ def _row(row: Row, columns: Sequence[Column]) -> str:
         _number(cell) if column.right or cell == MISSING else escape(cell)
         for cell, column in zip(row.cells, columns, strict=True)
     ]
-    return _line(rf"\textbf{{{cell}}}" for cell in cells) if row.best else _line(cells)
+    bold = range(len(cells)) if row.best else row.best_cells
+    return _line(rf"\textbf{{{cell}}}" if place in bold else cell for place, cell in enumerate(cells))
 
 
 def _number(cell: str) -> str:

@@ -26,6 +26,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
     {
         "metric": Column("text", "the metric, as it is typed"),
         "dataset": Column("text", "the dataset, as it is typed"),
+        "target": Column("text", "split that samples were scored against: test, or valid for tuning"),
         "model": Column("text", "the model with its options, as it is typed"),
         "kind": Column("text", "ours, reference or published; only ours is ranked"),
         "mean": Column("number", "mean score over training seeds, and folds, in the unit; a published row's value"),
@@ -79,7 +80,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
 
 TRIALS: Mapping[str, Column] = MappingProxyType(
     {
-        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model", "kind")},
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "target", "model", "kind")},
         "seed": Column("count", "training seed"),
         "value": Column("number", "score of this trial in full precision, in the metric's unit"),
         "stderr_examples": Column(

@@ -81,7 +81,12 @@ def _averages(found: ManyDatasets) -> list[dict[str, Any]]:
 
 
 def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:
-    cells: dict[str, Any] = {"dataset": found.dataset, "target": found.target, "model": row.model, "kind": row.kind}
+    cells: dict[str, Any] = {
+        "dataset": found.dataset,
+        "target": found.target or None,
+        "model": row.model,
+        "kind": row.kind,
+    }
     for head, on in zip(found.heads, row.on, strict=True):
         cells[head] = on.summary.mean if on and on.summary else None
         cells[f"{head} stderr"] = on.stderr if on else None
@@ -107,6 +112,7 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
     return {
         "metric": row.metric.label,
         "dataset": row.dataset,
+        "target": row.target if row.metric.uses_target else None,
         "model": row.label,
         "kind": row.kind,
         "seed": row.trial.seed,
@@ -165,6 +171,7 @@ def _row(board: Board, row: BoardRow) -> dict[str, Any]:
     head = {
         "metric": board.metric.label,
         "dataset": board.dataset,
+        "target": None if row.claim else board.target or None,
         "model": row.model,
         "kind": row.kind,
         "unit": board.metric.unit,
