@@ -199,7 +199,7 @@ def test_verified_scores_are_marked_and_those_that_differ(results: Path, tmp_pat
             trial = TrialFolder(path)
             record = trial.record()
             stage = next(name for name in record.stages if name.startswith("parzen"))
-            mark = Mark({"score": Check(outcome, "it differs <b>", "2026-01-31T00:00:00Z")})
+            mark = Mark({"score": Check(outcome, "it differs <b>", "2026-01-31T00:00:00+00:00")})
             assert verifications.keep(trial, record, {stage: mark})
     page = Page(page_of(folder))
     marks = [attributes["aria-label"] for _, attributes in page.elements if attributes.get("class") == "mark"]
@@ -213,7 +213,11 @@ def test_a_mark_of_some_seeds_is_none_of_the_row(results: Path, tmp_path: Path) 
     folder = Path(shutil.copytree(results, tmp_path / "results"))
     trial = TrialFolder(next(folder.glob("trials/vae*-digits-s0-*")))
     record = trial.record()
-    found = {stage: Mark({"score": Check("same")}) for stage in record.stages if stage.startswith("parzen")}
+    found = {
+        stage: Mark({"score": Check("same", at="2026-01-31T00:00:00+00:00")})
+        for stage in record.stages
+        if stage.startswith("parzen")
+    }
     assert verifications.keep(trial, record, found)
     assert "mark" not in Page(page_of(folder)).all("class")
 
