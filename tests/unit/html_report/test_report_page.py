@@ -205,8 +205,8 @@ def test_verified_scores_are_marked_and_those_that_differ(results: Path, tmp_pat
     marks = [attributes["aria-label"] for _, attributes in page.elements if attributes.get("class") == "mark"]
     assert marks == ["verified", "differs when verified"]
     lines = page.text("dd")
-    assert "parzen, seed 0: verified 2026-01-31: scored again" in lines
-    assert "parzen, seed 1: it differs <b>" in lines
+    assert "parzen[samples=50], seed 0: verified 2026-01-31: scored again" in lines
+    assert "parzen[samples=50], seed 1: it differs <b>" in lines
 
 
 def test_a_mark_of_some_seeds_is_none_of_the_row(results: Path, tmp_path: Path) -> None:
