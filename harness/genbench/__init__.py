@@ -18,9 +18,11 @@ from genbench.api import (
     ImageSet,
     Metric,
     Model,
+    Range,
     Register,
     Run,
     Score,
+    Search,
     Space,
     Split,
     Splits,
@@ -37,21 +39,25 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
+    from genbench.comparison.comparing import compare
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
     from genbench.trial.task import perform
+    from genbench.tuning.tune_call import tune
 
 __version__ = "0.1.0"
 
 _LAZY = {
     "Report": "genbench.runs.report",
+    "compare": "genbench.comparison.comparing",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
     "load_verdicts": "genbench.runs.stored",
     "perform": "genbench.trial.task",
     "run": "genbench.runs.execution",
+    "tune": "genbench.tuning.tune_call",
 }
 
 __all__ = [
@@ -69,10 +75,12 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
+    "Range",
     "Register",
     "Report",
     "Run",
     "Score",
+    "Search",
     "Space",
     "Split",
     "Splits",
@@ -80,6 +88,7 @@ __all__ = [
     "TrainingData",
     "Unsupported",
     "__version__",
+    "compare",
     "evaluate",
     "fingerprint",
     "hookimpl",
@@ -89,6 +98,7 @@ __all__ = [
     "perform",
     "run",
     "setting",
+    "tune",
 ]
 
 

@@ -19,11 +19,15 @@ from genbench.errors import GenbenchError, Interrupted, printable
 
 COMMANDS = {
     "run": "Train, score and rank models: the main job.",
+    "tune": "Search for the best options of models, on validation images.",
     "evaluate": "Score and rank images made elsewhere.",
     "list": "List models, metrics, datasets, suites.",
     "show": "Show what a name stands for: options, presets, abilities.",
     "status": "Show what is planned, running, done or damaged in a folder of results.",
     "leaderboard": "Print the ranked tables of stored results, or export them.",
+    "report": "Write results as one page that opens anywhere.",
+    "compare": "Compare two models, or two results folders: differences and how sure they are.",
+    "verify": "Check stored numbers: score, draw and train again; hold a table to its trials.",
     "slim": "Copy stored results without samples and weights: the same tables.",
     "figures": "Draw stored trials: samples, walks in z, learning curves.",
     "response": "Show what a metric sees of known damage to real images.",

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     **dict.fromkeys(("train", "fit", "start", "bench", "benchmark", "compare"), "run"),
+    **dict.fromkeys(("search", "sweep", "hpo", "optimise", "optimize"), "tune"),
     **dict.fromkeys(("eval", "score", "test"), "evaluate"),
     **dict.fromkeys(("results", "rank", "table", "tables", "export", "report"), "leaderboard"),
     **dict.fromkeys(("plot", "plots", "draw", "sample", "samples"), "figures"),
@@ -35,6 +36,7 @@ FORMATS = ("csv", "json", "latex", "markdown")
 RENAMED = {
     **dict.fromkeys(("output", "out", "o", "output-dir", "out-dir", "results-dir", "save", "save-dir"), "--results"),
     **dict.fromkeys(("n-samples", "num-samples", "n"), "--samples"),
+    **dict.fromkeys(("n-trials", "num-trials", "n-iter", "configurations"), "--trials"),
     **dict.fromkeys(("n-seeds", "num-seeds", "repeats", "repetitions", "runs"), "--seeds"),
     **dict.fromkeys(("random-seed", "random-state"), "--seed"),
     **dict.fromkeys(("workers", "num-workers", "n-jobs", "processes"), "--jobs"),
@@ -223,4 +225,4 @@ def _elsewhere(command: click.Command, option: str) -> str:
 
     modules = {name: import_module(f"genbench.cli.{name}_command") for name in ALL if name != command.name}
     having = [name for name, module in modules.items() if any(option in o.opts for o in _options(module.command))]
-    return f"; it is one of {' and '.join(f'genbench {name}' for name in having)}" if having else ""
+    return f"; it belongs to genbench {', '.join(having)}" if having else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genbench.cli import exports, stray_words
+from genbench.cli import exports, narrowing, stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError
 from genbench.output.console import stderr_console
@@ -17,7 +17,6 @@ from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
-from genbench.ranking.filters import Filter
 from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
@@ -38,26 +37,13 @@ DEFAULT_SOURCES = ("goodfellow2014",)
 @click.option(
     "--table",
     "what",
-    type=click.Choice(["scores", "overview", "verdicts", "capabilities"]),
+    type=click.Choice(["scores", "overview", "verdicts", "capabilities", "datasets"]),
     default="scores",
     show_default=True,
-    help="Scores; all metrics side by side; what became of published numbers; what models can do and take.",
+    help="Scores; all metrics side by side; what became of published numbers; what models can do and take; "
+    "ranks averaged over datasets.",
 )
-@click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
-@click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="These datasets only.")
-@click.option(
-    "--models",
-    "--model",
-    "-m",
-    multiple=True,
-    metavar="NAMES",
-    help="These models only, by label or plugin; ranks stay those among all.",
-)
-@click.option(
-    "--target",
-    type=click.Choice(["test", "valid"]),
-    help="Scores against this split only.  [default: each split in tables of its own]",
-)
+@narrowing.options
 @click.option(
     "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
 )
@@ -86,11 +72,20 @@ def command(
         stderr_console().print(line, soft_wrap=True)
     if not found:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    asked = {"metrics": metrics, "datasets": datasets, "models": models}
-    wanted = Filter(**{name: spec.split_all(texts) for name, texts in asked.items()}, target=target)
-    tables = Tables(what, wanted.boards(found), wanted.claims(published), claims.families(sources or DEFAULT_SOURCES))
+    wanted = narrowing.wanted(metrics, datasets, models, target)
+    boards = wanted.boards(found)
+    if what == "datasets":
+        _check_several(boards)
+    tables = Tables(what, boards, wanted.claims(published), claims.families(sources or DEFAULT_SOURCES))
     exports.put(exports.Shown(tables.printed, tables.documents, tables.frame), form, output)
     return 1 if collected.damaged else 0
+
+
+def _check_several(boards: Sequence[Board]) -> None:
+    from genbench.ranking.many_datasets import many_datasets
+
+    if not many_datasets(boards):
+        raise RequestError("--table datasets: no metric has scores on several datasets; expected two or more")
 
 
 @dataclass(frozen=True)
@@ -122,17 +117,24 @@ class Tables:
 
     def _beside(self) -> list[Table]:
         """Return what is shown beside boards, or without them."""
-        from genbench.output import capabilities_table, claims_table
+        from genbench.output import capabilities_table, claims_table, many_datasets_table
+        from genbench.ranking.many_datasets import many_datasets
 
+        if self.what == "datasets":
+            return many_datasets_table.tables(many_datasets(self.boards))
         if self.what == "capabilities":
             return capabilities_table.tables(capabilities(self.boards, self.families), self.families)
         return claims_table.tables(verdicts(self.boards, self.claims))
 
     def frame(self) -> pd.DataFrame:
         """Return what was asked for in full precision."""
+        from genbench.ranking.many_datasets import many_datasets
+
         match self.what:
             case "capabilities":
                 return frames.capabilities(capabilities(self.boards, self.families))
+            case "datasets":
+                return frames.many_datasets(many_datasets(self.boards))
             case "overview":
                 return frames.overview(overviews(self.boards))
             case "verdicts":

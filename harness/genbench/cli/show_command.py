@@ -19,6 +19,7 @@ from genbench.ranking.filters import Filter
 from genbench.registry import comments, options, spec
 from genbench.registry.plugins import KINDS, Entry, Registry, load_registry
 from genbench.registry.resolve import Resolver
+from genbench.registry.search_space import search_space
 from genbench.runs import suites
 from genbench.store.layout import RECORD
 from genbench.store.store import Store
@@ -104,6 +105,9 @@ def _show(entry: Entry) -> None:
     for preset, values in cls.presets.items():
         given = ", ".join(f"{name}={_shown(value)}" for name, value in values.items())
         console.print(f"\n{entry.name}@{preset}: {given}")
+    if searched := [(each.name, each.in_words) for each in search_space(cls).values()]:
+        console.print()
+        console.print(listing("search: what genbench tune draws from", searched))
     for fact in _facts(entry.kind, cls):
         console.print(f"\n{fact}")
 

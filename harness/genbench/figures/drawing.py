@@ -85,7 +85,7 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
             continue
         path = output / f"{subject.stem}-{kind.name}.{trained.layout.form}"
         try:
-            figure = _drawn(trained, kind)
+            figure = drawn(trained, kind)
         except (Lacking, NotKept) as reason:
             lacking.append(f"{kind.name} ({reason})")
         except Exception as error:
@@ -110,8 +110,11 @@ def _problem(trained: Trained) -> Outcome | None:
     return None
 
 
-def _drawn(trained: Trained, kind: Kind) -> Figure:
-    """Return a figure. Raises Lacking where it is not for the data, or the model is not able to do what it needs."""
+def drawn(trained: Trained, kind: Kind) -> Figure:
+    """Return a figure of a kind.
+
+    Raises Lacking where it is not for the data, or the model is not able to do what it needs.
+    """
     if reason := _mismatch(kind, trained):
         raise Lacking(reason)
     missing = [ability for ability in kind.abilities if ability not in trained.able]

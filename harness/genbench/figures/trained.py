@@ -75,7 +75,7 @@ class Trained:
         """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
         if RecordedModel.read(self._record.model).is_given:
             return sources.again(self._record.model)
-        resolved = self._resolve("model", self._record.model["label"])
+        resolved = self.plugin("model", self._record.model["label"])
         if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):
             raise PluginError(
                 f"{self._stored.model} of {resolved.distribution}, version {resolved.version}, is not what was trained "
@@ -98,24 +98,24 @@ class Trained:
     @cached_property
     def dataset(self) -> Dataset:
         """Return the dataset's plugin."""
-        dataset: Dataset = self._resolve("dataset", self._stored.dataset).instantiate()
+        dataset: Dataset = self.plugin("dataset", self._stored.dataset).instantiate()
         return dataset
 
     @cached_property
     def data(self) -> Prepared:
         """Return the prepared data. Raises DataError where it is no longer what was trained on."""
-        data = prepare(self.dataset, self._resolve("dataset", self._stored.dataset).identity)
+        data = prepare(self.dataset, self.plugin("dataset", self._stored.dataset).identity)
         if data.digest != self._record.dataset["digest"]:
             raise DataError(
                 f"{self._stored.dataset} is no longer the data that was trained on; expected the same files"
             )
         return data
 
-    def _resolve(self, kind: str, label: str) -> Resolved:
+    def plugin(self, kind: str, label: str) -> Resolved:
         """Return the plugin of a label. Raises Lacking for code in a file that the user does not name."""
         name = spec.plain(label)
         if spec.is_file(name) and not any(spec.plain(typed) == name for typed in self._typed):
-            given = "--dataset " if kind == "dataset" else ""
+            given = "" if kind == "model" else f"--{kind} "
             raise Lacking(f"{kind} {label} is code in a file, which is run only where you name it: give {given}{label}")
         return self._resolver.resolve(kind, label)
 

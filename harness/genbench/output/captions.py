@@ -26,7 +26,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
         *_pretrained(board),
         *_chains(board),
         *_published(board),
-        *(f"! {line}" for line in _cautions(board)),
+        *(f"! {line}" for line in cautions(board)),
     ]
 
 
@@ -151,7 +151,8 @@ def _published(board: Board) -> Iterator[str]:
         yield printable(f"Published {row.claim.model}: {row.claim.source}.{error} {same}{differs}.")
 
 
-def _cautions(board: Board) -> Iterator[str]:
+def cautions(board: Board) -> Iterator[str]:
+    """Yield every reason for caution about a board's rows, a line each."""
     yield from _as_good_as_real(board)
     devices = {device for row in board.rows for device in row.distinct(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:

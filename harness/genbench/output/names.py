@@ -24,19 +24,24 @@ FEATURES = "features"
 """What stands for the option that a metric names its feature extractor by."""
 
 
-def metrics(boards: Sequence[Board]) -> tuple[list[str], list[str]]:
-    """Return what each board's metric is called, with the protocol's id where several are called the same.
+def metrics(boards: Sequence[Board]) -> list[str]:
+    """Return what each board's metric is called, with the protocol's id where several are called the same."""
+    return _told_apart([metric(board.metric) for board in boards], boards)
 
-    And what all that can have it share, once, in place of each name: domain features, samples 1,000.
-    """
+
+def metrics_and_shared(boards: Sequence[Board]) -> tuple[list[str], list[str]]:
+    """Return what `metrics` does without what all metrics share that can have it, and this: samples 1,000."""
     found = [board.metric for board in boards]
     shared = list(dict.fromkeys(part for one in found for part in _parts(one) if _is_shared(part, found)))
     names = [_called(one, [part for part in _parts(one) if part not in shared]) for one in found]
-    told_apart = [
+    return _told_apart(names, boards), [part.words for part in shared]
+
+
+def _told_apart(names: Sequence[str], boards: Sequence[Board]) -> list[str]:
+    return [
         name if names.count(name) == 1 else f"{name} {board.protocol_id}"
         for name, board in zip(names, boards, strict=True)
     ]
-    return told_apart, [part.words for part in shared]
 
 
 def metric(recorded: RecordedMetric) -> str:

@@ -27,7 +27,7 @@ def _called(overviews: Sequence[Overview]) -> list[str]:
 
 
 def _table(overview: Overview, dataset: str) -> Table:
-    metrics, shared = names.metrics(overview.boards)
+    metrics, shared = names.metrics_and_shared(overview.boards)
     heads = [
         printable(f"{name} {'↑' if board.metric.higher_is_better else '↓'}")
         for name, board in zip(metrics, overview.boards, strict=True)

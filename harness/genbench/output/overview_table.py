@@ -34,10 +34,11 @@ def _heads(overview: Overview) -> list[str]:
 
 def _row(row: OverviewRow) -> Row:
     is_best = all(each is not None and (each.rank_low, each.rank_high) == (1, 1) for each in row.on)
-    return Row((printable(row.model), *map(_cell, row.on)), best=is_best, aside=row.kind != "ours")
+    return Row((printable(row.model), *map(cell, row.on)), best=is_best, aside=row.kind != "ours")
 
 
-def _cell(row: BoardRow | None) -> str:
+def cell(row: BoardRow | None) -> str:
+    """Return a score as `board_table.score` does, and in brackets its rank, or a range of ranks."""
     if row is None:
         return numbers.MISSING
     return f"{score(row)} ({numbers.ranks(row.rank_low, row.rank_high)})" if row.rank_low else score(row)

@@ -9,13 +9,15 @@ from genbench.files import canonical
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS
-from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
+from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, MANY_DATASETS, TRIALS, VERDICTS, Column
 from genbench.ranking.overview import Overview, OverviewRow
 from genbench.ranking.scores import ScoreRow
 from genbench.ranking.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from genbench.ranking.many_datasets import ManyDatasets
 
 
 def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
@@ -46,6 +48,37 @@ def overview(found: Iterable[Overview]) -> pd.DataFrame:
     rows = [_overview(each, row) for each in found for row in each.rows]
     types = {name: _overview_type(name) for name in dict.fromkeys(name for row in rows for name in row)}
     return pd.DataFrame(rows, columns=list(types)).astype(types)
+
+
+def many_datasets(found: Iterable[ManyDatasets]) -> pd.DataFrame:
+    """Return a row per metric and model that was ranked on all datasets, in the columns MANY_DATASETS."""
+    return of_rows([row for each in found for row in _averages(each)], MANY_DATASETS)
+
+
+def _averages(found: ManyDatasets) -> list[dict[str, Any]]:
+    test = found.test
+    statistics = ("chi_square", "p", "critical_difference")
+    tested = {name: getattr(test, name) for name in statistics} if test else {}
+    shared = {
+        "metric": found.metric.label,
+        "target": found.target,
+        "datasets": len(found.datasets),
+        "models": len(found.models),
+        **tested,
+        "iman_davenport_f": test.f if test else None,
+        "p_by": test.by if test else None,
+        "refused": found.refused or None,
+    }
+    return [
+        {
+            "model": each.model,
+            "average_rank": each.average_rank,
+            "groups": found.letters(each) or None,
+            "ranks": canonical(dict(zip(found.datasets, each.ranks, strict=True))),
+            **shared,
+        }
+        for each in found.shown
+    ]
 
 
 def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:

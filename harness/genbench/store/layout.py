@@ -5,6 +5,8 @@ from typing import Literal
 RECORD = "trial.json"
 MODEL = "model.safetensors"
 LOG = "log.jsonl"
+VERIFICATION = "verification.json"
+"""What `genbench verify` found of a trial: beside its record, and no part of it."""
 
 SHARD = ".safetensors"
 """What files of samples and of values per image end in; the log of chains lies beside the samples."""

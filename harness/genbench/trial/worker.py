@@ -96,7 +96,8 @@ def perform_assignment(
     assignment = Assignment.from_json(text)
     trial = assignment.trial
     _check_unchanged(assignment)
-    sources.check(trial.model)
+    if not assignment.only_scores:
+        sources.check(trial.model)
     device = environment.resolve_device(place.device or assignment.device)
     gpu.take_share(device, place.share)
     folder = _folder(assignment)
