@@ -116,6 +116,18 @@ def test_images_that_are_hard_for_both_alike_cancel_out() -> None:
     assert found.low > 0.9
 
 
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+def test_where_images_hardly_vary_the_joint_interval_is_that_of_the_t_test(seeds: int) -> None:
+    rng = np.random.default_rng(10)
+    a, b = rng.normal(size=(2, seeds))
+    images = 0.01 * rng.normal(size=40)
+    images -= images.mean()
+    found = difference(scores(*a, per_image=a[:, None] + images), scores(*b, per_image=b[:, None] - images))
+    assert found.images == 40
+    expected = stats.ttest_rel(a, b).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=0.02)
+
+
 def test_what_seed_and_image_make_only_together_is_counted_once() -> None:
     """As the seeds' variance holds it already: without images' own part, the interval is that of seeds alone."""
     rng = np.random.default_rng(3)
@@ -174,6 +186,17 @@ def test_of_many_seeds_the_chance_is_that_of_normal_distributions() -> None:
     a, b = 1 + 2 * rng.permutation(z), 0.5 * rng.permutation(z)
     found = difference(scores(*a), scores(*b, first=50_000))
     assert found.greater == pytest.approx(stats.norm.cdf(1 / np.hypot(2, 0.5)), abs=1e-3)
+
+
+def test_the_chance_is_students_t_of_a_further_seed() -> None:
+    a, b = np.array([1.0, 2.5, 2.0]), np.array([0.5, 1.0, 3.5, 1.0])
+    d = a - b[:3]
+    expected = stats.t.cdf(d.mean() / (d.std(ddof=1) * (4 / 3) ** 0.5), 2)
+    assert difference(scores(*a), scores(*b[:3])).greater == pytest.approx(expected)
+    parts = np.array([a.var(ddof=1) * 4 / 3, b.var(ddof=1) * 5 / 4])
+    df = parts.sum() ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 3)
+    expected = stats.t.cdf((a.mean() - b.mean()) / parts.sum() ** 0.5, df)
+    assert difference(scores(*a), scores(*b, first=9)).greater == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("seeds", "paired"), [(2, True), (3, True), (5, False)])
