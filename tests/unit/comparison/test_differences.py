@@ -265,3 +265,24 @@ def test_seeds_are_counted_to_a_most() -> None:
     found = difference(scores(-1.0, 1.0, 0.001), scores(0.0, 0.0, 0.0))
     assert seeds_needed(found) is None
     assert power(found.mean, found.spread, MOST) < 0.8
+
+
+@pytest.mark.parametrize(("seeds", "spread", "images", "mean"), [(2, 0.2, 0.5, 2.1), (5, 1.0, 0.7, 1.9)])
+def test_power_is_how_often_the_joint_interval_leaves_out_0(
+    seeds: int, spread: float, images: float, mean: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(differences, "DRAWS", 1000)
+    rng, told, none = np.random.default_rng(11), 0, np.zeros((seeds, 50))
+    for _ in range(500):
+        hard = images * 50**0.5 * rng.normal(size=50)
+        a = mean + spread * rng.normal(size=(seeds, 1)) + hard
+        told += difference(scores(*a.mean(1), per_image=a), scores(*none.mean(1), per_image=none)).sign != 0
+    assert told / 500 == pytest.approx(power(mean, Spread(((spread**2, seeds),)), seeds, images**2), abs=0.05)
+
+
+def test_power_without_spread_over_seeds_is_that_of_the_images_alone() -> None:
+    beyond = stats.norm.isf(0.025)
+    expected = stats.norm.sf(beyond - 3) + stats.norm.cdf(-beyond - 3)
+    assert power(3.0, Spread(()), 2, 1.0) == pytest.approx(expected, abs=1e-3)
+    assert power(3.0, Spread(((0.0, 5),)), 5, 1.0) == pytest.approx(expected, abs=1e-3)
+    assert power(0.0, Spread(((0.0, 5),)), 5) == 0.0
