@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 
 from genbench.errors import NotKept, printable
 from genbench.figures.drawing import drawn
-from genbench.figures.kinds import KINDS, Kind, Lacking
+from genbench.figures.kinds import KINDS, Kind
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 from genbench.html_report.inline_svg import inline
 from genbench.html_report.names import anchor
