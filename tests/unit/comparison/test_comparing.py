@@ -33,8 +33,11 @@ A, B = [9.0, 9.1, 9.2], [1.0, 1.3, 1.1]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two models, three seeds of each, a metric with values per image and one without."""
     folder = tmp_path_factory.mktemp("compared") / "results"
-    metrics = "parzen,ms-ssim[random]"
-    genbench.run(models="gaussian,kmeans", metrics=metrics, reference="none", seeds=3, samples=100, results=folder)
+    what = {"models": "gaussian,kmeans", "metrics": "parzen,ms-ssim[random]", "reference": "none"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("GENBENCH_PLUGINS", "")
+        genbench.run(**what, seeds=3, samples=100, results=folder, engine="inline")
     return folder
 
 
