@@ -94,6 +94,8 @@ def test_every_column_is_explained() -> None:
         "leaderboard --table datasets": columns.MANY_DATASETS,
         "compare": columns.COMPARISON,
         "study score": columns.STUDY,
+        "verify": columns.VERIFICATION,
+        "verify TABLE": columns.HELD_TABLE,
     }
     expected = [
         line

@@ -225,4 +225,5 @@ def _elsewhere(command: click.Command, option: str) -> str:
 
     modules = {name: import_module(f"genbench.cli.{name}_command") for name in ALL if name != command.name}
     having = [name for name, module in modules.items() if any(option in o.opts for o in _options(module.command))]
-    return f"; it belongs to genbench {', '.join(having)}" if having else ""
+    listed = " and ".join(filter(None, [", ".join(having[:-1]), *having[-1:]]))
+    return f"; it is one of genbench {listed}" if having else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from genbench.cli import exports, stray_words
+from genbench.cli import exports, narrowing, stray_words
 from genbench.cli.paths import path
 from genbench.errors import RequestError
 from genbench.output.console import stderr_console
@@ -17,7 +17,6 @@ from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
-from genbench.ranking.filters import Filter
 from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
@@ -44,21 +43,7 @@ DEFAULT_SOURCES = ("goodfellow2014",)
     help="Scores; all metrics side by side; what became of published numbers; what models can do and take; "
     "ranks averaged over datasets.",
 )
-@click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="These metrics only.")
-@click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="These datasets only.")
-@click.option(
-    "--models",
-    "--model",
-    "-m",
-    multiple=True,
-    metavar="NAMES",
-    help="These models only, by label or plugin; ranks stay those among all.",
-)
-@click.option(
-    "--target",
-    type=click.Choice(["test", "valid"]),
-    help="Scores against this split only.  [default: each split in tables of its own]",
-)
+@narrowing.options
 @click.option(
     "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
 )
@@ -87,8 +72,7 @@ def command(
         stderr_console().print(line, soft_wrap=True)
     if not found:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    asked = {"metrics": metrics, "datasets": datasets, "models": models}
-    wanted = Filter(**{name: spec.split_all(texts) for name, texts in asked.items()}, target=target)
+    wanted = narrowing.wanted(metrics, datasets, models, target)
     boards = wanted.boards(found)
     if what == "datasets":
         _check_several(boards)

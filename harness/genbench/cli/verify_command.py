@@ -49,7 +49,7 @@ def command(
     of a trial; TABLE a leaderboard.csv or trials.csv, edited or not, whose numbers are held to the trials. Without any,
     everything in the results. What is found is marked in the trials' folders, in verification.json.
 
-    Exit code 0 where everything came out again; 1 where something differs or could not be checked.
+    Exit code 0 where every step of every score came out again; 1 where one differs or could not be checked.
     """
     form = exports.chosen(form, output)
     if seed is not None and not retrain:

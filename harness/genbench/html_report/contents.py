@@ -30,6 +30,15 @@ class DatasetPart:
 
 
 @dataclass(frozen=True)
+class AcrossPart:
+    """What a metric says of models over several datasets; diagram is of critical differences, None without a test."""
+
+    title: str
+    table: Markup
+    diagram: Markup | None
+
+
+@dataclass(frozen=True)
 class Contents:
     """The page: its title, what it was made of, what could not be read, its parts; claims are tables of verdicts."""
 
@@ -37,4 +46,5 @@ class Contents:
     made_of: str
     problems: Sequence[str]
     datasets: Sequence[DatasetPart]
+    across: Sequence[AcrossPart]
     claims: Markup

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from genbench.errors import printable
 from genbench.html_report.overview_part import origin
+from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import numbers
 from genbench.ranking import provenance
 from genbench.ranking.overview import Overview, OverviewRow
@@ -35,23 +36,32 @@ class Origin:
     facts: Sequence[Fact]
 
 
-def origins_part(overview: Overview) -> list[Origin]:
+def origins_part(overview: Overview, stored: StoredTrials) -> list[Origin]:
     """Return how each row of an overview was made."""
     return [
-        Origin(origin(overview, row.model, row.kind), printable(row.model), list(_facts(row))) for row in overview.rows
+        Origin(origin(overview, row.model, row.kind), printable(row.model), list(_facts(row, stored)))
+        for row in overview.rows
     ]
 
 
-def _facts(row: OverviewRow) -> Iterator[Fact]:
+def _facts(row: OverviewRow, stored: StoredTrials) -> Iterator[Fact]:
     claims = [printable(on.claim.source, LONGEST) for on in row.on if on and on.claim]
     if claims:
         yield Fact("source", list(dict.fromkeys(claims)))
     scores = [score for on in row.on if on for score in on.scores]
     if scores:
-        yield from _made(provenance.of_scores(scores), scores)
+        yield from _made(provenance.of_scores(scores))
+        if verified := list(_verified(scores, stored)):
+            yield Fact("verification", verified)
 
 
-def _made(made: Provenance, scores: Sequence[ScoreRow]) -> Iterator[Fact]:
+def _verified(scores: Sequence[ScoreRow], stored: StoredTrials) -> Iterator[str]:
+    for score in scores:
+        if (mark := stored.mark(score)) and mark.in_words:
+            yield printable(f"{score.metric.label}, seed {score.trial.seed}: {mark.in_words}", LONGEST)
+
+
+def _made(made: Provenance) -> Iterator[Fact]:
     yield Fact("to make it again", made.commands or [made.no_command], is_code=bool(made.commands))
     options = ", ".join(f"{name}={_shown(value)}" for name, value in made.options.items())
     facts = {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from genbench.errors import printable
 from genbench.html_report.names import anchor
+from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import numbers
 from genbench.output.board_table import interval, seeds
 from genbench.output.names import metrics
@@ -20,13 +21,17 @@ SHADES = 5
 
 @dataclass(frozen=True)
 class Cell:
-    """A score as the table prints it; shade is None without a rank; value sorts, None last; hint has every seed."""
+    """A score as the table prints it; shade is None without a rank; value sorts, None last; hint has every seed.
+
+    mark is "verified" where all of its scores were, "differs" where one came out otherwise, else "".
+    """
 
     text: str
     shade: int | None = None
     value: float | None = None
     hint: str = ""
     leads: bool = False
+    mark: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,8 +62,8 @@ class OverviewPart:
     caption: Sequence[str]
 
 
-def overview_part(overview: Overview) -> OverviewPart:
-    """Return the table of a dataset."""
+def overview_part(overview: Overview, stored: StoredTrials) -> OverviewPart:
+    """Return the table of a dataset, with the marks of what was verified."""
     heads = [
         Head(printable(name), "higher" if board.metric.higher_is_better else "lower", board_place(board))
         for name, board in zip(metrics(overview.boards), overview.boards, strict=True)
@@ -68,7 +73,7 @@ def overview_part(overview: Overview) -> OverviewPart:
             printable(row.model),
             row.kind,
             origin(overview, row.model, row.kind),
-            [_cell(on, board) for on, board in zip(row.on, overview.boards, strict=True)],
+            [_cell(on, board, stored) for on, board in zip(row.on, overview.boards, strict=True)],
         )
         for row in overview.rows
     ]
@@ -85,10 +90,18 @@ def origin(overview: Overview, model: str, kind: str) -> str:
     return anchor("origin", overview.dataset, overview.target, kind, model)
 
 
-def _cell(row: BoardRow | None, board: Board) -> Cell:
+def _cell(row: BoardRow | None, board: Board, stored: StoredTrials) -> Cell:
     if row is None or row.summary is None:
         return Cell(cell(row), hint="; ".join(row.reasons) if row else "")
-    return Cell(cell(row), _shade(row, len(board.ranked)), row.summary.mean, _hint(row, board), row.rank_low == 1)
+    shade, leads = _shade(row, len(board.ranked)), row.rank_low == 1
+    return Cell(cell(row), shade, row.summary.mean, _hint(row, board), leads, _mark(row, stored))
+
+
+def _mark(row: BoardRow, stored: StoredTrials) -> str:
+    found = {mark.verdict if mark else "" for mark in map(stored.mark, row.scores)}
+    if "differs" in found:
+        return "differs"
+    return "verified" if found == {"verified"} else ""
 
 
 def _shade(row: BoardRow, ranked: int) -> int | None:

@@ -13,8 +13,12 @@ from genbench.figures.layout import Layout
 from genbench.figures.subjects import Found, Stored, Subject, find
 from genbench.figures.trained import Trained
 from genbench.ranking.board import BoardRow
+from genbench.ranking.scores import ScoreRow
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.store import verifications
+from genbench.store.store import Store
+from genbench.store.verifications import Mark
 
 
 class StoredTrials:
@@ -22,10 +26,15 @@ class StoredTrials:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         found = [each for each in map(_find, folders) if each]
+        self._marks = {key: mark for folder in folders for key, mark in verifications.of_store(Store(folder)).items()}
         self._resolver = Resolver(load_registry(), cache_folder())
         self._subjects: Mapping[str, Subject] = {
             trial.record.id: subject for each in found for subject in each.subjects for trial in subject.trials
         }
+
+    def mark(self, score: ScoreRow) -> Mark | None:
+        """Return what `genbench verify` found of a score, None where it was not verified as it is."""
+        return self._marks.get((score.trial.id, score.protocol_id))
 
     def of(self, row: BoardRow) -> dict[int, Stored]:
         """Return the trials of a row that have a model, by seed; of folds the first dataset's."""

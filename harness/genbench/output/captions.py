@@ -214,8 +214,8 @@ def _scored_by_other_code(board: Board) -> Iterator[str]:
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
     apart = {(score.model.target, score.model.code, score.model.source): score.model for score in row.scores}
-    if older := next((model for model in apart.values() if model.is_older), None):
-        yield f"{row.model}: {_older(older)}"
+    if found := next((model for model in apart.values() if model.is_older), None):
+        yield f"{row.model}: {older(found)}"
     if row.extras.get("r_hat", 1.0) > MIXED:
         yield (
             f"{row.model}: its chains have not mixed (R-hat {numbers.short(row.extras['r_hat'])}; expected at most "
@@ -231,7 +231,8 @@ def _older_score(plugin: RecordedPlugin, what: str) -> str:
     return f"by older code of {what}; --fresh-scores scores again and trains nothing"
 
 
-def _older(model: RecordedPlugin) -> str:
+def older(model: RecordedPlugin) -> str:
+    """Return how the code of a model is another than the one that was trained."""
     if model.is_another_file:
         return "trained before its file was changed; a run trains it as it is now"
     return "trained by older code of the same version; --fresh trains it again"

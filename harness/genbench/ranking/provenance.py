@@ -97,8 +97,10 @@ def _recorded(records: Sequence[TrialRecord], name: str) -> str:
 
 
 def _options(model: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a model's options; of a file its path, and its content behind it."""
-    counting, others = model.get("options", {}), model.get("settings", {})
+    """Return a model's options; of a file its path, and its content behind it; of images made elsewhere no stamps."""
+    counting, others = model.get("options", {}), dict(model.get("settings", {}))
+    if RecordedModel.read(model).is_given:
+        others.pop("state", None)
     files = {name: f"{others[name]} ({content})" for name, content in counting.items() if name in others}
     return {**counting, **others, **files}
 

@@ -53,12 +53,17 @@ class Mark:
     steps: Mapping[Step, Check]
 
     @property
-    def verdict(self) -> Literal["verified", "differs", ""]:
-        """Return whether the score came out again from what it rests on, whether a step differs, or "" for neither."""
+    def verdict(self) -> Literal["verified", "partly", "differs", ""]:
+        """Return what became of the score.
+
+        verified: every step that was looked at holds, scoring among them; partly: scoring does, and a step could not be
+        looked at, as where the weights were not kept; differs: a step does; "": not scored again.
+        """
         if any(check.outcome == "differs" for check in self.steps.values()):
             return "differs"
-        score = self.steps.get("score")
-        return "verified" if score is not None and score.holds else ""
+        if (score := self.steps.get("score")) is None or not score.holds:
+            return ""
+        return "verified" if all(check.holds for check in self.steps.values()) else "partly"
 
     @property
     def in_words(self) -> str:
@@ -72,7 +77,8 @@ class Mark:
         again = " and ".join(filter(None, [", ".join(done[:-1]), done[-1]]))
         place = score.where.get("device_name") or score.where.get("device")
         on = f", on {place}" if place else ""
-        return printable(f"verified {score.at[:10]}: {again} again{on}")
+        partly = "partly " if self.verdict == "partly" else ""
+        return printable(f"{partly}verified {score.at[:10]}: {again} again{on}")
 
 
 AGAIN: Mapping[Step, str] = {"fit": "trained", "samples": "drawn", "score": "scored"}

@@ -190,7 +190,10 @@ def _to_go_on_with(
         budget=trial.budget.to_json(),
         status="interrupted",
         wanted=stored.wanted if stored else {},
-        environment=environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+        environment={
+            **environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+            "commit": assignment.commit or None,
+        },
         attempts=stored.attempts + 1 if stored else 1,
         fresh=assignment.fresh,
     )

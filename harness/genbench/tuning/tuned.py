@@ -81,10 +81,18 @@ class TunedModel:
     @property
     def scores(self) -> list[float]:
         """Return the scores of configurations drawn at random; one without counts as the worst there is."""
-        drawn = [each for each in self.all_tried.tried if each.configuration.number > 0]
-        found = [each.score for each in drawn if each.score is not None]
-        worst = (min if self.higher_is_better else max)(found, default=None)
-        return [] if worst is None else [*found, *[worst] * (len(drawn) - len(found))]
+        drawn = [each.score for each in self.all_tried.tried if each.configuration.number > 0]
+        found = [score for score in drawn if score is not None]
+        if not found:
+            return []
+        worst = (min if self.higher_is_better else max)([*found, *self.defaults])
+        return [worst if score is None else score for score in drawn]
+
+    @property
+    def defaults(self) -> list[float]:
+        """Return the score of the model as it was asked for, if it has one."""
+        tried = self.all_tried.tried
+        return [each.score for each in tried if each.configuration.number == 0 and each.score is not None]
 
     @property
     def curve(self) -> list[ExpectedBest]:
@@ -119,6 +127,13 @@ class Tuned:
         from genbench.tuning.tuning_tables import tables
 
         return as_text(tables(self))
+
+    def _repr_html_(self) -> str:
+        """Return the tables as a notebook shows them."""
+        from genbench.output.tables_html import for_notebook
+        from genbench.tuning.tuning_tables import tables
+
+        return for_notebook(tables(self))
 
     @property
     def configurations(self) -> pd.DataFrame:

@@ -133,7 +133,11 @@ def expected(tuned: Tuned) -> Table:
         ahead = [max(here, key=lambda name: sign * here[name].mean)] if several else []
         rows.append(Row((str(n), *cells, *map(printable, ahead))))
     rows.append(Row(("default", *map(_default, tuned.models), *([""] if several else [])), aside=True))
-    columns = [_number("n"), *(_number(printable(name)) for name in curves), *([Column("ahead")] if several else [])]
+    columns = [
+        _number("n"),
+        *(Column(printable(name), right=True) for name in curves),
+        *([Column("ahead")] if several else []),
+    ]
     title = f"Expected best score of n random configurations on {tuned.dataset}"
     return Table(printable(title), columns, rows, list(_expected_caption(tuned)))
 

@@ -16,8 +16,6 @@ from genbench.verification.scratch import DRAWN, NOTHING, TRAINED, Kept, Made
 Steps = Generator[Kept, Made, "Checked"]
 """Asks that a trial be begun again with some stages kept, is sent what came of it, returns what it found."""
 
-NOT_TRAINED = "not trained again: --retrain does"
-
 
 @dataclass(frozen=True)
 class Checked:
@@ -32,7 +30,8 @@ def steps(ready: Ready, place: Place) -> Steps:
     """Check a unit; see `Steps`. A step is judged by what was done again from the stored step before it."""
     scored = [stage for stage in ready.unit.scores if stage in ready.record.stages]
     if not scored or not ready.protocols:
-        return _found(ready, _untrained(ready), _undrawn(ready, ready.problem), {}, scored)
+        fit = Check("unchecked", ready.problem) if _is_trained(ready) else None
+        return _found(ready, fit, _undrawn(ready, ready.problem), {}, scored)
     fit, made = yield from _trained(ready, place)
     samples, made = yield from _drawn(ready, place, made)
     if made is None and (ready.has_samples or samples is None):
@@ -41,10 +40,10 @@ def steps(ready: Ready, place: Place) -> Steps:
     return _found(ready, fit, samples, scores, scored)
 
 
-def _trained(ready: Ready, place: Place) -> Generator[Kept, Made, tuple[Check, Made | None]]:
-    """Return what training again came to, if it was asked for, and what was made where that is what is stored."""
-    if not ready.unit.retrains or ready.model.is_given:
-        return _untrained(ready), None
+def _trained(ready: Ready, place: Place) -> Generator[Kept, Made, tuple[Check | None, Made | None]]:
+    """Return what training again came to, None if that was not asked for, and what was made where it is the same."""
+    if not _is_trained(ready):
+        return None, None
     made = yield NOTHING
     fit = compared.fit(ready, made, place)
     if fit.outcome == "same":
@@ -52,8 +51,9 @@ def _trained(ready: Ready, place: Place) -> Generator[Kept, Made, tuple[Check, M
     return replace(fit, words=f"{fit.words}{compared.scores_then(ready, made)}"), None
 
 
-def _untrained(ready: Ready) -> Check:
-    return Check("unchecked", "made elsewhere: nothing is trained here" if ready.model.is_given else NOT_TRAINED)
+def _is_trained(ready: Ready) -> bool:
+    """Return whether a trial is to be trained again: of images made elsewhere nothing is."""
+    return ready.unit.retrains and not ready.model.is_given
 
 
 def _drawn(ready: Ready, place: Place, made: Made | None) -> Generator[Kept, Made, tuple[Check | None, Made | None]]:
@@ -96,7 +96,7 @@ def _scored(
 
 
 def _found(
-    ready: Ready, fit: Check, samples: Check | None, scores: Mapping[str, Check], scored: Sequence[str]
+    ready: Ready, fit: Check | None, samples: Check | None, scores: Mapping[str, Check], scored: Sequence[str]
 ) -> Checked:
     record = Check("differs", "; ".join(dict.fromkeys(ready.lies))) if ready.lies else Check("same")
     marks = {}

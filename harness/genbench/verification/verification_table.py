@@ -13,7 +13,6 @@ from genbench.ranking.columns import VERIFICATION
 from genbench.registry import file_options
 from genbench.store.verifications import STEPS, Check, Mark, Step
 from genbench.verification.asked import Unit
-from genbench.verification.checking import NOT_TRAINED
 from genbench.verification.verifying import Verified
 
 if TYPE_CHECKING:
@@ -53,15 +52,18 @@ def verdict(found: Verified) -> str:
     count = sum(found.verdicts.values())
     trials = len({each.unit.record.id for each in found.checked if each.marks})
     scores = f"{_of(count, 'score')} of {_of(trials, 'trial')}"
-    verified, differing = found.verdicts["verified"], found.verdicts["differs"]
+    verified, partly, differing = (found.verdicts[verdict] for verdict in ("verified", "partly", "differs"))
     if differing:
         return f"DIFFERS: {differing:,} of {scores}."
-    if not verified:
+    if not verified and not partly:
         return f"Nothing could be checked of {scores}." if count else "There is no score to check."
-    how = "to the bit" if not _close(found) else f"{_close(found):,} within the rounding of another device"
+    how = f"{_close(found):,} within the rounding of another device" if _close(found) else "to the bit"
     if verified == count:
         return f"Holds: {scores} came out again, {how}."
-    return f"{verified:,} of {scores} came out again, {how}; {count - verified:,} could not be checked."
+    parts = [f"{verified + partly:,} of {scores} came out again, {how}"]
+    parts += [f"of {partly:,} not every step could be checked"] if partly else []
+    parts += [f"{count - verified - partly:,} could not be checked"] if count > verified + partly else []
+    return f"{'; '.join(parts)}."
 
 
 def _of(count: int, what: str) -> str:
@@ -71,7 +73,7 @@ def _of(count: int, what: str) -> str:
 def _close(found: Verified) -> int:
     """Return how many verified scores came out close to what is stored, and not the same."""
     marks = [mark for each in found.checked for mark in each.marks.values()]
-    return sum(mark.verdict == "verified" and mark.steps["score"].outcome == "close" for mark in marks)
+    return sum(mark.verdict in ("verified", "partly") and mark.steps["score"].outcome == "close" for mark in marks)
 
 
 def _grouped(found: Verified) -> dict[_Row, list[Mark]]:
@@ -93,7 +95,7 @@ def _metric(unit: Unit, stage: str) -> str:
 
 def _cell(step: Step, marks: Sequence[Mark]) -> str:
     """Return `2/3`: of so many seeds with a step how many hold; "-" where nothing was to be looked at."""
-    checks = [mark.steps[step] for mark in marks if step in mark.steps and mark.steps[step].words != NOT_TRAINED]
+    checks = [mark.steps[step] for mark in marks if step in mark.steps]
     if not checks:
         return numbers.MISSING
     mark = " !" if any(check.outcome == "differs" for check in checks) else ""
@@ -108,7 +110,7 @@ def _caption(found: Verified, has_rows: bool) -> Iterator[str]:
         yield (
             "Of so many seeds how many hold: files whole and records true; trained, drawn and scored again to the same."
         )
-        if all(check.words == NOT_TRAINED for _, _, step, check in _checks(found) if step == "fit"):
+        if all(step != "fit" for _, _, step, _ in _checks(found)):
             yield "No model was trained again: --retrain trains one seed of each row."
     yield from (f"! {line}" for line in _said(found, "differs"))
     yield from (f"close: {line}" for line in _said(found, "close"))
@@ -122,7 +124,7 @@ def _said(found: Verified, outcome: str) -> Iterator[str]:
     """Yield a line for each thing that is to be said of steps with an outcome, and of which trials and scores."""
     lines: dict[tuple[Step, str], dict[str, dict[str, None]]] = {}
     for each, stage, step, check in _checks(found):
-        if check.outcome == outcome and check.words != NOT_TRAINED:
+        if check.outcome == outcome:
             trials = lines.setdefault((step, check.words), {})
             trials.setdefault(str(each), {})[_metric(each, stage)] = None
     for (step, words), trials in lines.items():

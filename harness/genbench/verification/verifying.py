@@ -35,12 +35,12 @@ class Verified:
 
     @property
     def verdicts(self) -> Counter[str]:
-        """Return how many scores were verified, differ, or neither ("")."""
+        """Return how many scores have each verdict of `Mark.verdict`."""
         return Counter(mark.verdict for each in self.checked for mark in each.marks.values())
 
     @property
     def holds(self) -> bool:
-        """Return whether every score that was asked for came out again, and there were some."""
+        """Return whether every step of every score that was asked for came out again, and there were some."""
         return set(self.verdicts) == {"verified"} and not self.unread
 
 

@@ -12,12 +12,18 @@ from pathlib import Path
 
 import pytest
 from awkward_texts import NASTY
+from scored import scores
 
+import genbench
 from genbench.html_report.building import build
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import overview_table
+from genbench.ranking.board import BoardRow, boards
 from genbench.ranking.overview import overviews
 from genbench.runs import stored
+from genbench.store import verifications
+from genbench.store.trial_folder import TrialFolder
+from genbench.store.verifications import Check, Mark
 
 Cli = Callable[[str], tuple[int, str, str]]
 VOID = {"meta", "input", "img", "br", "link", "path", "use"}
@@ -62,8 +68,8 @@ def html(results: Path) -> str:
 
 
 def page_of(folder: Path) -> str:
-    boards, collected = stored.read([folder])
-    return build("Small trials", boards, StoredTrials([folder]), [], collected.damaged)
+    found, collected = stored.read([folder])
+    return build("Small trials", found, StoredTrials([folder]), [], collected.damaged)
 
 
 def test_nothing_is_loaded_and_the_policy_lets_nothing_run_but_what_is_in_the_file(html: str) -> None:
@@ -185,3 +191,75 @@ def test_slimmed_results_make_a_page_that_says_what_it_lacks(results: Path, tmp_
     page = Page(page_of(tmp_path / "slim"))
     assert "vae[epochs=1]" in page.text("a")
     assert not [attributes for tag, attributes in page.elements if tag == "img"]
+
+
+def test_verified_scores_are_marked_and_those_that_differ(results: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(results, tmp_path / "results"))
+    for model, outcome in (("vae", "same"), ("gaussian", "differs")):
+        for path in folder.glob(f"trials/{model}*-digits-s*"):
+            trial = TrialFolder(path)
+            record = trial.record()
+            stage = next(name for name in record.stages if name.startswith("parzen"))
+            mark = Mark({"score": Check(outcome, "it differs <b>", "2026-01-31T00:00:00+00:00")})
+            assert verifications.keep(trial, record, {stage: mark})
+    page = Page(page_of(folder))
+    marks = [attributes["aria-label"] for _, attributes in page.elements if attributes.get("class") == "mark"]
+    assert marks == ["verified", "differs when verified"]
+    lines = page.text("dd")
+    assert "parzen[samples=50], seed 0: verified 2026-01-31: scored again" in lines
+    assert "parzen[samples=50], seed 1: it differs <b>" in lines
+
+
+def test_a_mark_of_some_seeds_is_none_of_the_row(results: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(results, tmp_path / "results"))
+    trial = TrialFolder(next(folder.glob("trials/vae*-digits-s0-*")))
+    record = trial.record()
+    found = {
+        stage: Mark({"score": Check("same", at="2026-01-31T00:00:00+00:00")})
+        for stage in record.stages
+        if stage.startswith("parzen")
+    }
+    assert verifications.keep(trial, record, found)
+    assert "mark" not in Page(page_of(folder)).all("class")
+
+
+def test_several_datasets_together_are_ranked_with_a_diagram() -> None:
+    rows = [
+        replace(row, trial=replace(row.trial, dataset={"label": f"d{n}", "digest": f"digest{n}"}), protocol_id=f"p{n}")
+        for n in range(6)
+        for model in range(3)
+        for row in scores(f"m{model}", [float(model), model + 0.5])
+    ]
+    found = [replace(board, rows=[_unmade(row) for row in board.rows]) for board in boards(rows)]
+    html = build("Six", found, StoredTrials([]), [], [])
+    page = Page(html)
+    assert "All datasets together" in page.text("h2")
+    assert len([1 for tag, a in page.elements if tag == "svg" and "datasets" in a["aria-label"]]) == 1
+    assert set(page.all("href")) >= {"#across"}
+
+
+def _unmade(row: BoardRow) -> BoardRow:
+    """Return a row without the trials it is of, which made records lack."""
+    return replace(row, scores=[])
+
+
+def test_a_foreign_folder_is_named_and_the_rest_is_shown(results: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "photos").mkdir()
+    code, _, said = cli(f"report {tmp_path / 'photos'} {results} -o {tmp_path / 'r.html'}")
+    assert code == 1
+    assert said.startswith(f"not read: no results in {tmp_path / 'photos'}")
+    page = Page((tmp_path / "r.html").read_text())
+    assert any(text.startswith("not read: no results in ") for text in page.text("li"))
+    assert "gan[epochs=1]" in page.text("a")
+
+
+def test_results_of_a_plugin_that_is_not_here_are_shown_without_what_it_draws(
+    tmp_path: Path, toy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genbench.run(models=["toy"], metrics="parzen", seeds=1, reference="none", samples=50, results=tmp_path / "results")
+    monkeypatch.setenv("GENBENCH_PLUGINS", "")
+    page = Page(page_of(tmp_path / "results"))
+    assert "toy" in page.text("a")
+    alts = [attributes["alt"] for tag, attributes in page.elements if tag == "img"]
+    assert "20 samples of toy on digits, seed 0" in alts
+    assert not [alt for alt in alts if alt.startswith("walk")]

@@ -16,13 +16,13 @@ def board(rows: list) -> Board:
 
 
 def test_a_model_that_is_told_apart_leads_alone() -> None:
-    assert conclusions(overviews([board(CLEAR)])[0]) == ["vae leads alone by 1 of 1 metric: parzen."]
+    assert conclusions(overviews([board(CLEAR)])[0]) == ["vae leads alone by 1 of 1 metric: Parzen."]
     assert in_words(board(CLEAR)) == "vae leads alone; 1 of 2 models is worse than the best."
 
 
 def test_models_that_are_not_told_apart_share_the_lead() -> None:
     assert conclusions(overviews([board(CLOSE)])[0]) == [
-        "gan and vae cannot be told apart at the top by 1 of 1 metric: parzen."
+        "gan and vae cannot be told apart at the top by 1 of 1 metric: Parzen."
     ]
     assert in_words(board(CLOSE)) == "No model is told apart from the best: gan and vae."
     assert leaders(board(THREE)) == ("rbm", "vae")
@@ -45,8 +45,8 @@ def test_metrics_with_the_same_leaders_make_one_sentence_and_clear_ones_come_fir
     other_way = board([*scores("vae", [3.5, 4.0], protocol_id="p4"), *scores("gan", [3.0, 4.0], protocol_id="p4")])
     assert leaders(other_way) == ("vae", "gan")
     assert conclusions(overviews([close, board(CLEAR), clear, other_way])[0]) == [
-        "vae leads alone by 2 of 4 metrics: parzen p1, parzen p3.",
-        "gan and vae cannot be told apart at the top by 2 of 4 metrics: parzen p2, parzen p4.",
+        "vae leads alone by 2 of 4 metrics: Parzen p1, Parzen p3.",
+        "gan and vae cannot be told apart at the top by 2 of 4 metrics: Parzen p2, Parzen p4.",
     ]
 
 

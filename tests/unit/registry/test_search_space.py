@@ -82,6 +82,16 @@ def test_a_subclass_has_the_space_of_its_base_or_its_own() -> None:
     assert search_space(Fixed) == {}
 
 
+def test_it_is_shown_with_a_model(cli, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = cli("show vae")[1].splitlines()
+    (place,) = [number for number, line in enumerate(lines) if line.startswith("search: what genbench tune draws from")]
+    shown = [" ".join(line.split()) for line in lines[place + 1 :]]
+    assert "latent 4 to 100, whole numbers, log scale" in shown
+    assert "activation relu or tanh or softplus or silu" in shown
+    assert "search:" not in cli("show pca")[1]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_trained_built_in_models_declare_three_to_eight_options_that_they_can_be_made_with(name: str) -> None:
     subject = find(name, "model")

@@ -68,8 +68,10 @@ def test_what_was_kept_is_read_by_protocol_and_by_trial(stored: tuple[TrialFolde
 def test_a_mark_says_in_words_what_was_found() -> None:
     assert SAME.verdict == "verified"
     assert SAME.in_words == "verified 2026-01-31: trained, drawn and scored again, on AMD EPYC"
-    untrained = Mark({**SAME.steps, "fit": Check("unchecked", "not trained again", AT, WHERE)})
+    untrained = Mark({step: check for step, check in SAME.steps.items() if step != "fit"})
     assert untrained.in_words == "verified 2026-01-31: drawn and scored again, on AMD EPYC"
+    undrawn = Mark({**untrained.steps, "samples": Check("unchecked", "its weights were not kept", AT, WHERE)})
+    assert (undrawn.verdict, undrawn.in_words) == ("partly", "partly verified 2026-01-31: scored again, on AMD EPYC")
     alone = Mark({"score": Check("close", "", AT, {})})
     assert alone.in_words == "verified 2026-01-31: scored again"
     assert Mark({"score": Check("unchecked", "gone", AT)}).verdict == ""
