@@ -151,6 +151,23 @@ def test_a_table_says_in_words_which_is_better_and_what_is_unclear(tmp_path: Pat
     assert cells["parzen"][2:] == ("A", ">99 %", "2", "3 pairs")
 
 
+def cells(pair: Pair) -> tuple[str, ...]:
+    return tables(Comparison("a", "b", False, [pair]))[0].rows[0].cells
+
+
+def test_what_no_number_of_seeds_would_tell_is_said_so(tmp_path: Path) -> None:
+    a, b = scores("a", [1.0, 1.2, 1.4]), scores("b", [1.0, 1.0, 1.0])
+    assert cells(paired([*a, *b]))[5:] == ("10", "3 pairs")
+    same = np.random.default_rng(0).normal(size=40)
+    for row in a:
+        save_file({"per_example": row.value + 20 * (same - same.mean())}, tmp_path / f"{row.trial.id}.safetensors")
+    hard = [replace(row, per_example=tmp_path / f"{row.trial.id}.safetensors") for row in a]
+    assert cells(paired([*hard, *with_images(b, tmp_path, 0.0)]))[5:] == ("images", "3 pairs")
+    assert cells(paired([*scores("a", [0.0, 2.0, 1.001]), *b]))[5:] == (">1,000", "3 pairs")
+    apart = [replace(row, trial=replace(row.trial, seed=row.trial.seed + 7)) for row in b]
+    assert cells(paired([*a, *apart]))[6] == "3 + 3"
+
+
 def test_one_seed_is_told_from_an_interval_over_seeds(tmp_path: Path) -> None:
     text = shown(with_images([*scores("a", [9.0]), *scores("b", [1.0])], tmp_path))
     assert "One seed, so no verdict by: parzen." in text
