@@ -24,7 +24,7 @@ SYNONYMS = {
     **dict.fromkeys(("results", "rank", "table", "tables", "export"), "leaderboard"),
     **dict.fromkeys(("html", "page", "dashboard"), "report"),
     **dict.fromkeys(("diff", "versus", "vs"), "compare"),
-    **dict.fromkeys(("audit", "reproduce"), "verify",
+    **dict.fromkeys(("audit", "reproduce"), "verify"),
     **dict.fromkeys(("plot", "plots", "draw", "sample", "samples"), "figures"),
     **dict.fromkeys(("prepare", "download", "dataset", "datasets"), "data"),
     **dict.fromkeys(("models", "metrics", "suites"), "list"),
