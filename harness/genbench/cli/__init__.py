@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from genbench.cli import first_mistakes, stray_words
-from genbench.cli.commands import COMMANDS, FORMER
+from genbench.cli.command_list import COMMANDS, FORMER
 from genbench.cli.complaints import DEBUG, complain, is_of_the_system, of_the_system, one_line
 from genbench.cli.limits import lacking
 from genbench.cli.streams import drop_unwritable, prepare_streams

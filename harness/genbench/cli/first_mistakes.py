@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from genbench.cli import stray_words
-from genbench.cli.commands import COMMANDS
+from genbench.cli.command_list import COMMANDS
 from genbench.errors import GenbenchError, did_you_mean, printable
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import pytest
 from places import TESTS
 
 from genbench.cli import main
-from genbench.cli.commands import COMMANDS
+from genbench.cli.command_list import COMMANDS
 from genbench.store.progress_file import PROGRESS
 
 HEAVY = ("torch", "numpy", "pandas", "scipy", "torchvision", "sklearn", "pydantic", "torch_fidelity", "matplotlib")
