@@ -56,10 +56,10 @@ def command(
     wanted = narrowing.wanted(metrics, datasets, models, target)
     boards, claims = (wanted.boards(found), wanted.claims(published)) if found else ([], [])
     unread = [f"not read: {problem}" for problem in (*foreign, *collected.damaged)]
-    problems = [*unread, *collected.notes]
-    write_text(output, build(title, boards, StoredTrials(folders), verdicts(boards, claims), problems))
-    for problem in problems:
-        stderr_console().print(problem, soft_wrap=True)
+    page = build(title, boards, StoredTrials(folders), verdicts(boards, claims), unread, collected.notes)
+    write_text(output, page)
+    for line in (*unread, *collected.notes):
+        stderr_console().print(line, soft_wrap=True)
     stdout_console().print(printable(output, 1000), soft_wrap=True)
     return 1 if unread else 0
 

@@ -28,17 +28,23 @@ from genbench.ranking.verdicts import Verdict
 
 
 def build(
-    title: str, boards: Sequence[Board], stored: StoredTrials, verdicts: Sequence[Verdict], problems: Sequence[str]
+    title: str,
+    boards: Sequence[Board],
+    stored: StoredTrials,
+    verdicts: Sequence[Verdict],
+    problems: Sequence[str],
+    notes: Sequence[str] = (),
 ) -> str:
     """Return the page of boards and the trials behind them, with verdicts on published numbers.
 
-    problems are what could not be read.
+    problems are what could not be read, notes what else there is to say of the results folders.
     """
     return rendering.html(
         Contents(
             printable(title),
             _made_of(boards),
             [printable(problem, 600) for problem in problems],
+            [printable(note, 600) for note in notes],
             [_dataset(overview, stored) for overview in overviews(boards)],
             _across(boards),
             Markup(tables_html.to_html(claims_table.tables(verdicts))),  # escaped there

@@ -40,11 +40,15 @@ class AcrossPart:
 
 @dataclass(frozen=True)
 class Contents:
-    """The page: its title, what it was made of, what could not be read, its parts; claims are tables of verdicts."""
+    """The page: its title, what it was made of, what could not be read, its parts; claims are tables of verdicts.
+
+    notes are of what was read whole, and is worth knowing.
+    """
 
     title: str
     made_of: str
     problems: Sequence[str]
+    notes: Sequence[str]
     datasets: Sequence[DatasetPart]
     across: Sequence[AcrossPart]
     claims: Markup

@@ -69,11 +69,15 @@ def costs(board: Board) -> dict[str, list[Point]]:
 
 
 def front(points: Sequence[Point], higher_is_better: bool) -> list[Point]:
-    """Return the points that no other beats in both cost and score, the least cost first (the Pareto front)."""
+    """Return the points that no other beats in both cost and score, the least cost first (the Pareto front).
+
+    Equal points beat each other in nothing: all of them are on it.
+    """
     sign = -1 if higher_is_better else 1
     best: list[Point] = []
     for point in sorted(points, key=lambda p: (p.cost, sign * p.score)):
-        if not best or sign * point.score < sign * best[-1].score:
+        is_equal = bool(best) and (point.cost, point.score) == (best[-1].cost, best[-1].score)
+        if not best or sign * point.score < sign * best[-1].score or is_equal:
             best.append(point)
     return best
 

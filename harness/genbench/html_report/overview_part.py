@@ -93,7 +93,8 @@ def origin(overview: Overview, model: str, kind: str) -> str:
 def _cell(row: BoardRow | None, board: Board, stored: StoredTrials) -> Cell:
     if row is None or row.summary is None:
         return Cell(cell(row), hint="; ".join(row.reasons) if row else "")
-    shade, leads = _shade(row, len(board.ranked)), row.rank_low == 1
+    shade = _shade(row, len(board.ranked))
+    leads = shade is not None and row.rank_low == 1
     return Cell(cell(row), shade, row.summary.mean, _hint(row, board), leads, _mark(row, stored))
 
 
@@ -105,11 +106,11 @@ def _mark(row: BoardRow, stored: StoredTrials) -> str:
 
 
 def _shade(row: BoardRow, ranked: int) -> int | None:
-    """Return the colour of the middle of a rank range."""
-    if row.rank_low is None or row.rank_high is None:
+    """Return the colour of the middle of a rank range; None where a model is alone in having a rank."""
+    if row.rank_low is None or row.rank_high is None or ranked < 2:
         return None
     middle = (row.rank_low + row.rank_high) / 2
-    return min(SHADES - 1, int(SHADES * (middle - 1) / max(1, ranked - 1)))
+    return min(SHADES - 1, int(SHADES * (middle - 1) / (ranked - 1)))
 
 
 def _hint(row: BoardRow, board: Board) -> str:

@@ -12,17 +12,20 @@ from genbench.ranking.overview import Overview
 MOST_NAMED = 4
 """Models that a sentence names; of more it gives the number."""
 
-UNRANKED = "No ranks: those take two models with two seeds or more"
+UNRANKED = "Nothing is compared: that takes two models with two seeds or more"
 
 
 def conclusions(overview: Overview) -> list[str]:
     """Return sentences on a dataset: those on models that lead alone first, then on ties, then on what has no ranks.
 
-    A model leads alone where its rank can only be 1; several share the lead where 1 is in the range of each.
+    A model leads alone where its rank can only be 1; several share the lead where 1 is in the range of each. They are
+    named as the overview has them, so that of many those with the best ranks are.
     """
+    place = {row.model: place for place, row in reversed([*enumerate(overview.rows)])}
     by_leaders: dict[tuple[str, ...], list[str]] = {}
     for name, board in zip(names.metrics(overview.boards), overview.boards, strict=True):
-        by_leaders.setdefault(tuple(sorted(leaders(board))), []).append(name)
+        found = sorted(leaders(board), key=lambda model: (place.get(model, len(place)), model))
+        by_leaders.setdefault(tuple(found), []).append(name)
     order = sorted(by_leaders, key=lambda found: (len(found) != 1, not found, -len(by_leaders[found])))
     return [printable(_sentence(found, by_leaders[found], len(overview.boards)), 2000) for found in order]
 

@@ -71,6 +71,8 @@ def _caption(overview: Overview, metrics: Sequence[str], shared: Sequence[str]) 
     yield f"Mean ± standard error over {_over(overview.boards, [on for on, _ in rows])}; ↑: higher is better, ↓: lower."
     if any(_is_best(on, board) for on, board in rows):
         yield "Bold: no model is significantly better (Welch's t test, Holm over all pairs by a metric, alpha .05)."
+    elif any(row.rank_low and row.rank_low > 1 for row, _ in rows):
+        yield "No bold: where seeds tell models apart, none of those that lead is shown."
     elif any(board.ranked for board in overview.boards):
         yield "No bold: the seeds tell none of these models from the best."
     else:

@@ -130,7 +130,8 @@ def expected(tuned: Tuning) -> Table:
         here = {name: curve[n] for name, curve in curves.items() if n in curve}
         cells = [numbers.mean_and_error(here[name].mean, here[name].sd) if name in here else "-" for name in curves]
         sign = 1 if tuned.metric.higher_is_better else -1
-        ahead = [max(here, key=lambda name: sign * here[name].mean)] if several else []
+        is_fair = len(here) == len(curves)  # a model with fewer draws is not behind for that
+        ahead = [max(here, key=lambda name: sign * here[name].mean) if is_fair else numbers.MISSING] if several else []
         rows.append(Row((str(n), *cells, *map(printable, ahead))))
     rows.append(Row(("default", *map(_default, tuned.models), *([""] if several else [])), aside=True))
     columns = [

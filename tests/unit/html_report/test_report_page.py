@@ -16,6 +16,7 @@ from scored import scores
 
 import genbench
 from genbench.html_report.building import build
+from genbench.html_report.overview_part import overview_part
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import overview_table
 from genbench.ranking.board import BoardRow, boards
@@ -154,6 +155,22 @@ def test_a_damaged_trial_is_named_and_the_rest_is_shown(results: Path, tmp_path:
     assert "Not everything could be read" in page.text("h2")
     assert any("is damaged" in text for text in page.text("li"))
     assert "gan[epochs=1]" in page.text("a")
+
+
+def test_trials_that_lie_in_two_folders_are_noted_and_no_problem(results: Path, tmp_path: Path, cli: Cli) -> None:
+    again = Path(shutil.copytree(results, tmp_path / "again"))
+    code, _, said = cli(f"report {results} {again} -o {tmp_path / 'r.html'}")
+    page = Page((tmp_path / "r.html").read_text())
+    assert code == 0
+    assert "lie in several folders" in said
+    assert any("lie in several folders" in text for text in page.text("li"))
+    assert "Not everything could be read" not in page.text("h2")
+
+
+def test_a_model_without_another_leads_nothing() -> None:
+    (overview,) = overviews(boards(scores("vae", [30.0, 31.0])))
+    (line,) = overview_part(overview, StoredTrials([])).lines
+    assert (line.cells[0].leads, line.cells[0].shade) == (False, None)
 
 
 def test_damaged_samples_are_named_and_the_rest_is_shown(results: Path, tmp_path: Path) -> None:

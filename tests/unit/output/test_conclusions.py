@@ -32,7 +32,7 @@ def test_models_that_are_not_told_apart_share_the_lead() -> None:
 def test_one_seed_and_one_model_give_no_ranks() -> None:
     for rows in (scores("vae", [30.0]), scores("vae", [30.0, 31.0])):
         assert leaders(board(rows)) == ()
-        assert in_words(board(rows)) == "No ranks: those take two models with two seeds or more."
+        assert in_words(board(rows)) == "Nothing is compared: that takes two models with two seeds or more."
 
 
 def test_metrics_with_the_same_leaders_make_one_sentence_and_clear_ones_come_first() -> None:
@@ -46,10 +46,15 @@ def test_metrics_with_the_same_leaders_make_one_sentence_and_clear_ones_come_fir
     assert leaders(other_way) == ("vae", "gan")
     assert conclusions(overviews([close, board(CLEAR), clear, other_way])[0]) == [
         "vae leads alone by 2 of 4 metrics: Parzen p1, Parzen p3.",
-        "gan and vae cannot be told apart at the top by 2 of 4 metrics: Parzen p2, Parzen p4.",
+        "vae and gan cannot be told apart at the top by 2 of 4 metrics: Parzen p2, Parzen p4.",
     ]
 
 
 def test_of_many_leaders_the_first_are_named() -> None:
     rows = [row for n in range(9) for row in scores(f"m{n}", [1.0, 2.0, 3.0])]
     assert "m0, m1, m2 and 6 more cannot be told apart" in conclusions(overviews([board(rows)])[0])[0]
+
+
+def test_of_many_leaders_those_with_the_best_ranks_are_named() -> None:
+    rows = [row for n in range(5) for row in scores(f"m{n}", [1.0 + n, 2.0 + n, 9.0 + n])]
+    assert conclusions(overviews([board(rows)])[0])[0].startswith("m4, m3, m2 and 2 more cannot be told apart")

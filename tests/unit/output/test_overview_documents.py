@@ -12,6 +12,7 @@ from genbench.output.tables import Column, Row, Table
 from genbench.output.tables_latex import to_latex
 from genbench.output.tables_markdown import to_markdown
 from genbench.ranking.board import boards
+from genbench.ranking.filters import Filter
 from genbench.ranking.overview import overviews
 from genbench.ranking.recorded import RecordedMetric, RecordedPlugin
 from genbench.ranking.scores import ScoreRow
@@ -121,6 +122,15 @@ def test_where_seeds_do_not_allow_it_nothing_is_bold(values: dict[str, list[floa
     assert not any(row.best_cells for row in table.rows)
     assert words in table.caption
     assert not any(line.startswith("Bold") for line in table.caption)
+
+
+def test_where_the_best_are_not_shown_nothing_is_bold_and_the_caption_says_so() -> None:
+    values = {"best": [5.0, 5.1, 5.2], "next": [4.0, 4.1, 4.2], "worst": [1.0, 1.1, 1.2]}
+    found = boards(scored(PARZEN, values, "p1"))
+    (table,) = tables(overviews(Filter(models=["next", "worst"]).boards(found)))
+    assert not any(row.best_cells for row in table.rows)
+    assert "No bold: where seeds tell models apart, none of those that lead is shown." in table.caption
+    assert not any("tell none of these models" in line for line in table.caption)
 
 
 def test_seeds_that_lack_a_score_are_shown_and_never_bold_alone() -> None:

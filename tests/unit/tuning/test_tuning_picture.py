@@ -71,3 +71,8 @@ def test_a_draw_without_a_score_counts_as_the_worst_of_its_model() -> None:
     assert sorted(higher.scores) == [2.0, 2.0, 5.0]
     assert sorted(dataclasses.replace(higher, higher_is_better=False).scores) == [5.0, 5.0, 5.0]
     assert tuned(("gan", [3.0, None])).models[0].curve == []
+
+
+def test_a_model_with_fewer_draws_is_not_behind_where_it_has_none() -> None:
+    table = expected(tuned(("gan", [9.0, 1.0, 3.0]), ("vae", [2.0, 2.5])))
+    assert [(row.cells[0], row.cells[-1]) for row in table.rows[:-1]] == [("1", "vae"), ("2", "-")]
