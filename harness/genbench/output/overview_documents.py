@@ -68,7 +68,7 @@ def _cell(row: BoardRow | None) -> str:
 
 def _caption(overview: Overview, metrics: Sequence[str], shared: Sequence[str]) -> Iterator[str]:
     rows = [(on, board) for row in overview.rows for on, board in zip(row.on, overview.boards, strict=True) if on]
-    yield f"Mean ± standard error over {_over(overview.boards, [on for on, _ in rows])}; ↑: higher is better, ↓: lower."
+    yield f"{_scores(overview.boards, [on for on, _ in rows])}; ↑: higher is better, ↓: lower."
     if any(_is_best(on, board) for on, board in rows):
         yield "Bold: no model is significantly better (Welch's t test, Holm over all pairs by a metric, alpha .05)."
     elif any(row.rank_low and row.rank_low > 1 for row, _ in rows):
@@ -84,6 +84,13 @@ def _caption(overview: Overview, metrics: Sequence[str], shared: Sequence[str]) 
         yield f"Metrics that take them: {', '.join(shared)}."
     yield f"{_units(overview.boards, metrics)}."
     yield f"Protocols, column by column: {', '.join(board.protocol_id for board in overview.boards)}."
+
+
+def _scores(boards: Sequence[Board], rows: Sequence[BoardRow]) -> str:
+    """Return what stands in cells: means with errors, or what one training seed gave where none has an error."""
+    if any(row.stderr is not None or (row.claim and row.claim.error is not None) for row in rows):
+        return f"Mean ± standard error over {_over(boards, rows)}"
+    return "Scores of one training seed each, without errors over seeds"
 
 
 def _over(boards: Sequence[Board], rows: Sequence[BoardRow]) -> str:

@@ -49,8 +49,10 @@ def _caption(overview: Overview) -> Iterator[str]:
         yield "mean ± standard error; in brackets the rank, or a range of ranks that seeds cannot tell apart."
         yield from left_out(overview.boards)
         yield "Models by their mean rank, which is no result: metrics do not count alike."
-    else:
+    elif any(on and on.stderr is not None for row in overview.rows for on in row.on):
         yield "mean ± standard error. No ranks: those take two seeds or more of each model."
+    else:
+        yield "One seed each: no errors and no ranks, which take two seeds or more of each model."
     yield f"Protocols: {', '.join(_protocol(board) for board in overview.boards)}; each metric's own table says more."
 
 

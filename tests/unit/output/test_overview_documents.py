@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from scored import METRIC, scores
 
-from genbench.output import latex_blocks, names
+from genbench.output import latex_blocks, names, overview_table
 from genbench.output.overview_documents import tables
 from genbench.output.tables import Column, Row, Table
 from genbench.output.tables_latex import to_latex
@@ -122,6 +122,14 @@ def test_where_seeds_do_not_allow_it_nothing_is_bold(values: dict[str, list[floa
     assert not any(row.best_cells for row in table.rows)
     assert words in table.caption
     assert not any(line.startswith("Bold") for line in table.caption)
+
+
+def test_a_seed_has_no_error_and_no_caption_says_that_it_had() -> None:
+    found = overviews(boards(scored(PARZEN, {"a": [1.0], "b": [2.0]}, "p1")))
+    (paper,), (terminal,) = tables(found), overview_table.tables(found)
+    assert paper.caption[0].startswith("Scores of one training seed each, without errors over seeds; ↑")
+    assert terminal.caption[0].startswith("One seed each: no errors and no ranks")
+    assert not any("±" in text for table in (paper, terminal) for text in [*table.caption, *table.rows[0].cells])
 
 
 def test_where_the_best_are_not_shown_nothing_is_bold_and_the_caption_says_so() -> None:
