@@ -39,7 +39,7 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
-    from genbench.comparison.comparing import compare
+    from genbench.comparison.compare_call import compare
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
@@ -51,7 +51,7 @@ __version__ = "0.1.0"
 
 _LAZY = {
     "Report": "genbench.runs.report",
-    "compare": "genbench.comparison.comparing",
+    "compare": "genbench.comparison.compare_call",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
     "load_verdicts": "genbench.runs.stored",

@@ -8,8 +8,8 @@ import click
 
 from genbench.cli.paths import path
 from genbench.errors import printable
+from genbench.figures.arrangement import FORMATS, Format, Layout, parse_grid
 from genbench.figures.kinds import KINDS, parse_steps
-from genbench.figures.layout import FORMATS, Format, Layout, parse_grid
 from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import spec
 

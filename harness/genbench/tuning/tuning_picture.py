@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from genbench.errors import printable
 from genbench.figures.canvas import DPI, FONT
-from genbench.tuning.tuned import Tuned, TunedModel
+from genbench.tuning.tried import TunedModel, Tuning
 
 WIDTH, HEIGHT = 760, 420
 LETTERS = 110
@@ -24,7 +24,7 @@ FIRST = 4
 """The part of a curve, from its beginning, that need not be seen whole: a quarter."""
 
 
-def draw(tuned: Tuned) -> Figure:
+def draw(tuned: Tuning) -> Figure:
     """Return the figure: for each model its curve, in a band of one standard deviation of the best of n."""
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, layout="constrained")
     budget = tuned.models[0].all_tried.budget
@@ -64,7 +64,7 @@ def _draw_curve(axes: Axes, model: TunedModel, place: int) -> None:
         axes.axhline(score, color=grey, linewidth=0.8, linestyle=style, alpha=0.7, label=name)
 
 
-def _leave_out_disasters(axes: Axes, tuned: Tuned) -> None:
+def _leave_out_disasters(axes: Axes, tuned: Tuning) -> None:
     """Bound the scores that are shown: those of a few draws that went astray would leave no room for the others."""
     kept = [each.mean for model in tuned.models for each in model.curve[len(model.curve) // FIRST :]]
     kept += [score for model in tuned.models for score in model.defaults]

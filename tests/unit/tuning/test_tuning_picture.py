@@ -11,7 +11,8 @@ from genbench.registry.search_space import Searched
 from genbench.runs.settings import RunSettings
 from genbench.trial.identity import Budget
 from genbench.tuning.configurations import Configuration
-from genbench.tuning.tuned import Rung, Tried, Tuned, TunedModel
+from genbench.tuning.tried import Rung, Tried, TunedModel
+from genbench.tuning.tuned import Tuned
 from genbench.tuning.tuning_picture import draw
 from genbench.tuning.tuning_settings import TuningSettings
 from genbench.tuning.tuning_tables import expected
