@@ -37,6 +37,7 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
+    from genbench.engines.process import ProcessEngine
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ProcessEngine": "genbench.engines.process",
     "Report": "genbench.runs.report",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
@@ -69,6 +71,7 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
+    "ProcessEngine",
     "Register",
     "Report",
     "Run",

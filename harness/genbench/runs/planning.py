@@ -53,7 +53,7 @@ class Plan:
     @property
     def gpus(self) -> float:
         """Return the part of a GPU that each trial has, 0 on the CPU."""
-        return share(self.settings.device, self.engine.settings.get("jobs", 1)) if self.todo else 0.0
+        return share(self.settings.device, self.engine.settings.get("jobs") or 1) if self.todo else 0.0
 
 
 def plan(settings: RunSettings) -> Plan:

@@ -103,7 +103,7 @@ def make_engine(resolver: Resolver, settings: RunSettings, trials: int, is_timed
     typed = spec.parse(asked).options
     _check_jobs_per_gpu(settings, found.name, "jobs" in known, jobs is not None or "jobs" in typed)
     wanted: dict[str, Any] = {"device": settings.device, "threads": settings.threads, "jobs": jobs}
-    if jobs is None and "jobs" not in typed and trials:
+    if jobs is None and "jobs" not in typed and trials and not found.traits["is_remote"]:
         wanted["jobs"] = min(_default_jobs(settings, is_timed), trials)
     given = {name: value for name, value in wanted.items() if name in known and value is not None}
     return resolver.resolve("engine", asked, given)
