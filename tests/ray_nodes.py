@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes of a CPU each, in a process of its own: it ends when this one does, however that ends."""
+"""A Ray cluster of two nodes of a CPU each, the second with a GPU by name, in a process of its own: it ends when this one does, however that ends."""
 
 import os
 import shutil
@@ -55,14 +55,15 @@ def main() -> None:
     temporary = tempfile.mkdtemp(prefix="gb-ray-", dir="/tmp")  # a short path: those of sockets are bounded
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False, "temp_dir": temporary})
     try:
-        second = cluster.add_node(**node)
+        other = {**node, "num_gpus": 1}  # by name: no trial that is on the CPU sees it
+        second = cluster.add_node(**other)
         print(f"> {cluster.address}", flush=True)
         for line in map(str.strip, sys.stdin):
             if line == "kill":
                 cluster.remove_node(second, allow_graceful=False)
                 second = None
             elif second is None:
-                second = cluster.add_node(**node)
+                second = cluster.add_node(**other)
             print(f"> {line}", flush=True)
     finally:
         cluster.shutdown()

@@ -47,11 +47,12 @@ def start(nodes: RayNodes, toy: str, tmp_path: Path) -> Iterator[Start]:
     path = os.pathsep.join([str(TESTS / "toy_plugin"), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": path, "GENBENCH_ENGINE": "ray"}
 
-    def go(*arguments: str) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "genbench", "run", "--metric", "brightness", "--reference", "none"]
+    def go(*arguments: str, more: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "genbench", "run", "--reference", "none"]
+        command += [] if "--metric" in arguments else ["--metric", "brightness"]
         process = subprocess.Popen(
             [*command, *arguments],
-            env=environment,
+            env={**environment, **(more or {})},
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -187,3 +188,52 @@ def test_two_drivers_on_one_cluster_do_each_trial_once(start: Start, tmp_path: P
     assert [first.returncode, second.returncode] == [0, 0], said
     assert [record.attempts for _, record in Store(tmp_path / "results").all()] == [1] * 3
     assert all("3/3" in each for each in said)
+
+
+GREEDY = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+import genbench
+import torch
+
+
+@dataclass(eq=False)
+class Greedy(genbench.Model):
+    version: ClassVar[int] = 1
+
+    def build(self, space, device):
+        self.space, self.device = space, device
+
+    def fit(self, data, run):
+        self.mean_ = data.train.images.mean(0)
+        torch.empty(768, 2**20, dtype=torch.uint8, device=self.device)  # of 1024 MiB
+
+    def sample(self, n, generator):
+        return self.mean_.expand(n, *self.mean_.shape).contiguous()
+"""
+
+
+def test_trials_share_a_gpu_and_its_memory_and_one_that_ran_out_has_it_alone(start: Start, tmp_path: Path) -> None:
+    """On the stand-in for CUDA, which the worker processes alone have: the driver's machine has no GPU."""
+    (tmp_path / "mine.py").write_text(GREEDY)
+    standin = {"PYTHONPATH": str(TESTS / "standin"), "GENBENCH_STANDIN_MIB": "1024", "GENBENCH_STANDIN": "1"}
+    models = ("--models", "./mine.py:Greedy,gaussian", "--seeds", "1", "--metric", "parzen[samples=100]")
+    process = start(*models, "--device", "cuda", "--jobs-per-gpu", "2", more={"GENBENCH_PLUGINS": "", **standin})
+    out, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert "as many jobs as there is room for x 1 thread, 2 share a GPU" in said
+    assert out.count("ran out of memory beside others on its GPU, and was tried again with a whole one") == 1
+    shares = {record.model["name"]: record.environment["gpu_share"] for _, record in Store(tmp_path / "results").all()}
+    assert shares == {"greedy": 1.0, "gaussian": 0.5}
+
+
+def test_a_trial_on_the_cpu_sees_no_gpu(start: Start, tmp_path: Path) -> None:
+    said = "print('sees', repr(__import__('os').environ.get('CUDA_VISIBLE_DEVICES'))); self.mean_ = "
+    (tmp_path / "mine.py").write_text(GREEDY.replace("self.mean_ = ", said))
+    process = start(
+        "--models", "./mine.py:Greedy", "--seeds", "2", "--metric", "parzen[samples=100]", "--device", "cpu"
+    )
+    _, told = process.communicate(timeout=300)
+    assert process.returncode == 0, told
+    assert {path.read_text() for path in (tmp_path / "results").rglob("output.txt")} == {"sees ''\n"}

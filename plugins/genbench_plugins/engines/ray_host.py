@@ -37,7 +37,7 @@ class Surroundings:
 def surroundings() -> Surroundings:
     """Return those of this process."""
     names = [name for name in os.environ if name.startswith("GENBENCH_")]
-    names += [name for name in ("OMP_WAIT_POLICY", "CUBLAS_WORKSPACE_CONFIG") if name in os.environ]
+    names += [name for name in ("PYTHONPATH", "OMP_WAIT_POLICY", "CUBLAS_WORKSPACE_CONFIG") if name in os.environ]
     return Surroundings({name: os.environ[name] for name in names}, os.getcwd(), [entry for entry in sys.path if entry])
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from genbench.api import Task
-from genbench.errors import GenbenchError
+from genbench.errors import GenbenchError, RequestError
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
+from genbench.runs import planning
 from genbench.runs.settings import RunSettings, make_engine
 from genbench_plugins.engines import ray_cluster
 from genbench_plugins.engines.ray_engine import RayEngine
@@ -90,6 +91,18 @@ def test_how_many_jobs_is_the_clusters_to_say_unless_it_is_given() -> None:
     assert jobs("ray") is None
     assert jobs("ray", jobs=5) == jobs("ray[jobs=5]") == 5
     assert jobs("process") is not None
+
+
+def planned(results: Path, **given: object) -> planning.Plan:
+    return planning.plan(RunSettings("gaussian", engine="ray", seeds=1, reference="none", results=results, **given))
+
+
+def test_the_gpus_are_those_of_the_nodes(tmp_path: Path) -> None:
+    assert planned(tmp_path, device="cuda").gpus == 1
+    assert planned(tmp_path, device="cuda", jobs_per_gpu=4, jobs=8).gpus == 0.25
+    assert planned(tmp_path, device="cpu").gpus == 0
+    with pytest.raises(RequestError, match="--device cuda:1: engine ray chooses the GPU; expected auto, cpu or cuda"):
+        planned(tmp_path, device="cuda:1")
 
 
 def test_it_is_listed_and_closed_without_importing_ray() -> None:
