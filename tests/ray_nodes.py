@@ -7,6 +7,8 @@ import sys
 import tempfile
 from typing import Self
 
+from places import TESTS
+
 STORE = 80 * 2**20
 """Bytes of each node's object store, the least that Ray takes."""
 
@@ -15,7 +17,7 @@ class RayNodes:
     """The cluster, as the tests see it: started by `with`, asked for by lines on its standard input."""
 
     def __enter__(self) -> Self:
-        environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "GENBENCH_PLUGINS": ""}
+        environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "PYTHONPATH": str(TESTS / "toy_plugin")}
         self._process = subprocess.Popen(
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
@@ -53,6 +55,7 @@ def main() -> None:
 
     node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": STORE}
     temporary = tempfile.mkdtemp(prefix="gb-ray-", dir="/tmp")  # a short path: those of sockets are bounded
+    os.environ["GENBENCH_CACHE"] = f"{temporary}/cache"  # that of nodes which share none with whoever started the run
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False, "temp_dir": temporary})
     try:
         other = {**node, "num_gpus": 1}  # by name: no trial that is on the CPU sees it

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
+    from genbench.trial.carrying import TrialFiles
     from genbench.trial.task import perform
 
 __version__ = "0.1.0"
@@ -49,6 +50,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "ProcessEngine": "genbench.engines.process",
     "Report": "genbench.runs.report",
+    "TrialFiles": "genbench.trial.carrying",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
     "load_verdicts": "genbench.runs.stored",
@@ -81,6 +83,7 @@ __all__ = [
     "Splits",
     "Task",
     "TrainingData",
+    "TrialFiles",
     "Unsupported",
     "__version__",
     "evaluate",

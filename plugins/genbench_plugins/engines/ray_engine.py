@@ -10,10 +10,10 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from genbench import Engine, Event, GenbenchError, Task, setting
+from genbench import Engine, Event, GenbenchError, Task, TrialFiles, setting
 from genbench.io import printable
 from genbench_plugins.engines import ray_cluster
-from genbench_plugins.engines.ray_host import Host, Told, surroundings, versions
+from genbench_plugins.engines.ray_host import Host, Told, inode, surroundings, versions
 
 POLL = 0.5
 """Seconds that an actor listens to its worker at a time: what it is asked meanwhile waits as long."""
@@ -39,7 +39,8 @@ class RayEngine(Engine):
 
     address is HOST:PORT of the cluster, or auto for the one that this machine is part of; jobs how many trials at once,
     by default as many as its nodes have CPUs and GPUs for; memory the bound on each one's memory in MiB, by default
-    nine tenths of its node's on the CPU. Results, data and cache are in folders that all nodes share.
+    nine tenths of its node's on the CPU. shares_files says that results, data and cache are in folders that all nodes
+    share; where they are not, each trial's folder is carried to its node and back, its checkpoints on the way.
     """
 
     version: ClassVar[int] = 1
@@ -48,6 +49,7 @@ class RayEngine(Engine):
     address: str = setting("auto")
     jobs: Annotated[int, Ge(1)] | None = setting(None)
     memory: Annotated[int, Ge(256)] | None = setting(None)
+    shares_files: bool = setting(True)
 
     def __post_init__(self) -> None:
         self._ray: Any = None
@@ -130,20 +132,32 @@ class RayEngine(Engine):
             fitting = next((each for each in self._queue if place.fits(each.task)), None)
             if fitting:
                 self._queue.remove(fitting)
-                place.begin(fitting.task, fitting.attempt)
+                self._begin(place, fitting)
             elif self._queue or time.monotonic() - place.since > IDLE:
                 self._leave(place)
         coming = sum(not place.is_ready for place in self._places)
         for waiting in list(self._queue)[coming:]:
             self._places.append(self._new_place(waiting.task))
 
+    def _begin(self, place: _Place, waiting: _Waiting) -> None:
+        """Give a place a task; where its trial's files are carried, nobody else may be at work on them meanwhile."""
+        carried = None if self.shares_files else TrialFiles(waiting.task)
+        refusal = carried.hold() if carried else None
+        if refusal:
+            self._told.append(Event(waiting.task.id, waiting.attempt, "done", refusal))
+        else:
+            place.begin(waiting.task, waiting.attempt, carried)
+
     def _new_place(self, task: Task) -> _Place:
         options = {"num_cpus": task.cpus, "num_gpus": task.gpus, "scheduling_strategy": "SPREAD"}
         remote = self._ray.remote(Host).options(max_restarts=0, max_task_retries=0, **options)
-        return _Place(remote.remote(surroundings(), task.cpus, task.gpus, self.memory), (task.cpus, task.gpus))
+        actor = remote.remote(surroundings(self.shares_files), task.cpus, task.gpus, self.memory)
+        shared = str(TrialFiles(task).results) if self.shares_files else ""
+        return _Place(actor, (task.cpus, task.gpus), shared)
 
     def _leave(self, place: _Place) -> None:
         self._places.remove(place)
+        place.release()
         self._ray.kill(place.actor)
 
     def _answered(self, wait: float) -> list[_Place]:
@@ -163,13 +177,16 @@ class RayEngine(Engine):
     def _heard(self, place: _Place) -> Iterator[Event]:
         answer, place.answer = place.answer, None
         try:
-            told = self._ray.get(answer)
+            found = self._ray.get(answer)
         except self._ray.exceptions.RayError as error:
             yield from self._lost(place, error)
             return
         if not place.is_ready:
-            place.welcome(told)
+            place.welcome(found)
             return
+        told, sent = found
+        if place.carried:
+            place.carried.take(sent)
         yield from self._passed_on(place, told)
         if place.task and place.answer is None:  # it may have been given another meanwhile, which is an answer owed
             place.poll()
@@ -211,14 +228,15 @@ class _Waiting:
 class _Place:
     """An actor on some node, as it is seen from here: the task it has, and the answer that it owes."""
 
-    def __init__(self, actor: Any, needs: tuple[int, float]) -> None:
+    def __init__(self, actor: Any, needs: tuple[int, float], shared: str) -> None:
         self.actor = actor
         self.task: Task | None = None
         self.attempt = 0
         self.node = ""
         self.since = 0.0
-        self.answer = actor.about.remote()
-        self._needs = needs
+        self.carried: TrialFiles | None = None
+        self.answer = actor.about.remote(shared)
+        self._needs, self._shared = needs, shared
 
     @property
     def is_ready(self) -> bool:
@@ -234,9 +252,14 @@ class _Place:
         """Return whether it has just what a task takes."""
         return self._needs == (task.cpus, task.gpus)
 
-    def welcome(self, about: dict[str, str]) -> None:
-        """Take in what its node is. Raises GenbenchError for one of other versions than this machine's."""
-        there, here = {name: about[name] for name in versions()}, versions()
+    def welcome(self, about: dict[str, str | int]) -> None:
+        """Take in what its node is. Raises GenbenchError for one of other versions or, where they share, folders."""
+        there, here = {name: about[name] for name in versions()}, dict[str, str | int](versions())
+        if self._shared and about["inode"] != inode(self._shared):
+            raise GenbenchError(
+                f"engine ray: node {printable(about['node'])} does not share {printable(self._shared)}; expected a "
+                "folder that all nodes share, or --engine 'ray[shares_files=false]', which carries files"
+            )
         if there != here:
             raise GenbenchError(
                 f"engine ray: node {printable(about['node'])} has {_in_words(there)}; expected {_in_words(here)} as on "
@@ -244,10 +267,10 @@ class _Place:
             )
         self.node, self.since = printable(about["node"], 60), time.monotonic()
 
-    def begin(self, task: Task, attempt: int) -> None:
-        """Give it a task."""
-        self.task, self.attempt = task, attempt
-        self.answer = self.actor.begin.remote(task, attempt, POLL)
+    def begin(self, task: Task, attempt: int, carried: TrialFiles | None) -> None:
+        """Give it a task, with the files of its trial where these are carried."""
+        self.task, self.attempt, self.carried = task, attempt, carried
+        self.answer = self.actor.begin.remote(task, attempt, POLL, carried.changes() if carried else None)
 
     def poll(self) -> None:
         """Ask what has happened."""
@@ -256,9 +279,16 @@ class _Place:
     def free(self) -> None:
         """Note that its task is over."""
         self.task, self.since = None, time.monotonic()
+        self.release()
+
+    def release(self) -> None:
+        """Let others at the files of its trial."""
+        if self.carried:
+            self.carried.release()
+        self.carried = None
 
 
-def _in_words(found: dict[str, str]) -> str:
+def _in_words(found: dict[str, str | int]) -> str:
     return ", ".join(f"{name} {printable(version, 40)}" for name, version in found.items())
 
 
