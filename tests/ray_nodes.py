@@ -1,5 +1,6 @@
 """A Ray cluster of two nodes of a CPU each, the second with a GPU by name, in a process of its own: it ends when this one does, however that ends."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tempfile
 from typing import Self
 
+import psutil
 from places import TESTS
 
 STORE = 80 * 2**20
@@ -28,7 +30,7 @@ class RayNodes:
         self._process.communicate()  # the end of its input is its own
 
     def kill_a_node(self) -> None:
-        """Kill the second node, at once."""
+        """Kill the second node with all that runs on it."""
         self._ask("kill")
 
     def have_two(self) -> None:
@@ -63,7 +65,12 @@ def main() -> None:
         print(f"> {cluster.address}", flush=True)
         for line in map(str.strip, sys.stdin):
             if line == "kill":
+                raylet = psutil.Process(second.all_processes["raylet"][0].process.pid)
+                with_it = raylet.children(recursive=True)
                 cluster.remove_node(second, allow_graceful=False)
+                for process in with_it:  # which else outlive it, as on no node that lost its power
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        process.kill()
                 second = None
             elif second is None:
                 second = cluster.add_node(**other)
