@@ -45,7 +45,9 @@ def two_nodes() -> Iterator[str]:
 def seconds(model: str, trials: int, results: Path, engine: str, jobs: int, clock: Clock | None = None) -> float:
     """Return the seconds from the first trial that began to the last that ended."""
     clock = clock or Clock()
-    asked = RunSettings(model, reference="none", seeds=trials, engine=engine, jobs=jobs, results=results)
+    asked = RunSettings(
+        model, "parzen[samples=1000]", reference="none", seeds=trials, engine=engine, jobs=jobs, results=results
+    )
     report = execution.execute(planning.plan(asked), clock)
     assert not report.failed
     return clock.over - clock.began
