@@ -47,6 +47,8 @@ class Steady(genbench.Model):
     rates: tuple[float, ...] = (0.5, 0.1)
     epochs: int = 4
 
+    search: ClassVar = {"width": genbench.Range(0.1, 10, log=True), "rates": [(0.5, 0.1), (0.5, 0.3)]}
+
     def build(self, space: genbench.Space, device: torch.device) -> None:
         self.space = space
         self.mean_ = torch.full((space.dim,), 0.5, device=device)
@@ -233,6 +235,34 @@ class Versionless(genbench.FeatureExtractor):
 
     def features(self, images: Tensor) -> Tensor:
         return images.flatten(1)
+
+
+@breaks("search-space", "search of width: .*option width is 0; expected float > 0")
+@options
+class SearchesTooLow(Steady):
+    """Is tuned over a value that its option does not take."""
+
+    search: ClassVar = {"width": genbench.Range(0, 1)}
+
+
+@breaks("search-space", "search names widht, which is no option. Did you mean width")
+@options
+class SearchesNothing(Steady):
+    """Is tuned over what is no option."""
+
+    search: ClassVar = {"widht": genbench.Range(0.1, 1)}
+
+
+@breaks("search-space", "search of epochs: with 1 it raised ValueError: expected two epochs or more")
+@options
+class SearchesTheUnmakeable(Steady):
+    """Is tuned over a value that its constructor refuses."""
+
+    search: ClassVar = {"epochs": genbench.Range(1, 9)}
+
+    def __post_init__(self) -> None:
+        if self.epochs < 2:
+            raise ValueError("expected two epochs or more")
 
 
 @breaks("works-without-cuda", "without a GPU it raised .*never .cuda")

@@ -86,6 +86,14 @@ class Browser:
         actions = [{"type": "pointer", "id": "finger", "parameters": parameters, "actions": finger}]
         self.call("POST", "/actions", {"actions": actions})
 
+    def devtools(self, command: str, **parameters: Any) -> Any:
+        """Give a command of Chrome's own protocol."""
+        return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def complaints(self) -> list[str]:
+        """Return what the page wrote into the console since this was last asked, at whatever level."""
+        return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"})]
+
     def until(self, script: str) -> Any:
         """Wait until an expression is true; return its value."""
         return self.run(
@@ -136,8 +144,16 @@ def _session(server: Browser, program: str, folder: str, mobile: bool) -> Browse
     else:
         options["args"].append("--window-size=1000,800")
     limits = {"script": round(1000 * LONGEST)}
+    logs = {"browser": "ALL"}
     wanted = {
-        "capabilities": {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": limits}}
+        "capabilities": {
+            "alwaysMatch": {
+                "browserName": "chrome",
+                "goog:chromeOptions": options,
+                "goog:loggingPrefs": logs,
+                "timeouts": limits,
+            }
+        }
     }
     session = server.call("POST", "/session", wanted)["sessionId"]
     return Browser(f"{server._url}/session/{session}", server.downloads)

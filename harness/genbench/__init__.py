@@ -19,9 +19,11 @@ from genbench.api import (
     Metric,
     Model,
     Place,
+    Range,
     Register,
     Run,
     Score,
+    Search,
     Space,
     Split,
     Splits,
@@ -38,6 +40,7 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
+    from genbench.comparison.compare_call import compare
     from genbench.engines.process import ProcessEngine
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from genbench.runs.stored import load_results, load_verdicts
     from genbench.trial.carrying import TrialFiles
     from genbench.trial.task import perform
+    from genbench.tuning.tune_call import tune
 
 __version__ = "0.1.0"
 
@@ -52,11 +56,13 @@ _LAZY = {
     "ProcessEngine": "genbench.engines.process",
     "Report": "genbench.runs.report",
     "TrialFiles": "genbench.trial.carrying",
+    "compare": "genbench.comparison.compare_call",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
     "load_verdicts": "genbench.runs.stored",
     "perform": "genbench.trial.task",
     "run": "genbench.runs.execution",
+    "tune": "genbench.tuning.tune_call",
 }
 
 __all__ = [
@@ -76,10 +82,12 @@ __all__ = [
     "NotFitted",
     "Place",
     "ProcessEngine",
+    "Range",
     "Register",
     "Report",
     "Run",
     "Score",
+    "Search",
     "Space",
     "Split",
     "Splits",
@@ -88,6 +96,7 @@ __all__ = [
     "TrialFiles",
     "Unsupported",
     "__version__",
+    "compare",
     "evaluate",
     "fingerprint",
     "hookimpl",
@@ -97,6 +106,7 @@ __all__ = [
     "perform",
     "run",
     "setting",
+    "tune",
 ]
 
 

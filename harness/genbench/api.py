@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar, overload, runtime_checkable
@@ -219,6 +219,19 @@ class Evaluation(Protocol):
 # What plugins offer --------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Range:
+    """From low to high, evenly or on a log scale; whole numbers where the option that is tuned takes no others."""
+
+    low: float
+    high: float
+    log: bool = False
+
+
+Search = Mapping[str, Range | Sequence[object]]
+"""What a model's options are tuned over, by their names: a range, or the values to choose among."""
+
+
 class Plugin:
     """The common part: a dataclass whose fields, all with defaults, are its options.
 
@@ -249,6 +262,8 @@ class Model(Plugin, ABC):
 
     trains is False for a model that comes ready, from weights in a file, and whose fit learns nothing: tables then say
     so in place of the time that training took.
+
+    search is what `genbench tune` draws from: ranges, or values, by the names of options. It is no part of a trial.
     """
 
     family: ClassVar[Family] = "implicit"
@@ -258,6 +273,7 @@ class Model(Plugin, ABC):
     chains: int | None = None
     role: ClassVar[Literal["model", "reference"]] = "model"
     trains: ClassVar[bool] = True
+    search: ClassVar[Search] = {}
 
     if not TYPE_CHECKING:  # a type checker that saw it would let every misspelt attribute pass
 

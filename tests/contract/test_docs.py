@@ -91,7 +91,11 @@ def test_every_column_is_explained() -> None:
         "trials.csv": columns.TRIALS,
         "leaderboard --table verdicts": columns.VERDICTS,
         "leaderboard --table capabilities": columns.CAPABILITIES,
+        "leaderboard --table datasets": columns.MANY_DATASETS,
+        "compare": columns.COMPARISON,
         "study score": columns.STUDY,
+        "verify": columns.VERIFICATION,
+        "verify TABLE": columns.HELD_TABLE,
     }
     expected = [
         line

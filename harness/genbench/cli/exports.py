@@ -34,7 +34,7 @@ def chosen(form: str | None, output: Path | None) -> str:
     """
     form = form or (_format_of(output) if output else "table")
     if output is not None:
-        _check_output(output)
+        check_output(output)
     return form
 
 
@@ -98,7 +98,7 @@ def _format_of(output: Path) -> str:
     return SUFFIXES[output.suffix.lower()]
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
     """Raise RequestError where no file can be put there."""
     if output.is_dir():
         raise RequestError(f"-o {printable(output)}: it is a folder; expected the path of a file")

@@ -8,6 +8,7 @@ import click
 
 from genbench.cli.paths import path
 from genbench.errors import printable
+from genbench.figures.arrangement import FORMATS, Format, Layout, parse_grid
 from genbench.figures.kinds import KINDS, parse_steps
 from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import spec
@@ -24,6 +25,20 @@ from genbench.registry import spec
     metavar="STEPS",
     help="After so many updates, 0,200,1000,end: densities side by side, or rows of samples. Trains again up to there.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="png",
+    show_default=True,
+    help="Of the files; PDF has TrueType letters.",
+)
+@click.option(
+    "--grid",
+    metavar="ROWSxCOLUMNS",
+    help="Rows and columns of images, where a kind leaves them free.  [default: each kind's own, 4x5 samples]",
+)
+@click.option("--no-titles", is_flag=True, help="Nothing above a figure: its caption says it.")
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")
 def command(
     what: str,
@@ -32,9 +47,12 @@ def command(
     kinds: tuple[str, ...],
     datasets: tuple[str, ...],
     steps: str | None,
+    form: Format,
+    grid: str | None,
+    no_titles: bool,
     device: str,
 ) -> int:
-    """Draw PNG files of stored trials: samples, walks, curves and what else a model is able to.
+    """Draw PNG or PDF files of stored trials: samples, walks, curves and what else a model is able to.
 
     MODEL is a label as in the tables, of which pictures show the least seed and curves all; TRIAL the id, or the first
     digits of it, or the folder of a trial; FOLDER a results folder, all of it. Exit code 1 where a figure failed.
@@ -43,7 +61,8 @@ def command(
 
     failed = False
     at = parse_steps(steps) if steps is not None else []
-    for outcome in draw(what, results, output, spec.split_all(kinds), spec.split_all(datasets), device, at):
+    layout = Layout(None if grid is None else parse_grid(grid), not no_titles, form)
+    for outcome in draw(what, results, output, spec.split_all(kinds), spec.split_all(datasets), device, at, layout):
         failed |= outcome.failed
         if outcome.path is None:
             stderr_console().print(printable(outcome.shows, 600), soft_wrap=True)

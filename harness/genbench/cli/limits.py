@@ -9,7 +9,7 @@ from collections.abc import Sequence
 LEAST_MIB = 4096
 """Address space that torch is imported and works in."""
 
-USE_TORCH = ("run", "evaluate", "figures", "response", "calibrate", "check")
+USE_TORCH = ("run", "tune", "evaluate", "figures", "response", "calibrate", "check")
 
 
 def lacking(arguments: Sequence[str]) -> str:

@@ -75,9 +75,12 @@ compared = _together(
         "--against", multiple=True, metavar="CLAIMS", help="Published numbers to hold ours against: goodfellow2014."
     ),
 )
-under = _together(
+images = _together(
     click.option("--size", type=click.IntRange(min=1), help="Image size for folder:PATH, and for what is evaluated."),
     click.option("--weights", type=path, metavar="PATH", help="Weights of the metrics' extractor."),
+)
+under = _together(
+    images,
     click.option(
         "--target",
         type=click.Choice(["test", "valid"]),

@@ -1,30 +1,73 @@
-"""genbench show: what a name stands for."""
+"""genbench show: what a name stands for, and how a stored trial or row was made."""
 
 from __future__ import annotations
 
 import inspect
+import re
+from pathlib import Path
 from typing import Any
 
 import click
 
 from genbench import files
 from genbench.abilities import abilities
+from genbench.cli.paths import path
 from genbench.errors import RequestError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
+from genbench.ranking.filters import Filter
 from genbench.registry import comments, options, spec
 from genbench.registry.plugins import KINDS, Entry, Registry, load_registry
 from genbench.registry.resolve import Resolver
+from genbench.registry.search_space import search_space
 from genbench.runs import suites
+from genbench.store.layout import RECORD
+from genbench.store.store import Store
+
+TRIAL = re.compile(r"[0-9a-f]{4,12}")
+"""What may be the first digits of a trial's id."""
+
+
+ELSEWHERE = "genbench list; of a stored trial or row, give --results FOLDER too"
 
 
 @click.command("show")
-@click.argument("name")
-def command(name: str) -> None:
-    """Show what NAME stands for: description, options, presets, abilities.
+@click.argument("name", metavar="NAME|TRIAL|ROW")
+@click.option("--results", type=path, metavar="FOLDER", help="Folder of the trial or row.  [default: results]")
+@click.option("--metrics", "--metric", multiple=True, metavar="NAMES", help="A row under these metrics only.")
+@click.option("--datasets", "--dataset", "-d", multiple=True, metavar="NAMES", help="A row on these datasets only.")
+@click.option("--target", type=click.Choice(["test", "valid"]), help="A row of scores against this split only.")
+def command(
+    name: str, results: Path | None, metrics: tuple[str, ...], datasets: tuple[str, ...], target: str | None
+) -> int:
+    """Show what NAME stands for (description, options, presets, abilities), or how a TRIAL or ROW was made.
 
-    NAME is a plugin's, a suite's, or that of a class in a file, ./mine.py:MyModel.
+    NAME is a plugin's, a suite's, or that of a class in a file, ./mine.py:MyModel. TRIAL is the id, its first digits or
+    the folder of a stored trial. ROW is a model's label, with --metric, --dataset or --results: all its scores there.
     """
+    place = results or Path("results")
+    of_a_row = bool(metrics or datasets or target)
+    if of_a_row or results is not None or not _names_plugin(name):
+        from genbench.cli import stored_rows
+
+        if not of_a_row and _is_trial(name, place):
+            return stored_rows.show_trial(name, place)
+        if of_a_row or results is not None:
+            wanted = Filter(spec.split_all(metrics), spec.split_all(datasets), [name], target)
+            return stored_rows.show_rows(name, place, wanted)
+    return _show_named(name)
+
+
+def _is_trial(name: str, results: Path) -> bool:
+    """Return whether a text is the folder of a stored trial, or may be the beginning of an id in a results folder."""
+    return (Path(name) / RECORD).is_file() or (TRIAL.fullmatch(name) is not None and Store(results).trials.is_dir())
+
+
+def _names_plugin(name: str) -> bool:
+    return spec.NAME.fullmatch(name) is not None and bool(load_registry().named(name) or name in suites.available())
+
+
+def _show_named(name: str) -> int:
     request = spec.parse(name)
     plain = request.name
     registry = load_registry()
@@ -36,9 +79,10 @@ def command(name: str) -> None:
         click.echo(files.read_text(known[plain]), nl=False)
     elif not found:
         everything = {e.name for kind in KINDS for e in registry.entries(kind)} | set(known)
-        raise registry.unknown("name", plain, everything, see="genbench list")
+        raise registry.unknown("name", plain, everything, see=ELSEWHERE)
     for entry in found:
         _show(_checked(registry, entry, request, name))
+    return 0
 
 
 def _checked(registry: Registry, entry: Entry, request: spec.Request, text: str) -> Entry:
@@ -61,6 +105,9 @@ def _show(entry: Entry) -> None:
     for preset, values in cls.presets.items():
         given = ", ".join(f"{name}={_shown(value)}" for name, value in values.items())
         console.print(f"\n{entry.name}@{preset}: {given}")
+    if searched := [(each.name, each.in_words) for each in search_space(cls).values()]:
+        console.print()
+        console.print(listing("search: what genbench tune draws from", searched))
     for fact in _facts(entry.kind, cls):
         console.print(f"\n{fact}")
 

@@ -9,9 +9,13 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
+WORDS = "images made elsewhere resized"
+"""What the protocol of scores of resized images says, and of no others."""
+
+
 def in_words(size: int) -> str:
     """Return what is done to images, for the protocol of their scores."""
-    return f"images made elsewhere resized to {size}x{size}: centre square, Pillow's antialiased bicubic"
+    return f"{WORDS} to {size}x{size}: centre square, Pillow's antialiased bicubic"
 
 
 def resized(images: NDArray[Any], size: int, bounds: tuple[float, float]) -> NDArray[Any]:

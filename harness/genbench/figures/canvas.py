@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench import files
-from genbench.figures.subjects import Subject
+from genbench.figures.lacking import Lacking
+from genbench.figures.trained import Trained
 
 Tile = NDArray[np.float64]  # (H, W, 3) in [0, 1]
 
@@ -32,11 +33,18 @@ FRAME = 3
 SMALLEST, LARGEST = 96, 512
 MOST_LINES = 4
 
+MOST_PIXELS = 40_000_000
+"""Of a grid: more would take gigabytes while it is drawn."""
+
 PAPER = 0.8
 """The grey between tiles: neither black nor white images melt into it."""
 
 MARK = np.array([0.84, 0.15, 0.16])
 """The colour of the frame around what is not a sample: matplotlib's red."""
+
+
+UNNAMED: Mapping[str, Sequence[str]] = {"png": ("Software",), "pdf": ("Creator", "Producer", "CreationDate")}
+"""What a format says of how a file was made, which would make equal figures differ."""
 
 
 @contextmanager
@@ -49,13 +57,24 @@ def defaults() -> Iterator[None]:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a PNG file whole or not at all; equal figures give equal bytes. Raises StoreError."""
+    """Write a file whole or not at all, of the format that its suffix says, .png or .pdf. Raises StoreError.
+
+    Equal figures give equal bytes. Letters of a PDF are TrueType outlines (type 42), which journals ask for.
+    """
+    form = path.suffix.removeprefix(".")
     with defaults(), files.replacing(path, sync=False) as aside:
-        figure.savefig(aside, format="png", metadata={"Software": None})
+        matplotlib.rcParams["pdf.fonttype"] = 42
+        figure.savefig(aside, format=form, metadata=dict.fromkeys(UNNAMED[form]))
 
 
-def heading(subject: Subject, shows: str, width: int, who: str = "") -> str:
-    """Return the title of a figure, folded to a width in pixels: who, else its first trial, and what it shows."""
+def heading(trained: Trained, shows: str, width: int, who: str = "") -> str:
+    """Return the title of a figure, folded to a width in pixels: who, else its first trial, and what it shows.
+
+    "" where no titles are asked for.
+    """
+    if not trained.layout.titles:
+        return ""
+    subject = trained.subject
     budget = ", ".join(f"{value:g} {name}" for name, value in subject.first.record.budget.items())
     lines = [f"{who or subject.first}{f', at most {budget}' if budget else ''}", shows]
     letters = max(8, int((width - 2 * MARGIN) / LETTER))
@@ -81,7 +100,7 @@ def scale(height: int, width: int) -> int:
 
 
 def grid(
-    subject: Subject,
+    trained: Trained,
     shows: str,
     rows: Sequence[Sequence[Tile]],
     marked: Collection[tuple[int, int]] = (),
@@ -90,13 +109,13 @@ def grid(
 ) -> Figure:
     """Return rows of tiles under a title; tiles marked by (row, column) are framed, labels stand left of the rows.
 
-    Columns stand together by so many (pairs).
+    Columns stand together by so many (pairs). Raises Lacking for one that is too large.
     """
     body = _body(rows, marked, pairs)
     left = MARGIN + max((math.ceil(len(label) * LETTER) + GAP for label in labels), default=0)
-    width = max(left + body.shape[1] + MARGIN, 320)
-    text = heading(subject, shows, width)
-    top = MARGIN + LINE * (text.count("\n") + 1) + GAP
+    width = max(left + body.shape[1] + MARGIN, 320 if trained.layout.titles else 0)
+    text = heading(trained, shows, width)
+    top = MARGIN + (LINE * (text.count("\n") + 1) + GAP if text else 0)
     height = top + body.shape[0] + MARGIN
     figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
     figure.figimage(body, left, MARGIN, origin="upper", vmin=0, vmax=1)
@@ -121,7 +140,10 @@ def _body(rows: Sequence[Sequence[Tile]], marked: Collection[tuple[int, int]], p
     h, w = k * height, k * width
     columns = max(map(len, rows))
     lefts = [FRAME + column * (w + GAP) + column // pairs * (GAP if pairs > 1 else 0) for column in range(columns)]
-    body = np.full((2 * FRAME + len(rows) * (h + GAP) - GAP, lefts[-1] + w + FRAME, 3), PAPER)
+    size = (2 * FRAME + len(rows) * (h + GAP) - GAP, lefts[-1] + w + FRAME)
+    if math.prod(size) > MOST_PIXELS:
+        raise Lacking(f"{size[0]:,} x {size[1]:,} pixels are too many, give fewer images: --grid")
+    body = np.full((*size, 3), PAPER)
     for r, row in enumerate(rows):
         top = FRAME + r * (h + GAP)
         for c, tile in enumerate(row):

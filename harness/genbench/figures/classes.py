@@ -8,11 +8,11 @@ import torch
 from matplotlib.figure import Figure
 
 from genbench.figures.canvas import grid, tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 
-COLUMNS, MOST = 10, 20
-"""Samples of a class; rows that are shown at most."""
+MOST, COLUMNS = 20, 10
+"""Rows that are shown at most; samples of a class."""
 
 
 def draw(trained: Trained) -> Figure:
@@ -21,9 +21,10 @@ def draw(trained: Trained) -> Figure:
     classes = trained.space.classes
     if classes is None:
         raise Lacking("the data has no labels")
-    count = min(classes, MOST)
-    labels = torch.arange(count, device=trained.device).repeat_interleave(COLUMNS)
+    most, columns = trained.layout.shape(MOST, COLUMNS)
+    count = min(classes, most)
+    labels = torch.arange(count, device=trained.device).repeat_interleave(columns)
     images = tiles(model.sample_class(labels, trained.generator("classes")), trained.space.bounds)
-    rows = [images[start : start + COLUMNS] for start in range(0, len(images), COLUMNS)]
+    rows = [images[start : start + columns] for start in range(0, len(images), columns)]
     shows = f"samples of each class{f', the first {count} of {classes} classes' if count < classes else ''}"
-    return grid(trained.subject, shows, rows, labels=[str(label) for label in range(count)])
+    return grid(trained, shows, rows, labels=[str(label) for label in range(count)])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genbench import files
 from genbench.figures.canvas import DPI, FONT, heading
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 from genbench.trial.logs import PLACE, parsed
 
@@ -35,8 +35,9 @@ def draw(trained: Trained) -> Figure:
         raise Lacking("its training logged nothing")
     figure = Figure(figsize=(WIDTH / DPI, (HEIGHT * len(found) + 60) / DPI), dpi=DPI, layout="constrained")
     several = "; thin: each seed, thick: their mean" if len(trained.subject.trials) > 1 else ""
-    title = heading(trained.subject, f"what training logged, as means of epochs{several}", WIDTH, str(trained.subject))
-    figure.suptitle(title, x=0.02, ha="left", fontsize=FONT, parse_math=False)
+    shows = f"what training logged, as means of epochs{several}"
+    if title := heading(trained, shows, WIDTH, str(trained.subject)):
+        figure.suptitle(title, x=0.02, ha="left", fontsize=FONT, parse_math=False)
     axes = figure.subplots(len(found), squeeze=False)[:, 0]
     for place, panel in zip(axes, found, strict=True):
         _draw_panel(place, panel)

@@ -24,7 +24,8 @@ SHOWS = (
 def draw(trained: Trained) -> Figure:
     """Return rows of the same 10 images: clean, noisy, reconstructed, with pixels hidden, reconstructed."""
     model: Any = trained.model
-    x = trained.data.split("valid", trained.device).images[:COLUMNS]  # (n, C, H, W)
+    _, columns = trained.layout.shape(0, COLUMNS)
+    x = trained.data.split("valid", trained.device).images[:columns]  # (n, C, H, W)
     bounds, generator = trained.space.bounds, trained.generator("denoising")
     rows = {"clean": x}
     for name, spoilt in (
@@ -34,7 +35,7 @@ def draw(trained: Trained) -> Figure:
         rows |= {name: spoilt, f"from {name}": model.reconstruct(spoilt.clone())}
     framed = {(row, column) for row in (2, 4) for column in range(len(x))}
     shown = [tiles(images, bounds) for images in rows.values()]
-    return grid(trained.subject, SHOWS, shown, framed, [*rows])
+    return grid(trained, SHOWS, shown, framed, [*rows])
 
 
 def noisy(x: Tensor, bounds: tuple[float, float], generator: torch.Generator) -> Tensor:

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from genbench.abilities import LogProb
 from genbench.figures.canvas import DPI, FONT, MARGIN, heading
-from genbench.figures.subjects import Subject
 from genbench.figures.trained import Trained
 
 Values = NDArray[np.float64]
@@ -29,10 +28,10 @@ TALLEST = 3
 
 def draw(trained: Trained) -> Figure:
     """Return p_data (dotted), p_g (solid) and D (dashed) over x; below, lines from z to x = G(z)."""
-    return panels(trained.subject, {"": trained})
+    return panels(trained, {"": trained})
 
 
-def panels(subject: Subject, moments: Mapping[str, Trained]) -> Figure:
+def panels(trained: Trained, moments: Mapping[str, Trained]) -> Figure:
     """Return such a picture of each state of a model, side by side over the same x, under its name."""
     samples = [moment.samples(SAMPLES) for moment in moments.values()]
     first = next(iter(moments.values()))
@@ -42,7 +41,7 @@ def panels(subject: Subject, moments: Mapping[str, Trained]) -> Figure:
     p_data, *p_g = _density(first, x, data, edges), *(_histogram(drawn, edges) for drawn in samples)
     mapped = [lines for moment in moments.values() if (lines := mapping(moment))]  # of all, or of none
     highest, bound = max(p.max() for p in (p_data, *p_g)), TALLEST * p_data.max()
-    figure = _canvas(subject, shown(bool(mapped), highest > bound), len(moments))
+    figure = _canvas(trained, shown(bool(mapped), highest > bound), len(moments))
     above, *below = figure.subplots(
         1 + bool(mapped), len(moments), height_ratios=(3, 1)[: 1 + bool(mapped)], squeeze=False, sharey="row"
     )
@@ -57,11 +56,11 @@ def panels(subject: Subject, moments: Mapping[str, Trained]) -> Figure:
     return figure
 
 
-def _canvas(subject: Subject, shows: str, columns: int) -> Figure:
+def _canvas(trained: Trained, shows: str, columns: int) -> Figure:
     width = max(WIDTH, PANEL * columns)
     figure = Figure(figsize=(width / DPI, HEIGHT / DPI), dpi=DPI, layout="constrained")
-    title = heading(subject, shows, width)
-    figure.suptitle(title, x=MARGIN / width, ha="left", fontsize=FONT, parse_math=False)
+    if title := heading(trained, shows, width):
+        figure.suptitle(title, x=MARGIN / width, ha="left", fontsize=FONT, parse_math=False)
     return figure
 
 

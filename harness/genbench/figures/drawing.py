@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from genbench.data.folders import cache_folder
 from genbench.errors import GenbenchError, NotKept, RequestError, printable
 from genbench.figures import canvas
-from genbench.figures.kinds import Kind, Lacking, chosen
+from genbench.figures.arrangement import USUAL, Layout
+from genbench.figures.kinds import Kind, chosen
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import Found, find
 from genbench.figures.trained import Trained
 from genbench.registry.plugins import describe, load_registry
@@ -38,6 +40,7 @@ def draw(
     datasets: Sequence[str] = (),
     device: str = "cpu",
     steps: Sequence[int | None] = (),
+    layout: Layout = USUAL,
 ) -> Iterator[Outcome]:
     """Draw what is asked for (see `find`), by default all, and yield what became of each figure when it is done.
 
@@ -52,7 +55,7 @@ def draw(
         why = why or outcome.shows
         yield outcome
     for subject in found.subjects:
-        trained = Trained(subject, resolver, place, {requested, *datasets}, steps)
+        trained = Trained(subject, resolver, place, {requested, *datasets}, steps, layout)
         for outcome in _draw_all(trained, kinds_to_draw, output or found.root / FOLDER, named=bool(kinds)):
             drawn += outcome.path is not None
             why = why or outcome.shows
@@ -81,9 +84,9 @@ def _draw_all(trained: Trained, kinds: Sequence[Kind], output: Path, named: bool
     for kind in kinds if named or problem else [kind for kind in kinds if not _mismatch(kind, trained)]:
         if problem and kind.data != "log":
             continue
-        path = output / f"{subject.stem}-{kind.name}.png"
+        path = output / f"{subject.stem}-{kind.name}.{trained.layout.form}"
         try:
-            figure = _drawn(trained, kind)
+            figure = drawn(trained, kind)
         except (Lacking, NotKept) as reason:
             lacking.append(f"{kind.name} ({reason})")
         except Exception as error:
@@ -108,8 +111,11 @@ def _problem(trained: Trained) -> Outcome | None:
     return None
 
 
-def _drawn(trained: Trained, kind: Kind) -> Figure:
-    """Return a figure. Raises Lacking where it is not for the data, or the model is not able to do what it needs."""
+def drawn(trained: Trained, kind: Kind) -> Figure:
+    """Return a figure of a kind.
+
+    Raises Lacking where it is not for the data, or the model is not able to do what it needs.
+    """
     if reason := _mismatch(kind, trained):
         raise Lacking(reason)
     missing = [ability for ability in kind.abilities if ability not in trained.able]

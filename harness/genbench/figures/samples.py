@@ -7,13 +7,13 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genbench.figures.canvas import grid, tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 from genbench.numerics.distances import squared_distances
 
 ROWS, COLUMNS = 4, 5
-WITHOUT = "the first 20 samples; without the training images nearest to them: the data are not here"
-SHOWS = "the first 20 samples; framed: the training image nearest to the one on its left, by squared L2"
+WITHOUT = "without the training images nearest to them: the data are not here"
+SHOWS = "framed: the training image nearest to the one on its left, by squared L2"
 
 
 def draw(trained: Trained) -> Figure:
@@ -21,17 +21,20 @@ def draw(trained: Trained) -> Figure:
 
     Raises Lacking where images made elsewhere are fewer.
     """
-    samples = trained.samples(ROWS * COLUMNS)
-    if len(samples) < ROWS * COLUMNS:
-        raise Lacking(f"{len(samples)} images, of {ROWS * COLUMNS} to be shown")
+    rows, columns = trained.layout.shape(ROWS, COLUMNS)
+    count = rows * columns
+    samples = trained.samples(count)
+    if len(samples) < count:
+        raise Lacking(f"{len(samples)} images, of {count} to be shown")
+    bounds, by_row = trained.space.bounds, samples.view(rows, columns, *samples.shape[1:])
+    named = f"the first {count} samples" if count > 1 else "the first sample"
     if trained.missing:
-        by_row = samples.view(ROWS, COLUMNS, *samples.shape[1:])
-        return grid(trained.subject, WITHOUT, [tiles(row, trained.space.bounds) for row in by_row])
-    last = samples[COLUMNS - 1 :: COLUMNS]  # (ROWS, C, H, W)
+        return grid(trained, f"{named}; {WITHOUT}", [tiles(row, bounds) for row in by_row])
     train = trained.data.split("train", trained.device).images
-    shown = torch.cat([samples.view(ROWS, COLUMNS, *samples.shape[1:]), train[nearest(last, train)][:, None]], 1)
-    rows = [tiles(row, trained.space.bounds) for row in shown]
-    return grid(trained.subject, SHOWS, rows, marked={(row, COLUMNS) for row in range(ROWS)})
+    closest = train[nearest(by_row[:, -1], train)]  # (rows, C, H, W)
+    shown = torch.cat([by_row, closest[:, None]], 1)
+    marked = {(row, columns) for row in range(rows)}
+    return grid(trained, f"{named}; {SHOWS}", [tiles(row, bounds) for row in shown], marked)
 
 
 def nearest(x: Tensor, among: Tensor) -> Tensor:

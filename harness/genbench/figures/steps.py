@@ -10,7 +10,6 @@ from genbench.figures.repeated import moments
 from genbench.figures.trained import Trained
 
 COLUMNS = 10
-SHOWS = "the first 10 samples after so many updates of training"
 
 
 def draw(trained: Trained) -> Figure:
@@ -18,9 +17,11 @@ def draw(trained: Trained) -> Figure:
     then = moments(trained, [step for step in trained.steps if step is not None])
     shown = {_named(trained, step): trained if step is None else then[step] for step in trained.steps}
     if trained.space.dim == 1:
-        return density.panels(trained.subject, shown)
-    rows = [tiles(moment.samples(COLUMNS), trained.space.bounds) for moment in shown.values()]
-    return grid(trained.subject, SHOWS, rows, labels=[*shown])
+        return density.panels(trained, shown)
+    _, columns = trained.layout.shape(0, COLUMNS)
+    rows = [tiles(moment.samples(columns), trained.space.bounds) for moment in shown.values()]
+    shows = f"the first {columns} samples after so many updates of training"
+    return grid(trained, shows, rows, labels=[*shown])
 
 
 def _named(trained: Trained, step: int | None) -> str:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from genbench import files
 from genbench.errors import GenbenchError, RequestError, did_you_mean, printable
+from genbench.ranking.filters import called
 from genbench.ranking.readable import readable
 from genbench.registry import file_options, spec
 from genbench.store.records import TrialRecord
@@ -127,8 +127,8 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
     """Return the trials of a name: a label, else a plugin's name with any options, else a trial's folder or id."""
     if not name:
         return list(stored)
-    found = _called(name, stored, lambda trial: trial.model)
-    found = found or _called(name, stored, lambda trial: trial.record.model["label"])
+    found = called(name, stored, lambda trial: trial.model)
+    found = found or called(name, stored, lambda trial: trial.record.model["label"])
     found = found or [trial for trial in stored if trial.folder.path.name == name]
     if found:
         return found
@@ -146,24 +146,11 @@ def _chosen(name: str, stored: Sequence[Stored], root: Path) -> list[Stored]:
     return found
 
 
-def _called(name: str, trials: Sequence[Stored], label: Callable[[Stored], str]) -> list[Stored]:
-    """Return the trials whose label is a name, else those whose plugin has this name, with any options."""
-    same = [trial for trial in trials if _is_same(label(trial), name)]
-    return same or [trial for trial in trials if spec.plain(label(trial)) == name]
-
-
-def _is_same(label: str, typed: str) -> bool:
-    """Return whether a text asks for what a label does; the order of options does not matter."""
-    with contextlib.suppress(RequestError):
-        return label == typed or spec.parse(label) == spec.parse(typed)
-    return False
-
-
 def _on(datasets: Sequence[str], trials: Sequence[Stored]) -> list[Stored]:
     """Return the trials on one of these datasets, or all where none is given."""
     if not datasets:
         return list(trials)
-    found = [trial for name in datasets for trial in _called(name, trials, lambda trial: trial.dataset)]
+    found = [trial for name in datasets for trial in called(name, trials, lambda trial: trial.dataset)]
     return list({id(trial): trial for trial in found}.values())
 
 

@@ -14,7 +14,8 @@ from genbench import files
 from genbench.api import Dataset, Model, Space
 from genbench.data.cache import Prepared, prepare
 from genbench.errors import DataError, GenbenchError, PluginError, printable
-from genbench.figures.kinds import Lacking
+from genbench.figures.arrangement import USUAL, Layout
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import Subject
 from genbench.ranking.recorded import RecordedModel
 from genbench.registry import spec
@@ -28,7 +29,8 @@ from genbench.trial.torch_state import known_state
 class Trained:
     """What the figures of a subject are drawn from.
 
-    typed are the names that the user gave; steps those of training that are asked for, None where it ended.
+    typed are the names that the user gave; steps those of training that are asked for, None where it ended; layout
+    is that of its figures.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class Trained:
         device: torch.device,
         typed: Collection[str],
         steps: Sequence[int | None] = (),
+        layout: Layout = USUAL,
     ) -> None:
         self.subject = subject
+        self.layout = layout
         self.device = device
         self.steps = steps
         self._stored = subject.first
@@ -71,7 +75,7 @@ class Trained:
         """Return the model's plugin. Raises PluginError where it is no longer what was trained."""
         if RecordedModel.read(self._record.model).is_given:
             return sources.again(self._record.model)
-        resolved = self._resolve("model", self._record.model["label"])
+        resolved = self.plugin("model", self._record.model["label"])
         if files.digest(resolved.identity) != files.digest(self._record.identity["model"]):
             raise PluginError(
                 f"{self._stored.model} of {resolved.distribution}, version {resolved.version}, is not what was trained "
@@ -94,24 +98,24 @@ class Trained:
     @cached_property
     def dataset(self) -> Dataset:
         """Return the dataset's plugin."""
-        dataset: Dataset = self._resolve("dataset", self._stored.dataset).instantiate()
+        dataset: Dataset = self.plugin("dataset", self._stored.dataset).instantiate()
         return dataset
 
     @cached_property
     def data(self) -> Prepared:
         """Return the prepared data. Raises DataError where it is no longer what was trained on."""
-        data = prepare(self.dataset, self._resolve("dataset", self._stored.dataset).identity)
+        data = prepare(self.dataset, self.plugin("dataset", self._stored.dataset).identity)
         if data.digest != self._record.dataset["digest"]:
             raise DataError(
                 f"{self._stored.dataset} is no longer the data that was trained on; expected the same files"
             )
         return data
 
-    def _resolve(self, kind: str, label: str) -> Resolved:
+    def plugin(self, kind: str, label: str) -> Resolved:
         """Return the plugin of a label. Raises Lacking for code in a file that the user does not name."""
         name = spec.plain(label)
         if spec.is_file(name) and not any(spec.plain(typed) == name for typed in self._typed):
-            given = "--dataset " if kind == "dataset" else ""
+            given = "" if kind == "model" else f"--{kind} "
             raise Lacking(f"{kind} {label} is code in a file, which is run only where you name it: give {given}{label}")
         return self._resolver.resolve(kind, label)
 
@@ -160,7 +164,7 @@ class Snapshot(Trained):
     """A trial with its model as it was while it was trained: samples of it are drawn."""
 
     def __init__(self, whole: Trained, model: Model) -> None:
-        super().__init__(whole.subject, whole._resolver, whole.device, whole._typed)
+        super().__init__(whole.subject, whole._resolver, whole.device, whole._typed, layout=whole.layout)
         self.model, self.data = model, whole.data
 
     def _stored_samples(self) -> Tensor:

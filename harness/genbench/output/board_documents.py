@@ -20,6 +20,7 @@ from genbench.output.board_table import (
     seeds,
     title,
 )
+from genbench.output.captions import left_out
 from genbench.output.tables import Row, Table
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.claims import Claim
@@ -63,11 +64,18 @@ def _table(measured: _Measured, board: Board, rows: Sequence[BoardRow]) -> Table
 
 def _row(row: BoardRow) -> Row:
     rank = numbers.ranks(row.rank_low, row.rank_high)
-    cells = (rank, _model(row), score(row), interval(row), seeds(row), _text(row.samples_are) or numbers.MISSING)
+    cells = (
+        rank,
+        model_and_kind(row),
+        score(row),
+        interval(row),
+        seeds(row),
+        _text(row.samples_are) or numbers.MISSING,
+    )
     return Row(cells, best=rank == "1")
 
 
-def _model(row: BoardRow) -> str:
+def model_and_kind(row: BoardRow) -> str:
     """Return the model's name, and behind it why it takes no part in the ranking, if that is its kind."""
     source = _text(row.claim.source) if row.claim else ""
     kind = "" if row.kind == "ours" else f" ({', '.join(filter(None, [row.kind, source]))})"
@@ -83,6 +91,7 @@ def _caption(measured: _Measured, board: Board, rows: Sequence[BoardRow]) -> Ite
     errors = {_meaning(row.claim) for row in rows if row.claim and row.claim.error is not None}
     if errors:
         yield f"± of published rows: {' or '.join(sorted(errors))}."
+    yield from left_out([board])
     if any(row.rank_low is None for row in rows):
         yield "Without a rank (-): published and reference rows, and models with fewer than two seeds."
 

@@ -97,7 +97,12 @@ def _columns(board: Board) -> dict[Column, Callable[[BoardRow], str]]:
 def title(what: str, board: Board) -> str:
     """Return what stands above a board: what it shows, the unit and the direction."""
     direction = "higher" if board.metric.higher_is_better else "lower"
-    return printable(f"{what}, {board.metric.unit}, {direction} is better", LONGEST)
+    return printable(f"{what}{on_validation(board.target)}, {board.metric.unit}, {direction} is better", LONGEST)
+
+
+def on_validation(target: str) -> str:
+    """Return what a title says where scores are no test results."""
+    return ", scored against validation images" if target == "valid" else ""
 
 
 def _together(boards: Sequence[Board]) -> list[list[Board]]:
@@ -105,7 +110,9 @@ def _together(boards: Sequence[Board]) -> list[list[Board]]:
     groups: list[list[Board]] = []
     for board in boards:
         for group in groups:
-            same = (group[0].metric.label, group[0].protocol) == (board.metric.label, board.protocol)
+            first = group[0]
+            key = (first.metric.label, first.protocol, first.target)
+            same = key == (board.metric.label, board.protocol, board.target)
             if same and board.dataset not in [other.dataset for other in group]:
                 group.append(board)
                 break

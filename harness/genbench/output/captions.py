@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from genbench.errors import printable
 from genbench.output import numbers
@@ -26,7 +26,7 @@ def caption(board: Board, named: bool = False) -> list[str]:
         *_pretrained(board),
         *_chains(board),
         *_published(board),
-        *(f"! {line}" for line in _cautions(board)),
+        *(f"! {line}" for line in cautions(board)),
     ]
 
 
@@ -77,8 +77,17 @@ def _ranks(board: Board) -> Iterator[str]:
     gap = statistics.smallest_difference(least, len(ranked))
     shown = f"; {least} seeds can show gaps above {gap:.1f} sd" if gap else ""
     yield f"Ranks: Welch, Holm over {pairs} {'pair' if pairs == 1 else 'pairs'}, alpha .05{shown}."
+    yield from left_out([board])
     if any(row.summary and row.summary.sd == 0 for row in ranked):
         yield "Rows without any variance over seeds are compared exactly with each other."
+
+
+def left_out(boards: Sequence[Board]) -> Iterator[str]:
+    """Tell among how many models ranks are, where some of these are not shown: hiding one changes no rank."""
+    ranked = max(boards, key=lambda board: len(board.ranked)).ranked
+    hidden = {id(row) for board in boards for row in board.left_out}
+    if count := sum(id(row) in hidden for row in ranked):
+        yield f"Ranks are among all {len(ranked)} models of these results, of which {count} are not shown."
 
 
 def _protocol(board: Board, named: bool) -> str:
@@ -142,7 +151,8 @@ def _published(board: Board) -> Iterator[str]:
         yield printable(f"Published {row.claim.model}: {row.claim.source}.{error} {same}{differs}.")
 
 
-def _cautions(board: Board) -> Iterator[str]:
+def cautions(board: Board) -> Iterator[str]:
+    """Yield every reason for caution about a board's rows, a line each."""
     yield from _as_good_as_real(board)
     devices = {device for row in board.rows for device in row.distinct(lambda s: s.trial.environment.get("device"))}
     if len(devices) > 1:
@@ -204,8 +214,8 @@ def _scored_by_other_code(board: Board) -> Iterator[str]:
 
 def _row_cautions(row: BoardRow) -> Iterator[str]:
     apart = {(score.model.target, score.model.code, score.model.source): score.model for score in row.scores}
-    if older := next((model for model in apart.values() if model.is_older), None):
-        yield f"{row.model}: {_older(older)}"
+    if found := next((model for model in apart.values() if model.is_older), None):
+        yield f"{row.model}: {older(found)}"
     if row.extras.get("r_hat", 1.0) > MIXED:
         yield (
             f"{row.model}: its chains have not mixed (R-hat {numbers.short(row.extras['r_hat'])}; expected at most "
@@ -221,7 +231,8 @@ def _older_score(plugin: RecordedPlugin, what: str) -> str:
     return f"by older code of {what}; --fresh-scores scores again and trains nothing"
 
 
-def _older(model: RecordedPlugin) -> str:
+def older(model: RecordedPlugin) -> str:
+    """Return how the code of a model is another than the one that was trained."""
     if model.is_another_file:
         return "trained before its file was changed; a run trains it as it is now"
     return "trained by older code of the same version; --fresh trains it again"

@@ -6,13 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from genbench.ranking.columns import CAPABILITIES, LEADERBOARD, STUDY, TRIALS, VERDICTS, Holds
+from genbench.ranking.columns import TABLES, Holds
 
 Cell = str | int | float | bool | None
 
-HOLDS: dict[str, Holds] = {
-    name: column.holds for name, column in {**LEADERBOARD, **TRIALS, **VERDICTS, **CAPABILITIES, **STUDY}.items()
-}
+HOLDS: dict[str, Holds] = {name: column.holds for table in TABLES for name, column in table.items()}
 """What each known column holds. Cells of other columns are taken as they are."""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 
@@ -24,13 +24,14 @@ class Row:
     """A row's printed cells, in the order of its table's columns.
 
     best if its rank can only be 1; aside if it takes no part in the ranking; apart if it may not be compared with the
-    rows above it.
+    rows above it; best_cells are the places of cells that are best in their columns.
     """
 
     cells: tuple[str, ...]
     best: bool = False
     aside: bool = False
     apart: bool = False
+    best_cells: Collection[int] = ()
 
 
 @dataclass(frozen=True)

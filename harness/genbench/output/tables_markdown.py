@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from genbench.output.tables import Table
+from genbench.output.tables import Row, Table
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~#$&])")
 
@@ -24,11 +24,15 @@ def _table(table: Table) -> str:
         "",
         _row(column.head for column in table.columns),
         _row("---:" if column.right else "---" for column in table.columns),
-        *(_row(map(escape, row.cells)) for row in table.rows),
+        *(_row(_cells(row)) for row in table.rows),
         "",
         escape(" ".join(table.caption)),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cells(row: Row) -> list[str]:
+    return [f"**{escape(cell)}**" if place in row.best_cells else escape(cell) for place, cell in enumerate(row.cells)]
 
 
 def _row(cells: Iterable[str]) -> str:

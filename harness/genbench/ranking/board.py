@@ -100,7 +100,7 @@ class Board:
     """Rows that may be compared, since metric, options, dataset, split and budget are the same. Best rows come first.
 
     digests are those of the dataset, or of each of its folds; alone are published rows that were
-    measured under another protocol.
+    measured under another protocol; left_out are rows that are not to be shown, among which the others are ranked.
     """
 
     metric: RecordedMetric
@@ -110,6 +110,7 @@ class Board:
     protocol: str
     rows: Sequence[BoardRow]
     alone: Sequence[BoardRow] = ()
+    left_out: Sequence[BoardRow] = ()
 
     @property
     def folds(self) -> int:
@@ -129,17 +130,19 @@ class Board:
 
     @property
     def target(self) -> str:
-        """Return the split scored against: test or valid."""
-        return next((score.target for row in self.rows for score in row.scores), "test")
+        """Return the split scored against, test or valid; "" where the metric looks at neither."""
+        if not self.metric.uses_target:
+            return ""
+        return next((score.target for row in (*self.rows, *self.left_out) for score in row.scores), "test")
 
     def of_kind(self, kind: Kind) -> list[BoardRow]:
-        """Return the rows of a kind."""
-        return [row for row in self.rows if row.kind == kind]
+        """Return the rows of a kind, those that are not to be shown too."""
+        return [row for row in (*self.rows, *self.left_out) if row.kind == kind]
 
     @property
     def ranked(self) -> list[BoardRow]:
-        """Return the rows that take part in the ranking."""
-        return [row for row in self.rows if row.rank_low is not None]
+        """Return the rows that take part in the ranking, those that are not to be shown too."""
+        return [row for row in (*self.rows, *self.left_out) if row.rank_low is not None]
 
 
 def boards(rows: Iterable[ScoreRow], claims: Sequence[Claim] = (), planned: Planned | None = None) -> list[Board]:

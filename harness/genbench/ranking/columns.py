@@ -26,6 +26,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
     {
         "metric": Column("text", "the metric, as it is typed"),
         "dataset": Column("text", "the dataset, as it is typed"),
+        "target": Column("text", "split that samples were scored against: test, or valid for tuning"),
         "model": Column("text", "the model with its options, as it is typed"),
         "kind": Column("text", "ours, reference or published; only ours is ranked"),
         "mean": Column("number", "mean score over training seeds, and folds, in the unit; a published row's value"),
@@ -79,7 +80,7 @@ LEADERBOARD: Mapping[str, Column] = MappingProxyType(
 
 TRIALS: Mapping[str, Column] = MappingProxyType(
     {
-        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model", "kind")},
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "target", "model", "kind")},
         "seed": Column("count", "training seed"),
         "value": Column("number", "score of this trial in full precision, in the metric's unit"),
         "stderr_examples": Column(
@@ -153,3 +154,81 @@ STUDY: Mapping[str, Column] = MappingProxyType(
         "study": Column("text", "hash of all that the page showed"),
     }
 )
+
+COMPARISON: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "target")},
+        "model_a": Column("text", "the model A, as it is typed"),
+        "model_b": Column("text", "the model B"),
+        "results_a": Column("text", "A's results folder, where folders were compared"),
+        "results_b": Column("text", "B's results folder"),
+        "mean_a": Column("number", "mean score of A over the seeds that were compared"),
+        "mean_b": Column("number", "mean score of B over these"),
+        "difference": Column("number", "mean of A - B, in the unit"),
+        "ci_low": Column(
+            "number", "lower end of its 95% interval over seeds, and over test images where images is not 0"
+        ),
+        "ci_high": Column("number", "upper end of it"),
+        "verdict": Column("text", "which is better, A or B, or: equal, not told apart, one seed"),
+        "probability_a": Column("number", "probability that A is better than B at a further seed of each"),
+        "seeds_needed": Column(
+            "count", "seeds of each for a power of 80%, were the difference what it seems; at most 1000"
+        ),
+        "paired": Column("flag", "whether scores were compared seed by seed"),
+        "seeds_a": Column("count", "seeds of A that were compared"),
+        "seeds_b": Column("count", "seeds of B that were compared"),
+        "images": Column(
+            "count", "test images that the bootstrap drew again; 0 where scores of single ones are not kept"
+        ),
+        **{
+            name: LEADERBOARD[name]
+            for name in ("unit", "higher_is_better", "protocol_id", "protocol", "dataset_digest")
+        },
+    }
+)
+
+MANY_DATASETS: Mapping[str, Column] = MappingProxyType(
+    {
+        "metric": LEADERBOARD["metric"],
+        "target": LEADERBOARD["target"],
+        "model": LEADERBOARD["model"],
+        "average_rank": Column("number", "mean over datasets of its rank by the mean score, 1 the best, ties averaged"),
+        "groups": Column("text", "letters; models that share one are not told apart; missing where there is no test"),
+        "ranks": Column("text", "its rank on each dataset, as JSON"),
+        "datasets": Column("count", "datasets that ranks were averaged over"),
+        "models": Column("count", "models that were ranked on all of them"),
+        "chi_square": Column("number", "Friedman's statistic, corrected for ties"),
+        "iman_davenport_f": Column("number", "Iman and Davenport's F of it; infinite where all datasets agree"),
+        "p": Column("number", "p value of no difference between models"),
+        "p_by": Column("text", "how p and the critical difference were had: F and Nemenyi, exact, or Monte Carlo"),
+        "critical_difference": Column(
+            "number", "least difference of average ranks that tells two models apart, alpha .05"
+        ),
+        "refused": Column("text", "why there is no test, where there is none"),
+    }
+)
+
+VERIFICATION: Mapping[str, Column] = MappingProxyType(
+    {
+        **{name: TRIALS[name] for name in ("metric", "dataset", "model", "seed", "trial", "protocol_id")},
+        "step": Column("text", "what was looked at: record (files and what it says), fit, samples or score"),
+        "outcome": Column("text", "same (to the bit), close (within rounding elsewhere), differs or unchecked"),
+        "words": Column("text", "what differs, or why it was not checked"),
+        "at": Column("text", "when it was looked at, UTC"),
+        "device": Column("text", "on which processor or GPU"),
+    }
+)
+
+HELD_TABLE: Mapping[str, Column] = MappingProxyType(
+    {
+        "line": Column("count", "the row's line in the file; the header's is 1"),
+        **{name: LEADERBOARD[name] for name in ("metric", "dataset", "model")},
+        "outcome": Column("text", "same, differs (a line for each cell), or unchecked: its trials are not here"),
+        "column": Column("text", "the column that differs"),
+        "stated": Column("text", "what the file says there"),
+        "found": Column("text", "what the trials give"),
+        "words": Column("text", "why it was not held to any trial"),
+    }
+)
+
+TABLES = (LEADERBOARD, TRIALS, VERDICTS, CAPABILITIES, STUDY, COMPARISON, MANY_DATASETS, VERIFICATION, HELD_TABLE)

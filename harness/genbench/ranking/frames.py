@@ -9,13 +9,15 @@ from genbench.files import canonical
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.capabilities import Capability
 from genbench.ranking.claims import ASPECTS
-from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, TRIALS, VERDICTS, Column
+from genbench.ranking.columns import CAPABILITIES, DTYPES, LEADERBOARD, MANY_DATASETS, TRIALS, VERDICTS, Column
 from genbench.ranking.overview import Overview, OverviewRow
 from genbench.ranking.scores import ScoreRow
 from genbench.ranking.verdicts import Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from genbench.ranking.many_datasets import ManyDatasets
 
 
 def leaderboard(boards: Iterable[Board]) -> pd.DataFrame:
@@ -48,8 +50,44 @@ def overview(found: Iterable[Overview]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
+def many_datasets(found: Iterable[ManyDatasets]) -> pd.DataFrame:
+    """Return a row per metric and model that was ranked on all datasets, in the columns MANY_DATASETS."""
+    return of_rows([row for each in found for row in _averages(each)], MANY_DATASETS)
+
+
+def _averages(found: ManyDatasets) -> list[dict[str, Any]]:
+    test = found.test
+    statistics = ("chi_square", "p", "critical_difference")
+    tested = {name: getattr(test, name) for name in statistics} if test else {}
+    shared = {
+        "metric": found.metric.label,
+        "target": found.target,
+        "datasets": len(found.datasets),
+        "models": len(found.models),
+        **tested,
+        "iman_davenport_f": test.f if test else None,
+        "p_by": test.by if test else None,
+        "refused": found.refused or None,
+    }
+    return [
+        {
+            "model": each.model,
+            "average_rank": each.average_rank,
+            "groups": found.letters(each) or None,
+            "ranks": canonical(dict(zip(found.datasets, each.ranks, strict=True))),
+            **shared,
+        }
+        for each in found.shown
+    ]
+
+
 def _overview(found: Overview, row: OverviewRow) -> dict[str, Any]:
-    cells: dict[str, Any] = {"dataset": found.dataset, "target": found.target, "model": row.model, "kind": row.kind}
+    cells: dict[str, Any] = {
+        "dataset": found.dataset,
+        "target": found.target or None,
+        "model": row.model,
+        "kind": row.kind,
+    }
     for head, on in zip(found.heads, row.on, strict=True):
         cells[head] = on.summary.mean if on and on.summary else None
         cells[f"{head} stderr"] = on.stderr if on else None
@@ -75,6 +113,7 @@ def _trial(row: ScoreRow) -> dict[str, Any]:
     return {
         "metric": row.metric.label,
         "dataset": row.dataset,
+        "target": row.target if row.metric.uses_target else None,
         "model": row.label,
         "kind": row.kind,
         "seed": row.trial.seed,
@@ -133,6 +172,7 @@ def _row(board: Board, row: BoardRow) -> dict[str, Any]:
     head = {
         "metric": board.metric.label,
         "dataset": board.dataset,
+        "target": None if row.claim else board.target or None,
         "model": row.model,
         "kind": row.kind,
         "unit": board.metric.unit,

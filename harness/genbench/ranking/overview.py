@@ -32,13 +32,19 @@ class OverviewRow:
 class Overview:
     """The boards of a dataset and a split, and the models: ours by their mean rank, references, published rows.
 
-    target is the split scored against, test or valid: scores of both never share a table.
+    target is the split scored against, test or valid: scores of both never share a table. It is "" where no metric
+    looks at either; beside others, such a one stands in the overviews of both.
     """
 
     dataset: str
     target: str
     boards: Sequence[Board]
     rows: Sequence[OverviewRow]
+
+    @property
+    def dataset_digest(self) -> str:
+        """Return the digest of the dataset, or of its folds together."""
+        return self.boards[0].dataset_digest
 
     @property
     def heads(self) -> list[str]:
@@ -52,10 +58,17 @@ class Overview:
 
 def overviews(boards: Sequence[Board]) -> list[Overview]:
     """Return an overview for each dataset and split, in the order in which these first come."""
-    by_split: dict[tuple[str, str, str], list[Board]] = {}
+    by_data: dict[tuple[str, str], list[Board]] = {}
     for board in boards:
-        by_split.setdefault((board.dataset, board.target, board.dataset_digest), []).append(board)
-    return [Overview(dataset, target, several, _rows(several)) for (dataset, target, _), several in by_split.items()]
+        by_data.setdefault((board.dataset, board.dataset_digest), []).append(board)
+    return [Overview(dataset, *split) for (dataset, _), several in by_data.items() for split in _splits(several)]
+
+
+def _splits(boards: Sequence[Board]) -> list[tuple[str, Sequence[Board], Sequence[OverviewRow]]]:
+    """Return the boards of each split that scores are computed against, and their rows."""
+    targets = list(dict.fromkeys(board.target for board in boards if board.target)) or [""]
+    by_split = [(target, [board for board in boards if board.target in ("", target)]) for target in targets]
+    return [(target, several, _rows(several)) for target, several in by_split]
 
 
 def _rows(boards: Sequence[Board]) -> list[OverviewRow]:

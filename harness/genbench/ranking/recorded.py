@@ -81,7 +81,10 @@ class RecordedModel(RecordedPlugin):
 
 @dataclass(frozen=True)
 class RecordedMetric(RecordedPlugin):
-    """A metric that a score is by; extractor is the feature extractor that it used, if any."""
+    """A metric that a score is by; extractor is the feature extractor that it used, if any.
+
+    uses_target says whether scores depend on the split that they are computed against.
+    """
 
     title: str = ""
     unit: str = ""
@@ -89,6 +92,7 @@ class RecordedMetric(RecordedPlugin):
     caption_extras: Sequence[str] = ()
     bounds: tuple[float, float] | None = None
     real_is_best: bool = True
+    uses_target: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
     extractor: RecordedPlugin | None = None
 
@@ -105,6 +109,7 @@ class RecordedMetric(RecordedPlugin):
             caption_extras=traits["caption_extras"],
             bounds=(bounds[0], bounds[1]) if bounds and bounds[0] < bounds[1] else None,
             real_is_best=traits.get("real_is_best") is not False,
+            uses_target=traits.get("uses_target") is not False,
             options=metric["options"],
             extractor=RecordedPlugin(**_plugin(extractor)) if isinstance(extractor, Mapping) else None,
         )

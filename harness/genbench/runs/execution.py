@@ -133,7 +133,7 @@ def _settler(planned: Plan) -> Settle:
 
 
 @contextlib.contextmanager
-def _callers_torch_kept() -> Iterator[None]:
+def callers_torch_kept() -> Iterator[None]:
     """Put back what plugins switch in torch, where the caller uses it."""
     if "torch" not in sys.modules:
         yield
@@ -146,7 +146,7 @@ def _callers_torch_kept() -> Iterator[None]:
 
 def planned_and_executed(planner: Callable[..., Plan], given: Mapping[str, Any]) -> Report:
     """Make the plan of a call's arguments, which may be all that `genbench.runs.arguments` takes, and execute it."""
-    with _callers_torch_kept():
+    with callers_torch_kept():
         taken = arguments.taken(given)
         own = {name: taken.pop(name) for name in ("sources", "samples_are") if name in taken}
         return execute(planner(**own, settings=RunSettings(**taken)))

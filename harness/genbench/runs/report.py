@@ -44,9 +44,9 @@ class Report:
     def _repr_html_(self) -> str:
         """Return the tables as a notebook shows them."""
         from genbench.output.board_table import table
-        from genbench.output.tables_html import to_html
+        from genbench.output.tables_html import for_notebook
 
-        return to_html([table(board) for board in self.boards])
+        return for_notebook([table(board) for board in self.boards])
 
     @property
     def leaderboard(self) -> pd.DataFrame:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from genbench import files
-from genbench.errors import DamagedError, RequestError, StoreError, printable
+from genbench.errors import RequestError, StoreError, printable
 from genbench.runs import stored
+from genbench.store import verifications
 from genbench.store.layout import RECORD
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
@@ -65,19 +65,12 @@ def _copied(folder: TrialFolder, record: TrialRecord, place: Path) -> int:
     """Copy a trial without its bulk; return how many bytes were left out. Raises StoreError where it is damaged."""
     bulk = record.bulk("none")
     stamps = {name: (stage, stamp) for stage, kept in record.stages.items() for name, stamp in kept.files.items()}
-    for name, (stage, stamp) in stamps.items():
+    for name, (stage, _) in stamps.items():
         if name not in bulk:
-            content = _read(folder.checked(record, stage, name), stamp["sha256"])
+            content = folder.content(record, stage, name)
             with files.replacing(place / name, sync=False) as aside:
                 aside.write_bytes(content)
     slim = dataclasses.replace(record, dropped=tuple(sorted(bulk)))
     files.write_record(place / RECORD, slim.to_json())
+    verifications.copy(folder, TrialFolder(place), record)
     return sum(stamps[name][1]["size"] for name in bulk if name not in record.dropped)
-
-
-def _read(path: Path, sha256: str) -> bytes:
-    """Return a file's content. Raises DamagedError where it changed since it was looked at."""
-    content = files.read_bytes(path, follow=False)
-    if hashlib.sha256(content).hexdigest() != sha256:
-        raise DamagedError(f"{printable(path)} changed while it was copied; do it again once nobody is at work there")
-    return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import hashlib
 import itertools
 import os
 import stat
@@ -15,8 +16,8 @@ from typing import Any
 from genbench import files, leftovers
 from genbench.errors import DamagedError, NotKept, StoreError, printable
 from genbench.store import locks
-from genbench.store.layout import RECORD, Keep
-from genbench.store.records import BULK, Stage, TrialRecord
+from genbench.store.layout import BULK, RECORD, Keep
+from genbench.store.records import Stage, TrialRecord
 from genbench.store.sealed import SealedFolder
 
 Writer = Callable[[Path], object]
@@ -86,6 +87,17 @@ class TrialFolder:
         if problem:
             raise DamagedError(problem, stage)
         return self.path / name
+
+    def content(self, record: TrialRecord, stage: str, name: str) -> bytes:
+        """Return the content of a stage's file, of which the very bytes returned are what was committed.
+
+        Raises DamagedError where they are not, NotKept where it was let go.
+        """
+        path = self.checked(record, stage, name)
+        content = files.read_bytes(path, follow=False)
+        if hashlib.sha256(content).hexdigest() != record.stages[stage].files[name]["sha256"]:
+            raise DamagedError(f"{printable(path)} changed while it was read; try again once nobody is at work", stage)
+        return content
 
     def read(self, record: TrialRecord, stage: str, name: str) -> dict[str, Any]:
         """Return the content of a stage's JSON file. Raises DamagedError where it is not what was committed."""

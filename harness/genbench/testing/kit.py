@@ -21,6 +21,7 @@ from genbench.testing import (
     model_checks,
     plugin_checks,
     pretrained_checks,
+    search_checks,
     training_checks,
 )
 from genbench.testing.fixtures import Fixtures
@@ -49,7 +50,11 @@ OF_ABILITY: Mapping[str, Mapping[str, tuple[Function, ...]]] = {
 OF_TRAINING = (model_checks.check_shapes, training_checks.check_learns)
 """Checks that ask for what a model of trains = False does not do."""
 
-FORM: Mapping[str, tuple[Function, ...]] = {"metric": metric_checks.FORM, "dataset": dataset_checks.FORM}
+FORM: Mapping[str, tuple[Function, ...]] = {
+    "model": search_checks.CHECKS,
+    "metric": metric_checks.FORM,
+    "dataset": dataset_checks.FORM,
+}
 """Checks of a kind that look at its form alone, as those of every plugin do."""
 
 

@@ -7,7 +7,6 @@ import functools
 import os
 import platform
 import re
-import subprocess
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 
 from genbench import files
 from genbench.errors import RequestError, StoreError, printable
+from genbench.trial import git_commit
 
 
 def resolve_device(name: str) -> torch.device:
@@ -97,7 +97,10 @@ def peak_memory_mib(device: torch.device) -> float | None:
 
 
 def describe(device: torch.device, threads: int, version: str, share: float = 1.0) -> dict[str, Any]:
-    """Return what is recorded of where a trial ran; none of it is part of its identity."""
+    """Return what is recorded of where a trial ran; none of it is part of its identity.
+
+    git is the commit of genbench's own source tree.
+    """
     return {
         **({"gpu_share": round(share, 3)} if device.type == "cuda" else {}),
         "device": device.type,
@@ -107,7 +110,7 @@ def describe(device: torch.device, threads: int, version: str, share: float = 1.
         "torch": torch.__version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "git": _commit(),
+        "git": _commit_of_genbench(),
     }
 
 
@@ -121,12 +124,7 @@ def _processor() -> str:
 
 
 @functools.cache
-def _commit() -> str | None:
-    """Return the commit of genbench's source tree, with + where it was changed, or None outside one."""
+def _commit_of_genbench() -> str | None:
+    """Return the commit of genbench's source tree, marked as `git_commit.of` does, or None outside one."""
     tree = Path(__file__).resolve().parents[3]
-    if not (tree / ".git").exists() or "site-packages" in tree.parts:
-        return None
-    command = ["git", "-C", os.fspath(tree), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"]
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        return subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.strip() or None
-    return None
+    return git_commit.of(tree) if (tree / ".git").exists() and "site-packages" not in tree.parts else None

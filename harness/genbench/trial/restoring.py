@@ -58,10 +58,10 @@ def samples(folder: TrialFolder, record: TrialRecord, space: Space) -> Tensor:
     return sample_rows(shards(folder, record), space)
 
 
-def shards(folder: TrialFolder, record: TrialRecord) -> list[Path]:
-    """Return the files of stored samples in order. Raises DamagedError where they are not what was committed."""
+def shards(folder: TrialFolder, record: TrialRecord, most: int | None = None) -> list[Path]:
+    """Return the files of stored samples in order, or the first few. Raises DamagedError where one is damaged."""
     names = sorted(name for name in record.stages["samples"].files if name.endswith(sampling.SHARD))
-    return [folder.checked(record, "samples", name) for name in names]
+    return [folder.checked(record, "samples", name) for name in names[:most]]
 
 
 def sample_rows(paths: Sequence[Path], space: Space, start: int = 0, stop: int | None = None) -> Tensor:

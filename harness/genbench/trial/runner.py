@@ -7,7 +7,7 @@ import dataclasses
 import traceback
 from collections.abc import Iterator
 
-from genbench.errors import ChangedError, Interrupted, StoreError, printable
+from genbench.errors import ChangedError, Interrupted, NotKept, StoreError, printable
 from genbench.registry.plugins import BUILTIN, describe
 from genbench.trial import environment, gpu
 from genbench.trial.fitting import fit
@@ -70,7 +70,8 @@ class TrialRunner:
         if "fit" not in work.record.stages:
             fit(work)
         work.leave_if_stopping()
-        if count := max((metric.traits["samples"] for metric in work.assignment.metrics), default=0):
+        count = max((metric.traits["samples"] for metric in work.assignment.metrics), default=0)
+        if count and not work.assignment.only_scores:
             self._scorer.samples.draw(count)
         work.checkpoints.clear()
         for protocol in sorted(work.protocols(), key=lambda protocol: bool(work.problem(protocol))):
@@ -84,6 +85,10 @@ class TrialRunner:
         work = self.work
         try:
             self._scorer.score(protocol)
+        except NotKept as lack:
+            if not work.assignment.only_scores:
+                raise
+            work.note(protocol, problem=printable(lack))
         except (StoreError, ChangedError):
             raise
         except (Exception, SystemExit) as error:

@@ -95,7 +95,8 @@ def perform_assignment(
     assignment = Assignment.from_json(text)
     trial = assignment.trial
     _check_unchanged(assignment)
-    sources.check(trial.model)
+    if not assignment.only_scores:
+        sources.check(trial.model)
     device = environment.resolve_device(place.device or assignment.device)
     gpu.take_share(device, place.share)
     folder = folder_of(assignment)
@@ -178,7 +179,10 @@ def _to_go_on_with(
         budget=trial.budget.to_json(),
         status="interrupted",
         wanted=stored.wanted if stored else {},
-        environment=environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+        environment={
+            **environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+            "commit": assignment.commit or None,
+        },
         attempts=stored.attempts + 1 if stored else 1,
         fresh=assignment.fresh,
     )

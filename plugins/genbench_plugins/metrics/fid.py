@@ -44,7 +44,7 @@ class FID(FeatureMetric):
     """
 
     version: ClassVar[int] = 1
-    title: ClassVar[str] = "Frechet distance"
+    title: ClassVar[str] = "Fréchet distance"
     unit: ClassVar[str] = "squared distance of features"
     higher_is_better: ClassVar[bool] = False
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {

@@ -29,6 +29,15 @@ class Autoencoder(genbench.Model):
     """
 
     version: ClassVar[int] = 1
+    search: ClassVar[genbench.Search] = {
+        "latent": genbench.Range(4, 64, log=True),
+        "hidden": ((100, 100), (200, 200), (500, 500), (500, 250, 100)),
+        "activation": ("relu", "tanh", "softplus", "silu"),
+        "loss": ("mse", "bce"),
+        "lr": genbench.Range(3e-4, 1e-2, log=True),
+        "batch": (50, 100, 200),
+        "components": genbench.Range(1, 100, log=True),
+    }
     samples_are = "means"
 
     latent: Width = 10

@@ -142,6 +142,14 @@ class BoltzmannModel(genbench.Model):
 
     family: ClassVar[Literal["chain"]] = "chain"
     sample_batch: ClassVar[int] = 10_000  # the chains burn in anew for each
+    search: ClassVar[genbench.Search] = {
+        "algorithm": ("cd", "pcd"),
+        "k": genbench.Range(1, 15, log=True),
+        "inputs": ("means", "draws"),
+        "lr": genbench.Range(1e-3, 1.0, log=True),
+        "momentum": genbench.Range(0.0, 0.9),
+        "weight_decay": (0.0, 1e-5, 1e-4, 1e-3),
+    }
 
     # The machine at the bottom
     visible: Units = "bernoulli"

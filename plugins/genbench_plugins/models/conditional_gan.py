@@ -97,6 +97,16 @@ class ConditionalGAN(OfLatents):
     epochs: Width = 200
 
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": MIRZA_2014_MNIST}
+    search: ClassVar[genbench.Search] = {
+        "lr": genbench.Range(1e-4, 1e-2, log=True),
+        "d_lr_ratio": genbench.Range(0.3, 10.0, log=True),
+        "average": (0.0, 0.99, 0.999, 0.9999),
+        "latent": genbench.Range(4, 100, log=True),
+        "g_joint": genbench.Range(128, 1200, log=True),
+        "d_joint": genbench.Range(32, 256, log=True),
+        "dropout_in": genbench.Range(0.0, 0.5),
+        "dropout": genbench.Range(0.0, 0.5),
+    }
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Make G, D and their optimisers. Raises Unsupported where images have no labels."""

@@ -77,6 +77,14 @@ class DBM(DeepBoltzmannModel):
 
     version: ClassVar[int] = 1
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"mnist": INFERRED_MNIST}
+    search: ClassVar[genbench.Search] = {
+        "hidden": ((256, 64), (256, 256), (500, 1000)),
+        "pretrain_lr": genbench.Range(0.03, 1.0, log=True),
+        "lr": genbench.Range(0.005, 0.5, log=True),
+        "k": genbench.Range(1, 15, log=True),
+        "momentum": genbench.Range(0.0, 0.9),
+        "weight_decay": (0.0, 1e-5, 1e-4, 1e-3),
+    }
 
     # Pretraining
     pretrain_epochs: Annotated[int, Ge(0)] = 150  # of each machine

@@ -55,6 +55,11 @@ class DBN(BoltzmannModel):
 
     version: ClassVar[int] = 1
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": INFERRED_MNIST}
+    search: ClassVar[genbench.Search] = {
+        **BoltzmannModel.search,
+        "hidden": ((128, 128), (256, 256), (512, 512), (1000, 1000)),
+        "upper_lr": genbench.Range(0.03, 3.0, log=True),
+    }
 
     hidden: Annotated[tuple[Width, ...], MinLen(1)] = (256, 256)  # from the pixels up
     epochs: Width = 250  # of each machine

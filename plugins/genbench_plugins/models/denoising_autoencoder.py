@@ -35,6 +35,16 @@ class DenoisingAutoencoder(genbench.Model):
     version: ClassVar[int] = 1
     family: ClassVar[Literal["chain"]] = "chain"
     sample_batch: ClassVar[int] = 10_000  # the chains burn in anew for each
+    search: ClassVar[genbench.Search] = {
+        "corruption": ("gaussian", "masking", "salt-and-pepper"),
+        "noise": genbench.Range(0.1, 1.0, log=True),
+        "corrupted": genbench.Range(0.1, 0.7),
+        "sigma": genbench.Range(0.05, 0.5, log=True),
+        "hidden": ((128, 128), (256, 256), (500, 500), (1000,)),
+        "walkback": genbench.Range(0.0, 0.8),
+        "activation": ("relu", "tanh", "silu"),
+        "lr": genbench.Range(1e-4, 1e-2, log=True),
+    }
 
     # C(X~|X), in units of pixel values scaled to [0, 1]
     corruption: Literal["gaussian", "masking", "salt-and-pepper"] = "gaussian"

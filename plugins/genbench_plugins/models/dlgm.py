@@ -56,6 +56,10 @@ class DLGM(VAE):
 
     version: ClassVar[int] = 1
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {}
+    search: ClassVar[genbench.Search] = {
+        **VAE.search,
+        "layers": ((16,), (32,), (64,)),
+    }
 
     latent: Width = 10  # units of the top layer, h_L
     layers: Annotated[tuple[Width, ...], MinLen(1)] = (32,)  # units of the stochastic layers below it, downwards

@@ -61,6 +61,16 @@ class GAN(GANNetworks):
         "paper-cifar10-conv": goodfellow2014.CIFAR10_CONVOLUTIONAL,
         "figure1": FIGURE_1,
     }
+    search: ClassVar[genbench.Search] = {
+        "lr": genbench.Range(1e-4, 1e-2, log=True),
+        "d_lr_ratio": genbench.Range(0.3, 10.0, log=True),
+        "average": (0.0, 0.99, 0.999, 0.9999),
+        "latent": genbench.Range(4, 100, log=True),
+        "g_hidden": ((128, 128), (256, 256), (512, 512), (1000, 1000)),
+        "d_hidden": ((64, 64, 64), (128, 128), (240, 240), (256, 256, 256)),
+        "dropout_in": genbench.Range(0.0, 0.5),
+        "dropout": genbench.Range(0.0, 0.5),
+    }
 
     def __post_init__(self) -> None:
         if self.g_below and self.g_below[-1] != self.latent:

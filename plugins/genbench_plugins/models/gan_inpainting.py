@@ -65,6 +65,16 @@ class InpaintingGAN(AdversarialNets):
     """
 
     version: ClassVar[int] = 1
+    search: ClassVar[genbench.Search] = {
+        "lr": genbench.Range(1e-4, 1e-2, log=True),
+        "d_lr_ratio": genbench.Range(0.3, 10.0, log=True),
+        "average": (0.0, 0.99, 0.999, 0.9999),
+        "g_hidden": ((128, 128), (256, 256), (512, 512), (1000, 1000)),
+        "d_hidden": ((128, 128), (256, 128), (240, 240)),
+        "dropout_in": genbench.Range(0.0, 0.5),
+        "dropout": genbench.Range(0.0, 0.5),
+        "nothing": genbench.Range(0.02, 0.5, log=True),
+    }
 
     # G
     g_hidden: tuple[Width, ...] = (256, 256)

@@ -57,6 +57,13 @@ class GaussianEnergy(genbench.Model):
     """
 
     version: ClassVar[int] = 1
+    search: ClassVar[genbench.Search] = {
+        "objective": ("implicit", "denoising"),
+        "noise": genbench.Range(0.01, 0.5, log=True),
+        "lr": genbench.Range(1e-3, 0.1, log=True),
+        "lr_end": genbench.Range(0.001, 1.0, log=True),
+        "batch": (50, 100, 200),
+    }
     family: ClassVar[Literal["explicit"]] = "explicit"
     samples_are = "clipped"
 

@@ -91,6 +91,15 @@ class GSN(genbench.Model):
         "paper": BENGIO_2014_MNIST,
         "legacy": {**BENGIO_2014_MNIST, **LEGACY_SAMPLER},
     }
+    search: ClassVar[genbench.Search] = {
+        "hidden": ((150, 150), (300, 300), (600, 600), (1000, 1000)),
+        "corruption": genbench.Range(0.02, 0.5, log=True),
+        "noise": genbench.Range(0.3, 3.0, log=True),
+        "noisy": ("top", "hidden"),
+        "walkback": genbench.Range(1, 6),
+        "lr": genbench.Range(3e-4, 3e-2, log=True),
+        "lr_decay": (0.97, 0.98, 0.99, 1.0),
+    }
 
     def __post_init__(self) -> None:
         self.samples_are = self.sample_as

@@ -51,6 +51,13 @@ class MPDBM(DeepBoltzmannModel):
 
     version: ClassVar[int] = 1
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"pylearn2": PYLEARN2_MNIST}
+    search: ClassVar[genbench.Search] = {
+        "hidden": ((256, 64), (256, 256), (500, 1000)),
+        "sweeps": genbench.Range(3, 15, log=True),
+        "hide": genbench.Range(0.1, 0.9),
+        "lr": genbench.Range(1.0, 100.0, log=True),
+        "momentum": genbench.Range(0.0, 0.9),
+    }
 
     sweeps: Width = 5  # of mean field, for each update
     hide: Annotated[float, Gt(0), Le(1)] = 0.5  # share of pixels to predict

@@ -95,6 +95,15 @@ class NCE(genbench.Model):
     """
 
     version: ClassVar[int] = 1
+    search: ClassVar[genbench.Search] = {
+        "hidden": ((128, 128), (256, 256), (512, 512)),
+        "activation": ("silu", "softplus", "tanh"),
+        "noise": genbench.Range(0.03, 0.3, log=True),
+        "nu": genbench.Range(1, 30, log=True),
+        "lr": genbench.Range(3e-4, 1e-2, log=True),
+        "average": (0.0, 0.99, 0.999),
+        "step": genbench.Range(0.1, 1.0, log=True),
+    }
     family: ClassVar[Literal["chain"]] = "chain"
     sample_batch: ClassVar[int] = 10_000  # the chains burn in anew for each
 

@@ -36,6 +36,10 @@ class RBM(BoltzmannModel):
 
     version: ClassVar[int] = 1
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"gaussian": GAUSSIAN_DIGITS}
+    search: ClassVar[genbench.Search] = {
+        **BoltzmannModel.search,
+        "hidden": genbench.Range(64, 1024, log=True),
+    }
 
     hidden: Width = 256
 

@@ -64,6 +64,16 @@ class ScoreMatching(genbench.Model):
     """
 
     version: ClassVar[int] = 1
+    search: ClassVar[genbench.Search] = {
+        "sigma_begin": genbench.Range(0.5, 5.0, log=True),
+        "sigma_end": genbench.Range(0.01, 0.3, log=True),
+        "levels": genbench.Range(5, 30, log=True),
+        "hidden": ((256, 256), (512, 512), (1000, 1000)),
+        "lr": genbench.Range(1e-4, 1e-2, log=True),
+        "average": (0.0, 0.99, 0.999),
+        "steps": genbench.Range(1, 10, log=True),
+        "step": genbench.Range(0.1, 1.5, log=True),
+    }
 
     # Noise levels, in units of pixel values scaled to [0, 1]
     sigma_begin: Positive = 1.0  # standard deviation of the greatest noise, falling geometrically to

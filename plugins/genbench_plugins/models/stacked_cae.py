@@ -109,6 +109,13 @@ class StackedCAE(genbench.Model):
     thin: Annotated[int, Ge(1)] = 10  # steps between two that are kept
 
     presets: ClassVar[Mapping[str, Mapping[str, object]]] = {"paper": CAE_2_MNIST}
+    search: ClassVar[genbench.Search] = {
+        "hidden": ((200, 200), (500, 200), (500, 500), (1000, 1000)),
+        "contraction": ((0.03, 0.01), (0.1, 0.03), (0.3, 0.1), (1.0, 0.3)),
+        "init_scale": genbench.Range(0.3, 3.0, log=True),
+        "lr": genbench.Range(3e-4, 1e-2, log=True),
+        "sigma": genbench.Range(0.2, 2.0, log=True),
+    }
 
     def build(self, space: genbench.Space, device: torch.device) -> None:
         """Make the layers and their optimisers."""

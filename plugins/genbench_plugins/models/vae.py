@@ -50,6 +50,15 @@ class VAE(genbench.Model):
         "mnist": {"hidden": (500, 500, 500), "latent": 8, "epochs": 200},
         "tfd": {"hidden": (500, 500, 500), "latent": 15, "epochs": 200},
     }
+    search: ClassVar[genbench.Search] = {
+        "sigma": genbench.Range(0.05, 0.5, log=True),
+        "latent": genbench.Range(4, 100, log=True),
+        "hidden": ((100, 100), (200, 200), (500, 500), (500,), (1000,)),
+        "activation": ("relu", "tanh", "softplus", "silu"),
+        "lr": genbench.Range(3e-4, 1e-2, log=True),
+        "lr_end": genbench.Range(0.01, 1.0, log=True),
+        "batch": (50, 100, 200),
+    }
 
     def __post_init__(self) -> None:
         self.samples_are = likelihoods.samples_are(self.decoder, self.sample_as)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -23,9 +24,11 @@ from genbench.cli import main
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError
 from genbench.figures import canvas, curves, denoising, samples, walk
+from genbench.figures.arrangement import Layout, parse_grid
 from genbench.figures.drawing import Outcome, draw
 from genbench.figures.kinds import KINDS
-from genbench.figures.subjects import Subject, find
+from genbench.figures.lacking import Lacking
+from genbench.figures.subjects import find
 from genbench.figures.trained import Trained
 from genbench.registry.plugins import load_registry
 from genbench.registry.resolve import Resolver
@@ -176,7 +179,7 @@ def test_the_nearest_image_is_the_first_of_equals() -> None:
 
 def test_a_walk_goes_through_its_anchors_in_equal_steps_and_closes() -> None:
     anchors = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
-    points = walk.path(anchors)
+    points = walk.path(anchors, walk.segments(10))
     assert points.shape == (20, 4)
     at = [0, 3, 6, 9, 10, 13, 16, 19]
     assert torch.equal(points[at], anchors[[0, 1, 2, 3, 3, 4, 5, 0]])
@@ -319,7 +322,7 @@ def test_values_outside_the_bounds_are_clipped_and_nan_is_refused() -> None:
     "shows", ["short", "many words " * 40, "W" * 500, "a $ sign, $\\frac and $x$", "数字 of a kind"]
 )
 def test_no_text_leaves_the_figure_or_lies_on_another(shows: str, trials: Path) -> None:
-    subject: Subject = find(ABLE, trials, ["digits"]).subjects[0]
+    subject = trained(trials, ABLE, "digits")
     white = [np.ones((8, 8, 3))] * 2
     with canvas.defaults():
         figure = canvas.grid(subject, shows, [white] * 3, labels=["0", "10", "200"])
@@ -333,6 +336,95 @@ def test_no_text_leaves_the_figure_or_lies_on_another(shows: str, trials: Path) 
     assert title.y0 >= 12 + grid_height
     for above, below in pairwise(boxes):
         assert above.y0 > below.y1
+
+
+# The layout ----------------------------------------------------------------------------------------------------------
+
+
+def size(rows: int, columns: int) -> tuple[int, int]:
+    """Return height and width in pixels of a grid of digits without a title and labels."""
+    return 2 * 12 + 6 + 104 * rows - 8, 2 * 12 + 6 + 104 * columns - 8
+
+
+def test_a_grid_has_as_many_rows_and_columns_as_are_asked_for(trials: Path, tmp_path: Path) -> None:
+    asked = Layout((2, 5), titles=False)
+    found = drawn(ABLE, trials, tmp_path, datasets=["digits"], layout=asked)
+    shapes = {
+        kind: pixels(path).shape[:2] for kind, path in found.items() if kind not in ("curves", "denoising", "classes")
+    }
+    pairs = 4 * 8 + 10 * 104 - 8  # pairs stand apart
+    assert shapes == {
+        "samples": size(2, 6),
+        "walk": size(2, 5),
+        "reconstructions": (size(2, 1)[0], 2 * 12 + 6 + pairs),
+        "inpainting": size(2, 7),
+    }
+    assert pixels(found["classes"]).shape[0] == size(2, 1)[0], "two classes"
+    assert pixels(found["denoising"]).shape[0] == size(5, 1)[0], "its rows have a meaning each"
+    shown = trained(trials, ABLE, "digits").samples(10)
+    for row in range(2):
+        for column in range(5):
+            close(tile(pixels(found["samples"]), row, column, 2, (8, 8)), shown[5 * row + column])
+
+
+def test_without_titles_the_images_alone_are_left(trials: Path, tmp_path: Path) -> None:
+    given: dict[str, Any] = {"datasets": ["digits"], "kinds": ["samples", "curves", "classes"]}
+    titled, bare = (
+        drawn(ABLE, trials, tmp_path / str(titles), layout=Layout(titles=titles), **given) for titles in (True, False)
+    )
+    image = pixels(bare["samples"])
+    assert image.shape[:2] == size(4, 6)
+    np.testing.assert_array_equal(image[12:], pixels(titled["samples"])[-len(image) + 12 :])
+    assert len(pixels(bare["classes"])) < len(pixels(titled["classes"]))
+    assert bare["curves"].read_bytes() != titled["curves"].read_bytes()
+
+
+def test_a_walk_of_any_length_begins_and_ends_at_anchors() -> None:
+    assert [walk.segments(length) for length in (2, 4, 5, 10, 12)] == [[1], [3], [3, 1], [3, 3, 3], [3, 3, 3, 2]]
+    anchors = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+    points = walk.path(anchors, [3, 1])
+    assert points.shape == (15, 4)
+    assert torch.equal(points[[0, 3, 4, 5, 8, 9, 10, 13, 14]], anchors[[0, 1, 2, 2, 3, 4, 4, 5, 0]])
+
+
+def test_pdf_files_are_equal_each_time_and_their_letters_are_truetype(trials: Path, tmp_path: Path) -> None:
+    for dataset, kinds in (("digits", ["samples", "curves"]), (BELL, ["density"])):
+        given: dict[str, Any] = {"datasets": [dataset], "kinds": kinds, "layout": Layout(form="pdf")}
+        first, again = (drawn(ABLE, trials, tmp_path / name, **given) for name in "ab")
+        for kind, path in first.items():
+            content = path.read_bytes()
+            assert (path.suffix, content[:5]) == (".pdf", b"%PDF-")
+            assert content == again[kind].read_bytes()
+            assert b"/FontFile2" in content, "the outlines of TrueType"
+            assert b"/Type3" not in content
+            assert not re.search(rb"/(CreationDate|Creator|Producer)\b", content)
+
+
+@pytest.mark.parametrize("text", ["4", "0x5", "4x0", "41x1", "1x41", "axb", "4x5x6", "-1x5", "1e9x2", "9" * 30 + "x1"])
+def test_a_grid_beyond_its_bounds_is_refused(text: str) -> None:
+    with pytest.raises(
+        RequestError, match=r"^--grid '.*': expected ROWSxCOLUMNS, each from 1 to 40, as in 4x8 for 4 rows"
+    ):
+        parse_grid(text)
+
+
+def test_a_grid_that_would_take_gigabytes_is_left_out_in_words(trials: Path) -> None:
+    assert parse_grid(" 40 X 40") == (40, 40)
+    large = [[np.zeros((128, 128, 3))] * 40] * 40
+    with pytest.raises(Lacking, match=r"20,798 x 20,798 pixels are too many, give fewer images: --grid"):
+        canvas.grid(trained(trials, ABLE, "digits"), "", large)
+
+
+def test_the_command_takes_a_layout(
+    trials: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = ["figures", GAN, "--results", str(trials), "-o", str(tmp_path), "-d", "digits"]
+    assert main([*line, "--kind", "samples,walk", "--format", "pdf", "--grid", "1x1", "--no-titles"]) == 0
+    assert [path.name for path in tmp_path.glob("*samples*")] == ["gan-epochs-2-latent-1-digits-s0-samples.pdf"]
+    told = capsys.readouterr()
+    assert "walk (a walk has two images in a row or more)" in told.err
+    assert main([*line, "--grid", "big"]) == 2
+    assert "expected ROWSxCOLUMNS" in capsys.readouterr().err
 
 
 # What is asked for ---------------------------------------------------------------------------------------------------

@@ -144,8 +144,8 @@ def test_csv_writes_whole_numbers_of_a_number_column_as_read_back(tmp_path: Path
 
 def test_csv_of_trials(tmp_path: Path) -> None:
     rows = [
-        ("parzen", "digits", "gan", "ours", 0, 1 / 3, None, '{"sigma":0.2}', "done", "5c1e09ab", "3f0a"),
-        (*["x"] * 4, 1, *[None] * 6),
+        ("parzen", "digits", "test", "gan", "ours", 0, 1 / 3, None, '{"sigma":0.2}', "done", "5c1e09ab", "3f0a"),
+        (*["x"] * 5, 1, *[None] * 6),
     ]
     table = pd.DataFrame(rows, columns=list(TRIALS))
     assert_same(read_csv(written(tmp_path, table)), table)

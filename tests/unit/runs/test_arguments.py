@@ -305,8 +305,8 @@ def test_what_samples_are_is_said_in_words(work: Path) -> None:
 def test_a_report_is_a_table_in_a_notebook(work: Path) -> None:
     report = genbench.run("toy,toy@long", **{**QUICK, "metrics": "brightness,parzen", "seeds": 3})
     html = report._repr_html_()
-    assert html.count("<table>") == html.count("</table>") == 2
-    assert "<b>Brightness on digits, share of white, lower is better</b>" in html
+    assert html.count("<table ") == html.count("</table>") == 2
+    assert "<caption>Brightness on digits, share of white, lower is better</caption>" in html
     row = report.boards[0].rows[0]
     assert f'<td style="text-align: left">{row.model}</td>' in html
     assert re.search(rf"Protocol brightness {report.boards[0].protocol_id}: samples 500\.", html)
@@ -319,4 +319,4 @@ def test_foreign_text_is_no_html() -> None:
     html = to_html([table(replace(board, dataset="a<b>"))])
     assert "&lt;script&gt;" in html
     assert "<script>" not in html
-    assert "<b>Parzen on a&lt;b&gt;, nats" in html
+    assert "<caption>Parzen on a&lt;b&gt;, nats" in html
