@@ -18,6 +18,7 @@ from genbench.api import (
     ImageSet,
     Metric,
     Model,
+    Place,
     Range,
     Register,
     Run,
@@ -40,17 +41,21 @@ os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
     from genbench.comparison.compare_call import compare
+    from genbench.engines.process import ProcessEngine
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
+    from genbench.trial.carrying import TrialFiles
     from genbench.trial.task import perform
     from genbench.tuning.tune_call import tune
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ProcessEngine": "genbench.engines.process",
     "Report": "genbench.runs.report",
+    "TrialFiles": "genbench.trial.carrying",
     "compare": "genbench.comparison.compare_call",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
@@ -75,6 +80,8 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
+    "Place",
+    "ProcessEngine",
     "Range",
     "Register",
     "Report",
@@ -86,6 +93,7 @@ __all__ = [
     "Splits",
     "Task",
     "TrainingData",
+    "TrialFiles",
     "Unsupported",
     "__version__",
     "compare",

@@ -452,14 +452,24 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A machine that an engine may place tasks on: its name, what it has in words, and why it is refused, or ""."""
+
+    name: str
+    about: str
+    problem: str = ""
+
+
 class Engine(Plugin, ABC):
     """Places tasks and reports their outcomes; retries, deadlines and the store are handled elsewhere.
 
     can_cancel says whether a task that began can be stopped from outside; slots how many tasks it performs at once: it
-    is never given more.
+    is never given more. is_remote says that it places tasks on other machines: what this one has then bounds nothing.
     """
 
     can_cancel: ClassVar[bool] = True
+    is_remote: ClassVar[bool] = False
 
     @property
     def slots(self) -> int:
@@ -470,6 +480,13 @@ class Engine(Plugin, ABC):
         """Set the callback for beats (heartbeats), and the one that tells tasks in this process to stop."""
         self._beat = beat
         self._stop = stop
+
+    def places(self) -> list[Place]:
+        """Return the other machines that tasks may be placed on, for `genbench doctor`. Called without `submit`.
+
+        Raises GenbenchError where none can be reached.
+        """
+        return []
 
     @abstractmethod
     def submit(self, task: Task, attempt: int) -> None:
