@@ -10,7 +10,7 @@ CLEAR = [*scores("vae", [30.0, 30.1, 30.2]), *scores("gan", [20.0, 20.1, 20.2])]
 CLOSE = [*scores("vae", [30.0, 31.0, 32.0]), *scores("gan", [30.5, 31.5, 31.0])]
 THREE = [*CLEAR, *scores("rbm", [30.0, 30.2, 30.1])]
 BETWEEN = [*scores("sure", [9.0, 9.1, 9.05]), *scores("wide", [2.0, 8.0, 5.0]), *scores("low", [1.0, 1.1, 1.05])]
-UNRANKED = "No ranks: those take two models with two seeds or more"
+UNRANKED = "Nothing is compared: that takes two models with two seeds or more"
 
 
 def board(rows: list) -> Board:
