@@ -42,7 +42,7 @@ class AcrossPart:
 class Contents:
     """The page: its title, what it was made of, what could not be read, its parts; claims are tables of verdicts.
 
-    notes are of what was read whole, and is worth knowing.
+    notes say what else there is to know of the results folders.
     """
 
     title: str

@@ -18,7 +18,7 @@ SHOWN = 10
 
 MOST_REASONS = 3
 
-TOO_FEW = f"Which options mattered is not told: it takes {LEAST} configurations with scores that differ."
+TOO_FEW = f"Which options mattered cannot be said: that takes {LEAST} configurations with scores that differ."
 
 COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Numbers of configurations that the table of expected scores has rows for, as far as there are so many."""
