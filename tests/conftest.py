@@ -7,10 +7,11 @@ import shlex
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from ray_nodes import RayNodes
 
 collect_ignore = ["outside_plugin"]  # a project of its own, with its own pytest
 COUNTER = itertools.count()
@@ -74,3 +75,12 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         return module
 
     return make
+
+
+@pytest.fixture(scope="session")
+def ray_nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayNodes]:
+    """Start a Ray cluster of two nodes on this machine; end it with the session. One at a time, however many workers."""
+    from filelock import FileLock
+
+    with FileLock(tmp_path_factory.getbasetemp().parent / "ray.lock"), RayNodes() as nodes:
+        yield nodes

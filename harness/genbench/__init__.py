@@ -39,7 +39,11 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
+<<<<<<< HEAD
     from genbench.comparison.comparing import compare
+=======
+    from genbench.engines.process import ProcessEngine
+>>>>>>> ray
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
@@ -50,6 +54,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LAZY = {
+    "ProcessEngine": "genbench.engines.process",
     "Report": "genbench.runs.report",
     "compare": "genbench.comparison.comparing",
     "evaluate": "genbench.runs.external",
@@ -75,7 +80,11 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
+<<<<<<< HEAD
     "Range",
+=======
+    "ProcessEngine",
+>>>>>>> ray
     "Register",
     "Report",
     "Run",

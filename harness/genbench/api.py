@@ -456,10 +456,11 @@ class Engine(Plugin, ABC):
     """Places tasks and reports their outcomes; retries, deadlines and the store are handled elsewhere.
 
     can_cancel says whether a task that began can be stopped from outside; slots how many tasks it performs at once: it
-    is never given more.
+    is never given more. is_remote says that it places tasks on other machines: what this one has then bounds nothing.
     """
 
     can_cancel: ClassVar[bool] = True
+    is_remote: ClassVar[bool] = False
 
     @property
     def slots(self) -> int:

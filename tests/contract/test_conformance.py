@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from ray_nodes import RayNodes
 
 from genbench.registry.plugins import BUILTIN, load_registry
 from genbench.testing import check, parametrize_with_checks
@@ -66,6 +67,8 @@ def slow_but_for_quick_ones(parametrized: pytest.MarkDecorator) -> pytest.MarkDe
 def _takes_long(case: str) -> bool:
     name = max((name for name in (*NAMES, *EMBEDDED) if case.startswith(f"{name}-")), key=len)
     what = case.removeprefix(f"{name}-")
+    if name == "ray":
+        return True  # it needs a cluster
     return name not in QUICK and (what in WITH_A_PROCESS or (name in MODELS and what not in OF_A_CLASS))
 
 
@@ -73,6 +76,16 @@ def _slow(case: Any) -> Any:
     return case._replace(marks=(*case.marks, pytest.mark.slow))
 
 
+@pytest.fixture
+def places_for_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start what an engine places trials on, where it is one beyond this machine."""
+    if request.node.callspec.id.startswith("ray-"):
+        nodes: RayNodes = request.getfixturevalue("ray_nodes")
+        nodes.have_two()
+        monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+
+
+@pytest.mark.usefixtures("places_for_trials")
 @slow_but_for_quick_ones(
     parametrize_with_checks([*(name for name in NAMES if name not in ELSEWHERE), *EMBEDDED], expected_failures=EXPECTED)
 )

@@ -44,6 +44,7 @@ def register_models(register: genbench.Register) -> None:
     register("layered", Layered, summary="Trains two layers one after another, with every kind of randomness")
     register("rude", Rude, summary="Leaves its process changed for whoever comes after it")
     register("killed", Killed, summary="Its process is killed while it trains, as often as told")
+    register("held", Held, summary="Waits in one of its stages until it may go on")
     register("missing-class", "genbench_toy:Nowhere", summary="Its class is not there")
     register("not-a-model", "genbench_toy:Brightness", summary="Its class is a metric")
     register("plain-class", "genbench_toy:PlainClass", summary="Its class is no dataclass")
@@ -176,6 +177,32 @@ class Killed(Toy):
                 (Path(self.folder) / str(os.getpid())).touch()
                 os.kill(os.getpid(), signal.SIGKILL)
         self.mean_ = data.train.images.mean(0)
+
+
+@dataclass(eq=False)
+class Held(Toy):
+    """The toy model, which says in a folder that it came to a stage, and waits there until a file `go` lies beside."""
+
+    presets: ClassVar = {}
+    stage: Literal["fit", "sample"] = "fit"
+    folder: str = genbench.setting("")
+
+    def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
+        super().fit(data, run)
+        for _ in run.batches(data.train, size=100, epochs=1):
+            if self.stage == "fit" and run.step == 25:
+                self._wait()
+
+    def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
+        if self.stage == "sample":
+            self._wait()
+        return super().sample(n, generator)
+
+    def _wait(self) -> None:
+        if self.folder:
+            (Path(self.folder) / f"{os.getpid()}").touch()
+            while not (Path(self.folder) / "go").exists():
+                time.sleep(0.02)
 
 
 @dataclass(eq=False)

@@ -112,7 +112,7 @@ performed = _together(
         type=click.IntRange(1, 64),
         help="Trials at once on each GPU.  [default: one per 8 GiB and core, at most 5]",
     ),
-    click.option("--engine", metavar="NAME", help="process, or inline for a debugger.  [default: process]"),
+    click.option("--engine", metavar="NAME", help="process, inline for a debugger, or ray.  [default: process]"),
     click.option(
         "--keep",
         type=click.Choice(KEEPS),
@@ -179,12 +179,7 @@ def perform(plan: Plan, printed: Printed) -> int:
 
 def _print_head(plan: Plan) -> None:
     console = stderr_console()
-    threads, device = plan.settings.threads, plan.settings.device
-    jobs = plan.engine.settings.get("jobs", 1)
-    work = f"{jobs} {'job' if jobs == 1 else 'jobs'} x {threads} {'thread' if threads == 1 else 'threads'}"
-    if 0 < plan.gpus < 1:
-        work += f", {round(1 / plan.gpus)} share a GPU"
-    place = f"; {device}, {work}" if plan.todo else ""
+    place = f"; {plan.settings.device}, {_work(plan)}" if plan.todo else ""
     for dataset, data in zip(plan.grid.datasets, plan.data, strict=True):
         words = numbers.image_words(data.shape, data.sizes)
         console.print(printable(f"{dataset.resolved.label}, {words}{place}"), soft_wrap=True)
@@ -192,6 +187,14 @@ def _print_head(plan: Plan) -> None:
     console.print(printable(f"{describe(plan.grid)}; {stored} in the store"), soft_wrap=True)
     for note in plan.notes:
         console.print(printable(note), soft_wrap=True)
+
+
+def _work(plan: Plan) -> str:
+    """Return how many trials are performed at once, and with what each."""
+    jobs, threads = plan.engine.settings.get("jobs", 1), plan.settings.threads
+    many = "as many jobs as there is room for" if jobs is None else f"{jobs} {'job' if jobs == 1 else 'jobs'}"
+    work = f"{many} x {threads} {'thread' if threads == 1 else 'threads'}"
+    return f"{work}, {round(1 / plan.gpus)} share a GPU" if 0 < plan.gpus < 1 else work
 
 
 def _print_plan(plan: Plan) -> int:

@@ -205,7 +205,7 @@ class _Schedule:
         for flight in self.flights.values():
             if flight.cancelled:
                 continue
-            if flight.started is None and not flight.is_missed and now - flight.begun > PATIENCE:
+            if flight.started is None and not (flight.is_missed or flight.stage) and now - flight.begun > PATIENCE:
                 flight.is_missed = True
                 self.watcher.progressed(flight.task.id, {"stage": SILENT})
             if self._over():

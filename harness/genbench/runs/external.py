@@ -51,7 +51,7 @@ def plan(
     places = overrides.resolve("dataset", planning.texts("datasets", settings.datasets, [defaults.DATASET]))
     overrides.check_used(is_size_taken=True)
     compared = claims.load(planning.texts("against", settings.against, ()), resolver)
-    settings = settings.on_existing_device()
+    settings = settings.on_existing_device(resolver)
     found = given.find(sources, samples_are, resolver.registry, settings.size or 0)
     data = [prepare(place.instantiate(), place.identity) for place in places]
     fitted = [metrics.fitting(found, each.space) for each in data]

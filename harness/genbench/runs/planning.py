@@ -53,7 +53,12 @@ class Plan:
     @property
     def gpus(self) -> float:
         """Return the part of a GPU that each trial has, 0 on the CPU."""
-        return share(self.settings.device, self.engine.settings.get("jobs", 1)) if self.todo else 0.0
+        if not self.todo:
+            return 0.0
+        device = self.settings.device
+        if not self.engine.traits["is_remote"]:
+            return share(device, self.engine.settings.get("jobs", 1))
+        return 1 / (self.settings.jobs_per_gpu or 1) if device == "cuda" else 0.0
 
 
 def plan(settings: RunSettings) -> Plan:
@@ -78,7 +83,7 @@ def plan(settings: RunSettings) -> Plan:
     seeds = _seeds(settings.seeds)
     rule = parse_selection(LAST if settings.select is None else settings.select)
     compared = claims.load(texts("against", settings.against, ()), resolver)
-    settings = settings.on_existing_device()
+    settings = settings.on_existing_device(resolver)
     data = [prepare(source.instantiate(), source.identity) for source in sources]
     triples = [(all_metrics, *each) for each in zip(sources, data, strict=True)]
     pairs = with_metrics(resolver, triples, settings.weights)

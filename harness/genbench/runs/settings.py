@@ -74,9 +74,25 @@ class RunSettings:
         if self.tensorboard and find_spec("tensorboard") is None:
             raise RequestError("--tensorboard: tensorboard is not installed; run: python -m pip install tensorboard")
 
-    def on_existing_device(self) -> RunSettings:
-        """Return them with a device that this machine has, where one is named; "auto" is left until it is needed."""
-        return self if self.device in ("auto", "cpu") else replace(self, device=existing_device(self.device))
+    def on_existing_device(self, resolver: Resolver) -> RunSettings:
+        """Return them with a device that this machine has, where one is named; "auto" is left until it is needed.
+
+        Where an engine places trials on other machines it is theirs. Raises RequestError where there is none such.
+        """
+        if self.device in ("auto", "cpu"):
+            return self
+        engine = resolver.resolve("engine", self.asked_engine)
+        if not engine.traits["is_remote"]:
+            return replace(self, device=existing_device(self.device))
+        if self.device != "cuda":
+            given = printable(self.device)
+            raise RequestError(f"--device {given}: engine {engine.name} chooses the GPU; expected auto, cpu or cuda")
+        return self
+
+    @property
+    def asked_engine(self) -> str:
+        """Return the engine that is asked for: here, else in $GENBENCH_ENGINE, else worker processes."""
+        return self.engine if self.engine is not None else os.environ.get("GENBENCH_ENGINE") or defaults.ENGINE
 
 
 def existing_device(device: str) -> str:
@@ -87,13 +103,11 @@ def existing_device(device: str) -> str:
 
 
 def make_engine(resolver: Resolver, settings: RunSettings, trials: int, is_timed: bool) -> Resolved:
-    """Return the engine of a run: the one asked for, else $GENBENCH_ENGINE, else worker processes.
+    """Return the engine of a run. is_timed says that a budget counts seconds.
 
-    is_timed says that a budget counts seconds. Raises
-    RequestError where the engine cannot do what is asked for.
+    Raises RequestError where the engine cannot do what is asked for.
     """
-    jobs, timeout = settings.jobs, settings.timeout
-    asked = settings.engine if settings.engine is not None else os.environ.get("GENBENCH_ENGINE") or defaults.ENGINE
+    jobs, timeout, asked = settings.jobs, settings.timeout, settings.asked_engine
     found = resolver.resolve("engine", asked)
     known = found.values
     if jobs is not None and "jobs" not in known and jobs > 1:
@@ -101,9 +115,11 @@ def make_engine(resolver: Resolver, settings: RunSettings, trials: int, is_timed
     if timeout is not None and not found.traits["can_cancel"]:
         raise RequestError(f"--timeout {timeout:g}: engine {found.name} cannot stop a trial; use --engine process")
     typed = spec.parse(asked).options
-    _check_jobs_per_gpu(settings, found.name, "jobs" in known, jobs is not None or "jobs" in typed)
+    is_remote = found.traits["is_remote"]
+    is_given = (jobs is not None or "jobs" in typed) and not is_remote  # jobs are then of all nodes together
+    _check_jobs_per_gpu(settings, found.name, "jobs" in known, is_given)
     wanted: dict[str, Any] = {"device": settings.device, "threads": settings.threads, "jobs": jobs}
-    if jobs is None and "jobs" not in typed and trials:
+    if jobs is None and "jobs" not in typed and trials and not is_remote:
         wanted["jobs"] = min(_default_jobs(settings, is_timed), trials)
     given = {name: value for name, value in wanted.items() if name in known and value is not None}
     return resolver.resolve("engine", asked, given)

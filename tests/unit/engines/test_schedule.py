@@ -141,6 +141,14 @@ def test_a_worker_that_never_answers_is_told_of_once(clock: Clock) -> None:
     ]
 
 
+def test_an_engine_that_says_why_a_task_waits_is_not_called_silent(clock: Clock) -> None:
+    engine, heard = Script(), Heard()
+    waits = ("beat", {"stage": "waits for room on the cluster"})
+    engine.steps = [tells(clock, waits), *(tells(clock) for _ in range(1000)), tells(clock, ("done", DONE))]
+    assert outcome(engine, heard).status == "done"
+    assert heard.stages == ["waits for room on the cluster"]
+
+
 def test_workers_that_end_at_once_are_told_of_with_advice(clock: Clock) -> None:
     engine = Script()
     engine.steps = [tells(clock, ("lost", BROKEN))]
