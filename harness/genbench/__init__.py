@@ -39,11 +39,8 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
-<<<<<<< HEAD
     from genbench.comparison.comparing import compare
-=======
     from genbench.engines.process import ProcessEngine
->>>>>>> ray
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
@@ -80,11 +77,8 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
-<<<<<<< HEAD
     "Range",
-=======
     "ProcessEngine",
->>>>>>> ray
     "Register",
     "Report",
     "Run",
