@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 from ray_nodes import RayNodes
+from slurm_stub import SlurmStub
 
 from genbench.registry.plugins import BUILTIN, load_registry
 from genbench.testing import check, parametrize_with_checks
+from genbench_plugins.engines.slurm_engine import SlurmEngine
 
 KINDS = ("model", "metric", "extractor", "engine")
 NAMES = [
@@ -67,8 +69,8 @@ def slow_but_for_quick_ones(parametrized: pytest.MarkDecorator) -> pytest.MarkDe
 def _takes_long(case: str) -> bool:
     name = max((name for name in (*NAMES, *EMBEDDED) if case.startswith(f"{name}-")), key=len)
     what = case.removeprefix(f"{name}-")
-    if name == "ray":
-        return True  # it needs a cluster
+    if name in ("ray", "slurm"):
+        return True  # they need a cluster
     return name not in QUICK and (what in WITH_A_PROCESS or (name in MODELS and what not in OF_A_CLASS))
 
 
@@ -77,12 +79,16 @@ def _slow(case: Any) -> Any:
 
 
 @pytest.fixture
-def places_for_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def places_for_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Start what an engine places trials on, where it is one beyond this machine."""
     if request.node.callspec.id.startswith("ray-"):
         nodes: RayNodes = request.getfixturevalue("ray_nodes")
         nodes.have_two()
         monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    if request.node.callspec.id.startswith("slurm-"):
+        stub = SlurmStub(tmp_path, monkeypatch.setenv)
+        request.addfinalizer(stub.close)
+        monkeypatch.setattr(SlurmEngine, "poll", 0.2)
 
 
 @pytest.mark.usefixtures("places_for_trials")

@@ -165,7 +165,7 @@ def task(planned: Plan, trial: TrialSpec, folder: str = "") -> Task:
         fresh_scores=settings.fresh_scores,
         keep=settings.keep,
     )
-    return Task(trial.id, assignment.to_json(), cpus=settings.threads, gpus=planned.gpus)
+    return Task(trial.id, assignment.to_json(), settings.threads, planned.gpus, assignment.results)
 
 
 def with_metrics(
