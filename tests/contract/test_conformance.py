@@ -1,6 +1,7 @@
 """Every built-in plugin holds what the kit asks of a third party's."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from slurm_stub import SlurmStub
 
 from genbench.registry.plugins import BUILTIN, load_registry
 from genbench.testing import check, parametrize_with_checks
-from genbench_plugins.engines.slurm_engine import SlurmEngine
 
 KINDS = ("model", "metric", "extractor", "engine")
 NAMES = [
@@ -79,7 +79,9 @@ def _slow(case: Any) -> Any:
 
 
 @pytest.fixture
-def places_for_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def places_for_trials(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     """Start what an engine places trials on, where it is one beyond this machine."""
     if request.node.callspec.id.startswith("ray-"):
         nodes: RayNodes = request.getfixturevalue("ray_nodes")
@@ -87,8 +89,10 @@ def places_for_trials(request: pytest.FixtureRequest, monkeypatch: pytest.Monkey
         monkeypatch.setenv("RAY_ADDRESS", nodes.address)
     if request.node.callspec.id.startswith("slurm-"):
         stub = SlurmStub(tmp_path, monkeypatch.setenv)
-        request.addfinalizer(stub.close)
-        monkeypatch.setattr(SlurmEngine, "poll", 0.2)
+        yield
+        stub.close()
+    else:
+        yield
 
 
 @pytest.mark.usefixtures("places_for_trials")

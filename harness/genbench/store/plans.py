@@ -79,7 +79,7 @@ def _counts(folder: Path) -> bool:
 def _may_be_beginning(folder: Path) -> bool:
     """Return whether a folder that nobody holds has no trial yet, and is new."""
     try:
-        return not _trials(folder) and time.time() - folder.stat().st_mtime < BEGINNING
+        return folder.name != LEFT and not _trials(folder) and time.time() - folder.stat().st_mtime < BEGINNING
     except OSError:
         return True
 

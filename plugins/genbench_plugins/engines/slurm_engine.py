@@ -217,7 +217,7 @@ class SlurmEngine(Engine):
             elif kind == "beat":
                 self._beat(Event(followed.task.id, followed.attempt, "beat", data))
             elif kind == "saved":
-                self._beat(Event(followed.task.id, followed.attempt, "beat", {"stage": "saved, to be queued again"}))
+                self._beat(Event(followed.task.id, followed.attempt, "beat", {"stage": "waits to be queued again: it is saved"}))
             elif kind in ("done", "lost"):
                 self._end(followed, kind, data)
                 return
@@ -239,7 +239,7 @@ class SlurmEngine(Engine):
         if state and state.is_alive:
             followed.missed = 0
             if state.is_waiting and state != followed.state:
-                stage = f"waits in Slurm's queue: {state.reason or state.word}"
+                stage = f"waits in Slurm's queue: {state.word if state.reason in ('', 'None') else state.reason}"
                 self._beat(Event(followed.task.id, followed.attempt, "beat", {"stage": stage}))
             followed.state = state
             return

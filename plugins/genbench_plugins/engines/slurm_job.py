@@ -62,6 +62,7 @@ class _Job:
         self._stage: object = None
         self._said = 0.0
         self._beats = 0
+        self._why = ""
 
     def heed(self, number: int, frame: object) -> None:
         """Note a signal: the trial is saved, as soon as its worker is between two steps."""
@@ -91,9 +92,16 @@ class _Job:
                 self._mailbox.say(event.kind, event.data)
             if self._is_to_stop():
                 engine.cancel(self._element.task.id)
+                self._tell_why()
 
     def _is_to_stop(self) -> bool:
         return self._signal is not None or self._mailbox.is_to_stop()
+
+    def _tell_why(self) -> None:
+        why = f"its job got {signal.Signals(self._signal).name}" if self._signal else "it was asked to stop"
+        if self._why != why:
+            self._why = why
+            self._mailbox.say("beat", {"stage": f"is saved: {why}"})
 
     def _beat(self, event: Event) -> None:
         """Pass a new stage on at once, and other progress every few seconds."""
