@@ -193,12 +193,12 @@ def real(cluster: SlurmCluster, work: Path, monkeypatch: pytest.MonkeyPatch) -> 
     cluster.ask("scancel", "--user=root")
 
 
-def test_a_real_slurm_comes_to_the_same_bits_in_a_folder_of_any_name(real: SlurmCluster, cli: Cli, work: Path) -> None:
-    line = RUN.replace("--results res", "--results \"r's \\$(touch x) results\"").replace("poll=0.2", 'poll=0.2,partition=some,time=\\"30\\"')  # fmt: skip
-    code, _, said = cli(f"{line} --models layered,kmeans")
-    assert code == 0, said
+def test_a_real_slurm_comes_to_the_same_bits_in_a_folder_of_any_name(real: SlurmCluster, work: Path) -> None:
+    engine = 'slurm[poll=0.2,partition=some,time="30"]'
+    results = "r's $(touch x) `touch x` results"
+    execution.run("layered,kmeans", metrics="brightness", reference="none", engine=engine, results=results, seeds=1)
     inline("layered,kmeans")
-    assert contents_of(work / "r's $(touch x) results") == contents_of(Path("inline"))
+    assert contents_of(Path(results)) == contents_of(Path("inline"))
     assert not (work / "x").exists()
 
 
@@ -226,7 +226,8 @@ def test_a_real_slurm_queues_again_what_asks_for_it_and_forgets_what_an_operator
     wait_for(lambda: heard("saved"))
     wait_for(lambda: "PENDING" in real.ask("squeue", "--noheader", "--format=%T"))
     process = start(line)
-    wait_for(lambda: "1 to do" not in cli("status res")[1] and "BeginTime" in real.ask("squeue", "--noheader", "--format=%r"))  # fmt: skip
+    assert process.stderr is not None
+    wait_for(lambda: "waits in Slurm's queue: BeginTime" in process.stderr.readline())
     real.ask("scancel", "--user=root")
     out, said = process.communicate()
     assert process.returncode == 1

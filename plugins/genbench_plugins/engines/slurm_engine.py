@@ -155,7 +155,7 @@ class SlurmEngine(Engine):
                 by_needs = defaultdict(list)
                 for task, attempt in tasks:
                     if found := there.get((task.id, digest(task))):
-                        self._followed[task.id] = Followed(task, attempt, *found, is_ours=False)
+                        self._followed[task.id] = Followed(task, attempt, *found)
                     else:
                         by_needs[task.cpus, task.gpus].append((task, attempt))
                 for several in by_needs.values():
@@ -217,7 +217,11 @@ class SlurmEngine(Engine):
             elif kind == "beat":
                 self._beat(Event(followed.task.id, followed.attempt, "beat", data))
             elif kind == "saved":
-                self._beat(Event(followed.task.id, followed.attempt, "beat", {"stage": "waits to be queued again: it is saved"}))
+                self._beat(
+                    Event(
+                        followed.task.id, followed.attempt, "beat", {"stage": "waits to be queued again: it is saved"}
+                    )
+                )
             elif kind in ("done", "lost"):
                 self._end(followed, kind, data)
                 return
@@ -253,13 +257,13 @@ class SlurmEngine(Engine):
         """Tell of a job that ended without saying how."""
         loss = why_lost(state.word, followed.job)
         if state.word == "CANCELLED" and not followed.is_cancelled:
-            if followed.is_ours and not followed.is_started:
+            loss["again"] = followed.is_stopped_elsewhere
+            if not (loss["again"] or followed.is_started):
                 self._tell(followed, "started", {})  # else it counts as never begun, and is begun at once again
-            loss["again"] = not followed.is_ours  # another run, that waited for it too, was stopped
         self._end(followed, "lost", loss)
 
     def _end(self, followed: Followed, kind: str, data: Mapping[str, Any]) -> None:
-        if kind == "done" and data.get("status") == "interrupted" and not (followed.is_ours or followed.is_cancelled):
+        if kind == "done" and data.get("status") == "interrupted" and followed.is_stopped_elsewhere:
             kind, data = "lost", interrupted("another run that waited for it was stopped", True)
         if kind == "done" and not followed.is_started:
             self._tell(followed, "started", {})

@@ -23,12 +23,16 @@ class Followed:
     array: ArrayFolder
     index: int
     job: str
-    is_ours: bool = True
     is_started: bool = False
     is_cancelled: bool = False
     state: State | None = None
     missed: int = 0
     offset: int = 0
+
+    @property
+    def is_stopped_elsewhere(self) -> bool:
+        """Return whether another run, which waited for the job too, was stopped, and has stopped the job."""
+        return not self.is_cancelled and self.array.mailbox(self.index).is_to_stop()
 
     def lines(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield what is new: kind and data."""

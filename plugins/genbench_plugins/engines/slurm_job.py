@@ -22,6 +22,9 @@ LOOK = 0.5
 EVERY = 2.0
 """Seconds between two lines about one stage."""
 
+SHOWN = ("stage", "loop", "epoch", "epochs", "log")
+"""What is said of progress: the lines of a trial's log are in its folder."""
+
 BUSY = 2.0
 """Seconds until a trial that another process is at work on is tried again."""
 
@@ -109,7 +112,7 @@ class _Job:
         now, stage = time.monotonic(), event.data.get("stage")
         if stage != self._stage or now - self._said >= EVERY:
             self._stage, self._said = stage, now
-            self._mailbox.say("beat", event.data)
+            self._mailbox.say("beat", {name: event.data[name] for name in SHOWN if name in event.data})
 
     def _tell(self, end: Event) -> None:
         """Say how the trial ended; where a signal interrupted it, ask for it to be queued again."""
