@@ -18,6 +18,7 @@ from genbench.api import (
     ImageSet,
     Metric,
     Model,
+    Place,
     Range,
     Register,
     Run,
@@ -39,12 +40,13 @@ from genbench.named_files import File
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 if TYPE_CHECKING:
-    from genbench.comparison.comparing import compare
+    from genbench.comparison.compare_call import compare
     from genbench.engines.process import ProcessEngine
     from genbench.runs.execution import run
     from genbench.runs.external import evaluate
     from genbench.runs.report import Report
     from genbench.runs.stored import load_results, load_verdicts
+    from genbench.trial.carrying import TrialFiles
     from genbench.trial.task import perform
     from genbench.tuning.tune_call import tune
 
@@ -53,7 +55,8 @@ __version__ = "0.1.0"
 _LAZY = {
     "ProcessEngine": "genbench.engines.process",
     "Report": "genbench.runs.report",
-    "compare": "genbench.comparison.comparing",
+    "TrialFiles": "genbench.trial.carrying",
+    "compare": "genbench.comparison.compare_call",
     "evaluate": "genbench.runs.external",
     "load_results": "genbench.runs.stored",
     "load_verdicts": "genbench.runs.stored",
@@ -77,8 +80,9 @@ __all__ = [
     "Metric",
     "Model",
     "NotFitted",
-    "Range",
+    "Place",
     "ProcessEngine",
+    "Range",
     "Register",
     "Report",
     "Run",
@@ -89,6 +93,7 @@ __all__ = [
     "Splits",
     "Task",
     "TrainingData",
+    "TrialFiles",
     "Unsupported",
     "__version__",
     "compare",

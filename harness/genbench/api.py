@@ -453,6 +453,15 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Place:
+    """A machine that an engine may place tasks on: its name, what it has in words, and why it is refused, or ""."""
+
+    name: str
+    about: str
+    problem: str = ""
+
+
 class Engine(Plugin, ABC):
     """Places tasks and reports their outcomes; retries, deadlines and the store are handled elsewhere.
 
@@ -474,6 +483,13 @@ class Engine(Plugin, ABC):
         """Set the callback for beats (heartbeats), and the one that tells tasks in this process to stop."""
         self._beat = beat
         self._stop = stop
+
+    def places(self) -> list[Place]:
+        """Return the other machines that tasks may be placed on, for `genbench doctor`. Called without `submit`.
+
+        Raises GenbenchError where none can be reached.
+        """
+        return []
 
     @abstractmethod
     def submit(self, task: Task, attempt: int) -> None:

@@ -98,7 +98,7 @@ COMMANDS = lines(
     (f"list 'mo{ESCAPE}dels'", r"unknown kind 'mo \[31mdels'.*Known: datasets"),
     ("list models metrics", r"unexpected extra argument \(metrics\)"),
     ("list --all", "--all.*See: genbench list --help"),
-    ("show", "Missing argument 'NAME'. See: genbench show --help"),
+    ("show", r"Missing argument 'NAME\|TRIAL\|ROW'. See: genbench show --help"),
     ("show vea", r"unknown name 'vea'. Did you mean vae\? See: genbench list"),
     ("show VAE", r"malformed name 'VAE': expected a name of small letters"),
     ("show ''", "malformed name '': expected a name"),

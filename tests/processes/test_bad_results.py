@@ -223,7 +223,7 @@ TEXTS = [
     "model.label", "model.traits.samples_are", "model.distribution", "dataset.label", "environment.device",
     "environment.git", "wanted.*.words", "wanted.*.id", "wanted.*.metric.label", "wanted.*.metric.name",
     "wanted.*.metric.traits.title", "wanted.*.metric.traits.unit", "wanted.*.problem", "wanted.*.skipped", "status",
-    "reason",
+    "reason", "environment.commit", "environment.device_name", "environment.threads",
 ]  # fmt: skip
 
 
@@ -234,8 +234,9 @@ def test_no_escape_of_stored_text_reaches_the_terminal(path: str, unfinished: bo
         put("stages", {})(stored)
         put("status", "failed")(stored)
     put(path, f"a{ESCAPE}b\x07\x9bc\u202ed\r\ne")(stored)
-    for form in ("table", "csv", "markdown", "latex", "json"):
-        code, out, err = genbench(f"leaderboard --format {form}")
+    forms = [f"leaderboard --format {form}" for form in ("table", "csv", "markdown", "latex", "json")]
+    for line in (*forms, "leaderboard --table overview --format latex", f"show {stored}"):
+        code, out, err = genbench(line)
         assert code == 0
         shown = (out + err).replace("\n", "").replace("\r", "")
         assert shown.isprintable(), ascii(shown)
@@ -291,9 +292,12 @@ def test_a_pickle_in_the_place_of_a_model_is_not_opened(seal: bool, stored: Path
         (f"leaderboard 'nowhere{ESCAPE}'", r"no results in nowhere \[31m: expected a folder"),
         ("leaderboard nowhere", "no results in nowhere: expected a folder that genbench run wrote to"),
         ("leaderboard results nowhere", "no results in nowhere: expected a folder"),
-        ("leaderboard --metric fid", "no scores for 'fid'; expected some of: brightness, digits, parzen"),
-        ("leaderboard --metric 'f\x1b(0'", r"no scores for 'f \(0'; expected some of: brightness"),
-        ("leaderboard --dataset mnist", "no scores for 'mnist'; expected some of: brightness, digits"),
+        (
+            "leaderboard --metric fid",
+            r"no scores of metric 'fid'\. Expected some of: (brightness, parzen|parzen, brightness)",
+        ),
+        ("leaderboard --metric 'f\x1b(0'", r"no scores of metric 'f \(0'\. Expected some of: "),
+        ("leaderboard --dataset mnist", r"no scores of dataset 'mnist'\. Expected some of: digits"),
         ("leaderboard --dataset 'npz:['", r"unbalanced brackets or quotes in 'npz:\['"),
         ("leaderboard --format pdf", "'pdf' is not one of 'table', 'csv', 'markdown', 'latex', 'json'"),
         ("leaderboard --format", "--format.* requires an argument"),

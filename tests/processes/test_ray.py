@@ -1,6 +1,7 @@
 """Trials on a real Ray cluster of two nodes: the bits of one process, whoever is killed on the way."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,10 +16,15 @@ from ray_nodes import RayNodes
 from trials import contents_of
 from waiting_for import wait_for
 
+from genbench import __version__
+from genbench.errors import GenbenchError
 from genbench.runs import execution
 from genbench.store.store import Store
+from genbench_plugins.engines import ray_engine, ray_slot
 
 pytestmark = pytest.mark.slow
+
+CARRYING = "ray[shares_files=false]"
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -97,6 +103,13 @@ def test_the_bits_are_those_of_one_process(run: Any, tmp_path: Path) -> None:
     assert found == inline(models, tmp_path, seeds=2)
 
 
+def test_without_shared_folders_the_bits_are_the_same(run: Any, tmp_path: Path) -> None:
+    report = run("layered,toy", seeds=1, engine=CARRYING, checkpoint_every=0)
+    assert {outcome.status for outcome in report.outcomes.values()} == {"done"}
+    assert contents_of(Path("results")) == inline("layered,toy", tmp_path, seeds=1)
+    assert not [path for path in Path("results").rglob("*") if path.name.startswith("checkpoint-")]
+
+
 def test_a_model_that_eats_its_memory_costs_its_own_trial_alone(run: Any) -> None:
     report = run("faulty[fault=eats],faulty[fault=crashes],toy", engine="ray[memory=1500]")
     names = {trial.id: trial.model.label for trial in report.plan.grid.trials()}
@@ -106,16 +119,25 @@ def test_a_model_that_eats_its_memory_costs_its_own_trial_alone(run: Any) -> Non
     assert ended["faulty[fault=crashes]"] == ("failed", "its process died of SIGSEGV; see output.txt")
 
 
-@pytest.mark.parametrize("stage", ["fit", "sample"])
-def test_a_node_killed_in_a_stage_costs_nothing(stage: str, start: Start, nodes: RayNodes, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("stage", "engine"), [("fit", "ray"), ("sample", "ray"), ("fit", CARRYING)])
+def test_a_node_killed_in_a_stage_costs_nothing(
+    stage: str, engine: str, start: Start, nodes: RayNodes, tmp_path: Path
+) -> None:
     (tmp_path / "held").mkdir()
-    process = start("--models", f'held[stage={stage},folder="{tmp_path}/held"]', "--seeds", "2")
+    model = f'held[stage={stage},folder="{tmp_path}/held"]'
+    process = start("--models", model, "--seeds", "2", "--checkpoint-every", "0", "--engine", engine)
     wait_for(lambda: len(list((tmp_path / "held").iterdir())) == 2)
+    newest = "model.safetensors" if stage == "sample" else "loop00001-000000024-*"
+    wait_for(lambda: len(list((tmp_path / "results").rglob(newest))) == 2)
     nodes.kill_a_node()
     (tmp_path / "held" / "go").touch()
     out, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert "raylet" not in out + said
+    if stage == "fit":
+        steps = sorted(path.name.partition("-")[2] for path in (tmp_path / "held").iterdir() if path.name != "go")
+        assert steps[0] == "1"  # the second attempt went on from the last step of the first
+        assert steps[1] == steps[2] == "5"
     inline(f"held[stage={stage}]", tmp_path, seeds=2)
     assert of_stages(tmp_path / "results") == of_stages(tmp_path / "inline")
 
@@ -131,12 +153,12 @@ def of_stages(results: Path) -> dict[str, str]:
 
 
 def test_a_node_killed_between_trials_costs_nothing(start: Start, nodes: RayNodes, tmp_path: Path) -> None:
-    process = start("--models", "toy[epochs=20]", "--seeds", "6")
+    process = start("--models", "toy[epochs=5]", "--seeds", "5")
     wait_for(lambda: len([p for p in tmp_path.rglob("trial.json") if '"status": "done"' in p.read_text()]) >= 2)
     nodes.kill_a_node()
     _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
-    inline("toy[epochs=20]", tmp_path, seeds=6)
+    inline("toy[epochs=5]", tmp_path, seeds=5)
     assert of_stages(tmp_path / "results") == of_stages(tmp_path / "inline")
 
 
@@ -237,3 +259,29 @@ def test_a_trial_on_the_cpu_sees_no_gpu(start: Start, tmp_path: Path) -> None:
     _, told = process.communicate(timeout=300)
     assert process.returncode == 0, told
     assert {path.read_text() for path in (tmp_path / "results").rglob("output.txt")} == {"sees ''\n"}
+
+
+def test_the_nodes_are_seen_with_their_versions_and_gpus(
+    nodes: RayNodes, cli: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    code, out, _ = cli(f"doctor --engine ray --results {tmp_path}/results")
+    assert code == 0
+    seen = re.findall(r"node \S+ \([0-9.]+\) +(\d CPU, \d GPUs?); python 3\S+, genbench (\S+), torch \S+: ok", out)
+    assert sorted(seen) == [("1 CPU, 0 GPUs", __version__), ("1 CPU, 1 GPU", __version__)]
+    monkeypatch.setattr(ray_engine, "versions", lambda: {"python": "3.99", "genbench": "9.9", "torch": "9"})
+    code, out, _ = cli(f"doctor --engine ray --results {tmp_path}/results")
+    assert code == 1
+    assert out.count("REFUSED: expected python 3.99, genbench 9.9, torch 9, as on this machine") == 2
+
+
+def test_a_node_of_another_version_or_without_the_folder_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(ray_slot, "inode", lambda folder: -1)
+        with pytest.raises(GenbenchError, match=r"node .* does not share .*/results; expected a folder that all nodes"):
+            run("toy")
+    monkeypatch.setattr(ray_slot, "versions", lambda: {"python": "3.99", "genbench": "9.9", "torch": "9"})
+    with pytest.raises(
+        GenbenchError, match=r"node .* has python 3\..*; expected python 3.99, genbench 9.9, torch 9 as on"
+    ):
+        run("toy")

@@ -189,18 +189,19 @@ class Held(Toy):
 
     def fit(self, data: genbench.TrainingData, run: genbench.Run) -> None:
         super().fit(data, run)
-        for _ in run.batches(data.train, size=100, epochs=1):
+        for steps, _ in enumerate(run.batches(data.train, size=100, epochs=1), 1):
             if self.stage == "fit" and run.step == 25:
-                self._wait()
+                self._wait(steps)
 
     def sample(self, n: int, generator: torch.Generator) -> torch.Tensor:
         if self.stage == "sample":
             self._wait()
         return super().sample(n, generator)
 
-    def _wait(self) -> None:
+    def _wait(self, steps: int = 0) -> None:
+        """Wait; the file's name says after how many steps of this process."""
         if self.folder:
-            (Path(self.folder) / f"{os.getpid()}").touch()
+            (Path(self.folder) / f"{os.getpid()}-{steps}").touch()
             while not (Path(self.folder) / "go").exists():
                 time.sleep(0.02)
 

@@ -1,4 +1,4 @@
-"""genbench doctor: is everything there that a run needs? Imports no plugin."""
+"""genbench doctor: is everything there that a run needs? Imports no plugin but the engine that it is asked about."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ from pathlib import Path
 import click
 
 from genbench import files
+from genbench.api import Engine, Place
 from genbench.cli.paths import path
 from genbench.data.folders import cache_folder, data_folder
 from genbench.errors import GenbenchError, printable
 from genbench.output.console import stdout_console
 from genbench.output.listing import listing
 from genbench.registry import entry_points
+from genbench.registry.plugins import load_registry
+from genbench.registry.resolve import Resolver
 from genbench.runs import stored
 from genbench.store import locks
 from genbench.store.records import TrialRecord
@@ -49,11 +52,13 @@ VARIABLES = (
 @click.command("doctor")
 @click.option("--results", type=path, metavar="FOLDER", default="results", show_default=True)
 @click.option("--verify", is_flag=True, help="Read every byte of the stored results against its checksum.")
-def command(results: Path, verify: bool) -> int:
+@click.option("--engine", metavar="NAME", help="Look at the machines too that it places trials on: ray.")
+def command(results: Path, verify: bool, engine: str | None) -> int:
     """Check versions, devices and folders, and who is at work in RESULTS.
 
     Exit code 1 where something stands in the way of a run, or a stored file is damaged.
     """
+    places = _places(engine) if engine else []
     folders = {"data folder": data_folder(), "cache folder": cache_folder(), "results folder": results}
     problems = {name: _problem(path) for name, path in folders.items()}
     shipped = all(any(files.shipped(kind).glob("*.toml")) for kind in ("suites", "claims"))
@@ -68,13 +73,23 @@ def command(results: Path, verify: bool) -> int:
         *((name, os.environ.get(name, "not set")) for name in VARIABLES),
         ("at work", "; ".join(_at_work(results)) or "nobody"),
     ]
+    rows += [(printable(f"node {place.name}"), f"{place.about}: {place.problem or 'ok'}") for place in places]
     damage = [*_damage(results), *_stale(results)] if verify else []
     if verify:
         rows.append(("stored results", "; ".join(damage) or "every byte as it was stored"))
         rows += [("not kept", line) for line in _not_kept(results)]
     stdout_console().print(listing("doctor", rows))
     missing = any(_version(package) == "MISSING" for package in PACKAGES)
-    return 1 if missing or not shipped or damage or any(problems.values()) else 0
+    return 1 if missing or not shipped or damage or any([*problems.values(), *(p.problem for p in places)]) else 0
+
+
+def _places(engine: str) -> list[Place]:
+    """Return the machines that an engine places trials on."""
+    asked: Engine = Resolver(load_registry(), cache_folder()).resolve("engine", engine).instantiate()
+    try:
+        return asked.places()
+    finally:
+        asked.close()
 
 
 def _at_work(results: Path) -> list[str]:

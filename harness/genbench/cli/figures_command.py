@@ -8,8 +8,8 @@ import click
 
 from genbench.cli.paths import path
 from genbench.errors import printable
+from genbench.figures.arrangement import FORMATS, Format, Layout, parse_grid
 from genbench.figures.kinds import KINDS, parse_steps
-from genbench.figures.layout import FORMATS, Format, Layout, parse_grid
 from genbench.output.console import stderr_console, stdout_console
 from genbench.registry import spec
 
@@ -36,7 +36,7 @@ from genbench.registry import spec
 @click.option(
     "--grid",
     metavar="ROWSxCOLUMNS",
-    help="Images in rows and columns, as far as a kind leaves them free: 4x5 samples, 4x4 pairs, 20 classes x 10 ...",
+    help="Rows and columns of images, where a kind leaves them free.  [default: each kind's own, 4x5 samples]",
 )
 @click.option("--no-titles", is_flag=True, help="Nothing above a figure: its caption says it.")
 @click.option("--device", default="cpu", show_default=True, help="auto, cpu, cuda or cuda:N.")

@@ -11,18 +11,22 @@ from typing import TYPE_CHECKING
 import click
 
 from genbench.cli import stray_words
+from genbench.cli.command_list import COMMANDS
 from genbench.errors import GenbenchError, did_you_mean, printable
 
 if TYPE_CHECKING:
     from genbench.registry.plugins import Entry, Registry
 
-COMMANDS = {
-    **dict.fromkeys(("train", "fit", "start", "bench", "benchmark", "compare"), "run"),
+SYNONYMS = {
+    **dict.fromkeys(("train", "fit", "start", "bench", "benchmark"), "run"),
     **dict.fromkeys(("search", "sweep", "hpo", "optimise", "optimize"), "tune"),
     **dict.fromkeys(("eval", "score", "test"), "evaluate"),
-    **dict.fromkeys(("results", "rank", "table", "tables", "export", "report"), "leaderboard"),
+    **dict.fromkeys(("results", "rank", "table", "tables", "export"), "leaderboard"),
+    **dict.fromkeys(("html", "page", "dashboard"), "report"),
+    **dict.fromkeys(("diff", "versus", "vs"), "compare"),
+    **dict.fromkeys(("audit", "reproduce"), "verify"),
     **dict.fromkeys(("plot", "plots", "draw", "sample", "samples"), "figures"),
-    **dict.fromkeys(("prepare", "download", "verify", "dataset", "datasets"), "data"),
+    **dict.fromkeys(("prepare", "download", "dataset", "datasets"), "data"),
     **dict.fromkeys(("models", "metrics", "suites"), "list"),
     **dict.fromkeys(("info", "describe"), "show"),
     **dict.fromkeys(("init", "create"), "new"),
@@ -71,7 +75,7 @@ OPTIONS = {
 
 def unknown_command(name: str, known: Iterable[str]) -> str:
     """Return what to say of a command that there is not."""
-    meant = f" Did you mean {COMMANDS[name]}?" if name in COMMANDS else did_you_mean(name, known)
+    meant = f" Did you mean {SYNONYMS[name]}?" if name in SYNONYMS else did_you_mean(name, known)
     return f"unknown command {printable(name)!r}.{meant}"
 
 
@@ -221,9 +225,7 @@ def _has(entry: Entry, option: str) -> bool:
 
 def _elsewhere(command: click.Command, option: str) -> str:
     """Answer an option of other commands."""
-    from genbench.cli import COMMANDS as ALL
-
-    modules = {name: import_module(f"genbench.cli.{name}_command") for name in ALL if name != command.name}
+    modules = {name: import_module(f"genbench.cli.{name}_command") for name in COMMANDS if name != command.name}
     having = [name for name, module in modules.items() if any(option in o.opts for o in _options(module.command))]
     listed = " and ".join(filter(None, [", ".join(having[:-1]), *having[-1:]]))
     return f"; it is one of genbench {listed}" if having else ""

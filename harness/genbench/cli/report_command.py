@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from genbench.cli import exports, narrowing, stray_words
 from genbench.cli.paths import path
-from genbench.errors import RequestError, printable
+from genbench.errors import RequestError, StoreError, printable
 from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
 from genbench.runs import stored
+from genbench.store.store import Store
 
 FILE = Path("report.html")
 
@@ -47,15 +49,30 @@ def command(
     if output.suffix.lower() not in (".html", ".htm"):
         raise RequestError(f"-o {printable(output)}: expected the path of an .html file")
     exports.check_output(output)
-    folders = results or (Path("results"),)
+    folders, foreign = _readable(results or (Path("results"),))
     found, collected = stored.read(folders, published := stored.published(spec.split_all(against)))
     if not found and not collected.damaged:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
     wanted = narrowing.wanted(metrics, datasets, models, target)
     boards, claims = (wanted.boards(found), wanted.claims(published)) if found else ([], [])
-    problems = [*(f"not read: {problem}" for problem in collected.damaged), *collected.notes]
+    unread = [f"not read: {problem}" for problem in (*foreign, *collected.damaged)]
+    problems = [*unread, *collected.notes]
     write_text(output, build(title, boards, StoredTrials(folders), verdicts(boards, claims), problems))
     for problem in problems:
         stderr_console().print(problem, soft_wrap=True)
     stdout_console().print(printable(output, 1000), soft_wrap=True)
-    return 1 if collected.damaged else 0
+    return 1 if unread else 0
+
+
+def _readable(folders: Sequence[Path]) -> tuple[list[Path], list[str]]:
+    """Return the folders that hold results, and what is wrong with others. Raises StoreError where none does."""
+    found, foreign = [], []
+    for folder in folders:
+        try:
+            Store(folder).check_readable()
+            found.append(folder)
+        except StoreError as error:
+            foreign.append(error)
+    if not found:
+        raise foreign[0]
+    return found, [printable(error) for error in foreign]

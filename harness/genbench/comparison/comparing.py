@@ -1,4 +1,4 @@
-"""Two models of results folders, or the models of two folders, compared: `genbench.compare` and its command."""
+"""Two models of results folders, or the models of two folders, compared."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from genbench.comparison import pairing
 from genbench.comparison.pairing import Pair
@@ -14,12 +13,7 @@ from genbench.errors import RequestError, did_you_mean, printable
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.filters import Filter, called
 from genbench.registry import spec
-from genbench.runs import arguments, stored
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from genbench.runs.arguments import Path
+from genbench.runs import stored
 
 EVERYTHING = Filter()
 
@@ -37,33 +31,6 @@ class Comparison:
     pairs: Sequence[Pair]
     notes: Sequence[str] = ()
     damaged: Sequence[str] = ()
-
-
-def compare(
-    a: Path,
-    b: Path,
-    results: Path = "results",
-    models: Sequence[str] | str = (),
-    metrics: Sequence[str] | str = (),
-    datasets: Sequence[str] | str = (),
-) -> pd.DataFrame:
-    """Return how two models differ, or the models of two results folders: a row per metric, dataset and model.
-
-    a and b are models as leaderboards call them, of the folder results; or two results folders. models (of folders),
-    metrics and datasets choose some. What the columns hold: docs/columns.md; what to make of them: docs/comparing.md.
-    Raises RequestError for what is not there, StoreError for a folder without results.
-    """
-    from genbench.comparison.comparison_table import frame
-
-    given = {"models": models, "metrics": metrics, "datasets": datasets}
-    wanted = Filter(**{name: _texts(name, texts) for name, texts in given.items()}, target=None)
-    first, second = arguments.path("a", a), arguments.path("b", b)
-    return frame(compared(first, second, [pathlib.Path(arguments.path("results", results))], wanted))
-
-
-def _texts(name: str, given: Sequence[str] | str) -> list[str]:
-    taken = arguments.TAKE["against"](name, given)
-    return spec.split_all([taken] if isinstance(taken, str) else taken)
 
 
 def compared(a: str, b: str, results: Sequence[pathlib.Path], wanted: Filter = EVERYTHING) -> Comparison:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import fmean
 from typing import Literal
 
@@ -51,7 +52,7 @@ class Pair:
         greater = self.found.greater
         return greater if greater is None or self.board.metric.higher_is_better else 1 - greater
 
-    @property
+    @cached_property
     def seeds_needed(self) -> int | None:
         """Return how many seeds of each would tell them apart, were they as different as they seem."""
         return seeds_needed(self.found)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from genbench.comparison.differences import Difference, Spread
+from genbench.comparison.differences import Difference, Spread, Values
 
 ALPHA = 0.05
 POWER = 0.80
@@ -16,7 +16,8 @@ MOST = 1000
 MOST_FREEDOM = 1e6
 """Degrees of freedom from which Student's t is the normal distribution."""
 
-SLICES = 4000
+SLICES, POINTS, FEW, HALVINGS = 4000, 400, 40, 20
+"""Of the spread that seeds may show, of t; standard errors that reaches are computed at; steps to each."""
 
 
 def seeds_needed(found: Difference) -> int | None:
@@ -47,27 +48,38 @@ def _reached(found: Difference, seeds: int) -> bool:
 
 
 def power(mean: float, spread: Spread, seeds: int, image_variance: float = 0.0) -> float:
-    """Return the probability that a two-sided t test of so many seeds of each model tells a difference from 0.
+    """Return the probability that the interval from so many seeds of each model leaves out 0.
 
     spread says how single seeds vary; image_variance is the images' part in the variance of the mean, which more seeds
-    leave as it is. Degrees of freedom are Satterthwaite's.
+    leave as it is. The mean of the normal distribution's answer over equal slices of the spread that seeds may show:
+    without images the power of a t test, but scipy's noncentral t (1.17.1) returns nan at some distances of 8 or more.
     """
+    from scipy.special import gammaincinv, ndtr
+
     parts = [variance / seeds for variance, _ in spread.terms]
-    variance = sum(parts) + image_variance
-    if variance == 0:
+    total = sum(parts)
+    error = math.sqrt(total + image_variance)
+    if error == 0:
         return float(mean != 0)
-    shares = sum((part / variance) ** 2 for part in parts) / (seeds - 1)
-    return _power(abs(mean) / math.sqrt(variance), min(1 / shares, MOST_FREEDOM) if shares else MOST_FREEDOM)
+    df = (seeds - 1) * total**2 / sum(part**2 for part in parts) if total else MOST_FREEDOM
+    slices = (np.arange(SLICES) + 0.5) / SLICES
+    reach = _reach(np.sqrt(total * gammaincinv(df / 2, slices) * 2 / df), df, math.sqrt(image_variance))
+    return float(np.mean(ndtr((abs(mean) - reach) / error) + ndtr((-abs(mean) - reach) / error)))
 
 
-def _power(distance: float, df: float) -> float:
-    """Return the chance that |T| exceeds its critical value, T noncentral by so many standard errors.
+def _reach(stderr: Values, df: float, image_error: float) -> Values:
+    """Return how far the interval reaches to a side, as `difference` has it, for ascending standard errors of seeds."""
+    from scipy.special import ndtr, ndtri, stdtrit
 
-    The mean of the normal chance over equal slices of the error's distribution: scipy's noncentral t (1.17.1) returns
-    nan for some distances of 8 or more.
-    """
-    from scipy.special import gammaincinv, ndtr, stdtrit
-
-    errors = np.sqrt(gammaincinv(df / 2, (np.arange(SLICES) + 0.5) / SLICES) * 2 / df)
-    beyond = -stdtrit(df, ALPHA / 2) * errors
-    return float(np.mean(ndtr(distance - beyond) + ndtr(-distance - beyond)))
+    if image_error == 0:
+        alone: Values = -stdtrit(df, ALPHA / 2) * stderr
+        return alone
+    t = stdtrit(df, (np.arange(POINTS) + 0.5) / POINTS)
+    some = np.geomspace(stderr[0] or 1.0, stderr[-1] or 1.0, FEW)
+    low, high = np.zeros(FEW), 1.5 * (-stdtrit(df, ALPHA / 2) * some - ndtri(ALPHA / 2) * image_error)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        below = ndtr((middle[:, None] - some[:, None] * t) / image_error).mean(1) < 1 - ALPHA / 2
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    between: Values = np.interp(stderr, some, high, left=-ndtri(ALPHA / 2) * image_error)
+    return between

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from genbench import files
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 
 Tile = NDArray[np.float64]  # (H, W, 3) in [0, 1]

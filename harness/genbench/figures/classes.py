@@ -8,7 +8,7 @@ import torch
 from matplotlib.figure import Figure
 
 from genbench.figures.canvas import grid, tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 
 MOST, COLUMNS = 20, 10

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genbench import files
 from genbench.figures.canvas import DPI, FONT, heading
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 from genbench.trial.logs import PLACE, parsed
 

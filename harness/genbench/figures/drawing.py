@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from genbench.data.folders import cache_folder
 from genbench.errors import GenbenchError, NotKept, RequestError, printable
 from genbench.figures import canvas
-from genbench.figures.kinds import Kind, Lacking, chosen
-from genbench.figures.layout import USUAL, Layout
+from genbench.figures.arrangement import USUAL, Layout
+from genbench.figures.kinds import Kind, chosen
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import Found, find
 from genbench.figures.trained import Trained
 from genbench.registry.plugins import describe, load_registry

@@ -9,7 +9,7 @@ import torch
 from matplotlib.figure import Figure
 
 from genbench.figures.canvas import Tile, grid, tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 
 ROWS, TIMES = 4, 4

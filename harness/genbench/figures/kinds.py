@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from genbench.figures.trained import Trained
 
 
-class Lacking(Exception):
-    """A figure cannot be drawn of this trial, and nothing is wrong with that; the message says what it lacks."""
-
-
 @dataclass(frozen=True)
 class Kind:
     """A kind of figure. data is what it is for: images, single values, both, or the training's log.

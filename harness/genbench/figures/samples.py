@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genbench.figures.canvas import grid, tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 from genbench.numerics.distances import squared_distances
 

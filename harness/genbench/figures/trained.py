@@ -14,8 +14,8 @@ from genbench import files
 from genbench.api import Dataset, Model, Space
 from genbench.data.cache import Prepared, prepare
 from genbench.errors import DataError, GenbenchError, PluginError, printable
-from genbench.figures.kinds import Lacking
-from genbench.figures.layout import USUAL, Layout
+from genbench.figures.arrangement import USUAL, Layout
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import Subject
 from genbench.ranking.recorded import RecordedModel
 from genbench.registry import spec

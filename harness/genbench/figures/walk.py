@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from genbench.figures.canvas import grid, tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 
 STEPS, LENGTH, STRIPS = 3, 10, 2

@@ -8,14 +8,14 @@ from markupsafe import Markup
 
 from genbench.errors import printable
 from genbench.figures import critical_difference
-from genbench.html_report import page
+from genbench.html_report import rendering
 from genbench.html_report.board_part import board_part
 from genbench.html_report.contents import AcrossPart, Contents, DatasetPart
 from genbench.html_report.figures_part import figures_part
 from genbench.html_report.inline_svg import inline
-from genbench.html_report.names import anchor
 from genbench.html_report.origins_part import origins_part
 from genbench.html_report.overview_part import overview_part
+from genbench.html_report.places import anchor
 from genbench.html_report.samples_part import samples_part
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import captions, claims_table, conclusions, many_datasets_table, tables_html
@@ -34,7 +34,7 @@ def build(
 
     problems are what could not be read.
     """
-    return page.html(
+    return rendering.html(
         Contents(
             printable(title),
             _made_of(boards),

@@ -33,6 +33,7 @@ def draw(board: Board) -> Figure:
             _draw_row(axes, place, row)
         elif row.summary:
             _mark_beyond(axes, place, row.summary.mean, (low, high))
+        _rank(axes, place, row)
     _dress(axes, rows, board, (low, high))
     return figure
 
@@ -75,6 +76,14 @@ def _mark_beyond(axes: Axes, place: int, mean: float, ends: Limits) -> None:
     is_low = mean < ends[0]
     text = f"◂ {numbers.short(mean)}" if is_low else f"{numbers.short(mean)} ▸"
     axes.text(ends[0] if is_low else ends[1], place, text, ha="left" if is_low else "right", va="center", fontsize=FONT)
+
+
+def _rank(axes: Axes, place: int, row: BoardRow) -> None:
+    """Write a row's range of ranks at its right."""
+    if row.rank_low:
+        at = axes.get_yaxis_transform()
+        text = f"rank {numbers.ranks(row.rank_low, row.rank_high)}"
+        axes.text(1.01, place, text, transform=at, va="center", fontsize=FONT - 1)
 
 
 def _dress(axes: Axes, rows: Sequence[BoardRow], board: Board, ends: Limits) -> None:

@@ -10,11 +10,12 @@ from matplotlib.figure import Figure
 
 from genbench.errors import NotKept, printable
 from genbench.figures.drawing import drawn
-from genbench.figures.kinds import KINDS, Kind, Lacking
+from genbench.figures.kinds import KINDS, Kind
+from genbench.figures.lacking import Lacking
 from genbench.figures.trained import Trained
 from genbench.html_report.inline_svg import inline
-from genbench.html_report.names import anchor
 from genbench.html_report.pixel_png import Picture, of_figure
+from genbench.html_report.places import anchor
 from genbench.html_report.samples_part import trained_rows
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.ranking.overview import Overview

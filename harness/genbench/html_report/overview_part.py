@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genbench.errors import printable
-from genbench.html_report.names import anchor
+from genbench.html_report.places import anchor
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import numbers
 from genbench.output.board_table import interval, seeds

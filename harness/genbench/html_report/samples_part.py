@@ -10,7 +10,7 @@ from torch import Tensor
 
 from genbench.errors import GenbenchError, printable
 from genbench.figures.canvas import tiles
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.samples import nearest
 from genbench.figures.subjects import Stored
 from genbench.figures.trained import Trained

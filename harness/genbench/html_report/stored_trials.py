@@ -9,7 +9,7 @@ import torch
 
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError, StoreError
-from genbench.figures.layout import Layout
+from genbench.figures.arrangement import Layout
 from genbench.figures.subjects import Found, Stored, Subject, find
 from genbench.figures.trained import Trained
 from genbench.ranking.board import BoardRow

@@ -27,7 +27,7 @@ def _called(overviews: Sequence[Overview]) -> list[str]:
 
 
 def _table(overview: Overview, dataset: str) -> Table:
-    metrics = names.metrics(list(overview.boards))
+    metrics, shared = names.metrics_and_shared(overview.boards)
     heads = [
         printable(f"{name} {'↑' if board.metric.higher_is_better else '↓'}")
         for name, board in zip(metrics, overview.boards, strict=True)
@@ -36,7 +36,8 @@ def _table(overview: Overview, dataset: str) -> Table:
         printable(f"All metrics on {dataset}{on_validation(overview.target)}", LONGEST),
         [MODEL, *(Column(head, right=True, wraps=False) for head in heads)],
         [_row(row, overview) for row in overview.rows],
-        [printable(line, LONGEST) for line in _caption(overview, metrics)],
+        [printable(line, LONGEST) for line in _caption(overview, metrics, shared)],
+        in_blocks=True,
     )
 
 
@@ -65,7 +66,7 @@ def _cell(row: BoardRow | None) -> str:
     return f"{score(row)} ({numbers.seeds(row.seeds_done, row.seeds_planned)})" if partial else score(row)
 
 
-def _caption(overview: Overview, metrics: Sequence[str]) -> Iterator[str]:
+def _caption(overview: Overview, metrics: Sequence[str], shared: Sequence[str]) -> Iterator[str]:
     rows = [(on, board) for row in overview.rows for on, board in zip(row.on, overview.boards, strict=True) if on]
     yield f"Mean ± standard error over {_over(overview.boards, [on for on, _ in rows])}; ↑: higher is better, ↓: lower."
     if any(_is_best(on, board) for on, board in rows):
@@ -77,6 +78,8 @@ def _caption(overview: Overview, metrics: Sequence[str]) -> Iterator[str]:
     yield from left_out(overview.boards)
     if any(_cell(on).endswith(")") for on, _ in rows):
         yield "In brackets: seeds with a score, of those asked for, where some have none."
+    if shared:
+        yield f"Metrics that take them: {', '.join(shared)}."
     yield f"{_units(overview.boards, metrics)}."
     yield f"Protocols, column by column: {', '.join(board.protocol_id for board in overview.boards)}."
 

@@ -2,10 +2,10 @@
 
 import itertools
 import re
-import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from genbench.output import latex_blocks
 from genbench.output.numbers import MISSING
 from genbench.output.tables import Column, Row, Table
 
@@ -61,9 +61,6 @@ _HYPHENS = re.compile(r"-(?=-)")
 _MINUS = re.compile(r"(?<![\w-])-(?=\d|inf)")
 _DASH = re.compile(r"(?<=\d)-(?=\d)|^-$")
 
-WIDEST_HEAD = 18
-"""Letters of a column's head from which it is set in several lines."""
-
 LONGEST_CAPTION = 1500
 """Letters of a caption: LaTeX first sets it in one line, which cannot be of any length. What is longer stands below."""
 
@@ -101,17 +98,34 @@ def _table(table: Table) -> str:
         r"\begin{table}",
         r"\centering",
         rf"\caption{{{escape(caption if is_short else _cut(table.title))}}}",
-        rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in table.columns)}}}",
-        r"\toprule",
-        _line(map(_head, table.columns)),
-        r"\midrule",
-        *_body(table),
-        r"\bottomrule",
-        r"\end{tabular}",
+        *_tabular(table),
         *([] if is_short else [rf"\par\smallskip\footnotesize\raggedright {escape(notes)}"]),
         r"\end{table}",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _tabular(table: Table) -> list[str]:
+    """Return the lines of rows and columns; of a table in blocks as many as fit side by side, the others below."""
+    if not table.in_blocks:
+        return _block(table, range(len(table.columns)))
+    size, blocks = latex_blocks.fitted(table)
+    written = "\n\\par\\medskip\n".join("\n".join(_block(table, places)) for places in blocks)
+    return [*filter(None, [size]), written]
+
+
+def _block(table: Table, places: Sequence[int]) -> list[str]:
+    """Return the lines of some columns."""
+    columns = [table.columns[place] for place in places]
+    return [
+        rf"\begin{{tabular}}{{{''.join('r' if column.right else 'l' for column in columns)}}}",
+        r"\toprule",
+        _line(map(_head, columns)),
+        r"\midrule",
+        *_body(table, places),
+        r"\bottomrule",
+        r"\end{tabular}",
+    ]
 
 
 def _width(text: str) -> int:
@@ -127,30 +141,32 @@ def _cut(title: str) -> str:
 
 def _head(column: Column) -> str:
     """Return a column's head, a long one in several lines."""
-    lines = textwrap.wrap(column.head, WIDEST_HEAD, break_long_words=False, break_on_hyphens=False)
+    lines = latex_blocks.head_lines(column)
     if len(lines) < 2:
         return escape(column.head)
     stacked = r" \\ ".join(map(escape, lines))
     return rf"\shortstack[{'r' if column.right else 'l'}]{{{stacked}}}"
 
 
-def _body(table: Table) -> Iterator[str]:
+def _body(table: Table, places: Sequence[int]) -> Iterator[str]:
     """Yield the lines of the rows, with a rule before those that take no part in the ranking."""
     before: Row | None = None
     for row in table.rows:
         if before is not None and row.aside and not before.aside:
             yield r"\midrule"
         before = row
-        yield _row(row, table.columns)
+        yield _row(row, table.columns, places)
 
 
-def _row(row: Row, columns: Sequence[Column]) -> str:
-    cells = [
-        _number(cell) if column.right or cell == MISSING else escape(cell)
-        for cell, column in zip(row.cells, columns, strict=True)
-    ]
-    bold = range(len(cells)) if row.best else row.best_cells
-    return _line(rf"\textbf{{{cell}}}" if place in bold else cell for place, cell in enumerate(cells))
+def _row(row: Row, columns: Sequence[Column], places: Sequence[int]) -> str:
+    cells = [_cell(row, columns[place], place) for place in places]
+    bold = range(len(columns)) if row.best else row.best_cells
+    return _line(rf"\textbf{{{cell}}}" if place in bold else cell for place, cell in zip(places, cells, strict=True))
+
+
+def _cell(row: Row, column: Column, place: int) -> str:
+    cell = row.cells[place]
+    return _number(cell) if column.right or cell == MISSING else escape(cell)
 
 
 def _number(cell: str) -> str:

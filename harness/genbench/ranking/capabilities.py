@@ -10,7 +10,8 @@ from typing import Any
 from genbench.ranking.board import Board, BoardRow
 from genbench.ranking.claims import Family
 from genbench.ranking.scores import ScoreRow
-from genbench.store.records import MOST, TrialRecord
+from genbench.store.bounds import MOST
+from genbench.store.records import TrialRecord
 
 DENSITIES: tuple[tuple[str, frozenset[str]], ...] = (
     ("exact", frozenset({"log_prob"})),

@@ -26,6 +26,7 @@ from genbench.runs import suites
 from genbench.runs.grid import Dataset, Grid, missing
 from genbench.runs.settings import RunSettings, Texts, existing_device, make_engine
 from genbench.store.store import Store
+from genbench.trial import git_commit
 from genbench.trial.identity import LAST, NO_BUDGET, Assignment, Budget, TrialSpec, parse_selection
 
 DEFAULT_SEEDS = 3
@@ -37,7 +38,7 @@ class Plan:
     """A run made ready: the grid, its datasets prepared, and the trials that the store does not hold.
 
     settings are as asked for, on the device that is used; fresh_mark is that of a run that trains anew, or "".
-    notes say what was decided that could have been meant otherwise.
+    notes say what was decided that could have been meant otherwise. commit is that of the working folder's repository.
     """
 
     grid: Grid
@@ -49,6 +50,7 @@ class Plan:
     settings: RunSettings
     fresh_mark: str = ""
     notes: Sequence[str] = ()
+    commit: str = ""
 
     @property
     def gpus(self) -> float:
@@ -128,7 +130,8 @@ def made_ready(
         for note in found.notes
     ]
     notes += _lacking(store, todo)
-    return Plan(grid, data, compared, todo, store, engine, settings, mark, notes)
+    commit = (git_commit.of(Path.cwd()) if todo else None) or ""
+    return Plan(grid, data, compared, todo, store, engine, settings, mark, notes, commit)
 
 
 def _lacking(store: Store, todo: Sequence[TrialSpec]) -> list[str]:
@@ -164,6 +167,7 @@ def task(planned: Plan, trial: TrialSpec, folder: str = "") -> Task:
         fresh=planned.fresh_mark,
         fresh_scores=settings.fresh_scores,
         keep=settings.keep,
+        commit=planned.commit,
     )
     return Task(trial.id, assignment.to_json(), settings.threads, planned.gpus, assignment.results)
 

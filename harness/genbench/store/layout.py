@@ -15,3 +15,6 @@ Keep = Literal["all", "samples", "none"]
 """What stays on the disk of a trial that has its scores: all, all but weights, or neither weights nor samples."""
 
 KEEPS: tuple[Keep, ...] = ("all", "samples", "none")
+
+BULK = {"samples": "samples", "fit": "weights"}
+"""Stages with files that may be let go, and what these are called."""

@@ -8,20 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from genbench.errors import StoreError, printable
-from genbench.store.layout import MODEL, SHARD, Keep
+from genbench.store.layout import BULK, MODEL, SHARD, Keep
 
 SCHEMA = 2
 """Raised when records written before would be misread; such records are upgraded on reading, never rewritten."""
-
-MOST = 10**18
-"""No number that is counted in a record is so great."""
-
-
-GREATEST = 1e100
-"""No score, time or size in a record is so great: means and variances of such numbers would overflow."""
-
-BULK = {"samples": "samples", "fit": "weights"}
-"""Stages with files that may be let go, and what these are called."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from pydantic_core import PydanticCustomError
 
 from genbench import files
 from genbench.errors import StoreError, printable
-from genbench.store.layout import LOG, MODEL, SHARD
-from genbench.store.records import BULK, GREATEST, MOST
+from genbench.store.bounds import GREATEST, MOST
+from genbench.store.layout import BULK, LOG, MODEL, SHARD
 
 STAGE = re.compile(r"[a-z0-9][a-z0-9-]*")
 """The names of stages: parts of paths, so that a dot or slash in one could lead out of the trial's folder."""

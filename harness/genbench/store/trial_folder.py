@@ -16,8 +16,8 @@ from typing import Any
 from genbench import files, leftovers
 from genbench.errors import DamagedError, NotKept, StoreError, printable
 from genbench.store import locks
-from genbench.store.layout import RECORD, Keep
-from genbench.store.records import BULK, Stage, TrialRecord
+from genbench.store.layout import BULK, RECORD, Keep
+from genbench.store.records import Stage, TrialRecord
 from genbench.store.sealed import SealedFolder
 
 Writer = Callable[[Path], object]

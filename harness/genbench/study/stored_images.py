@@ -14,7 +14,7 @@ from torch import Tensor
 from genbench.data.cache import Prepared
 from genbench.data.folders import cache_folder
 from genbench.errors import GenbenchError, RequestError, printable
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import Found, Stored, Subject, find
 from genbench.figures.trained import Trained
 from genbench.ranking.recorded import RecordedModel

@@ -99,7 +99,7 @@ def peak_memory_mib(device: torch.device) -> float | None:
 def describe(device: torch.device, threads: int, version: str, share: float = 1.0) -> dict[str, Any]:
     """Return what is recorded of where a trial ran; none of it is part of its identity.
 
-    git is the commit of genbench's own source tree, commit that of the working folder's repository.
+    git is the commit of genbench's own source tree.
     """
     return {
         **({"gpu_share": round(share, 3)} if device.type == "cuda" else {}),
@@ -111,7 +111,6 @@ def describe(device: torch.device, threads: int, version: str, share: float = 1.
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "git": _commit_of_genbench(),
-        "commit": _commit_at(Path.cwd()),
     }
 
 
@@ -129,9 +128,3 @@ def _commit_of_genbench() -> str | None:
     """Return the commit of genbench's source tree, marked as `git_commit.of` does, or None outside one."""
     tree = Path(__file__).resolve().parents[3]
     return git_commit.of(tree) if (tree / ".git").exists() and "site-packages" not in tree.parts else None
-
-
-@functools.cache
-def _commit_at(folder: Path) -> str | None:
-    """Return the commit of the repository that a folder is in, as it was when this process first asked."""
-    return git_commit.of(folder)

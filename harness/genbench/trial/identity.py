@@ -117,7 +117,7 @@ class Assignment:
     mark of the run that asks to train it anew, whatever is stored from other runs, "" to take what there is; with
     fresh_scores, what is trained is scored anew; keep is what stays on the disk once it has its scores. With
     only_scores, what is stored is scored, and nothing trained or drawn: a score that asks for more has that as its
-    problem.
+    problem. commit is that of the repository in which the run was started, as `git_commit.of` marks it: it is recorded.
     """
 
     trial: TrialSpec
@@ -133,6 +133,7 @@ class Assignment:
     fresh_scores: bool = False
     keep: Keep = "all"
     only_scores: bool = False
+    commit: str = ""
 
     def to_json(self) -> str:
         """Return the assignment as canonical JSON."""

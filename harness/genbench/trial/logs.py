@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 
 from genbench.store import layout
-from genbench.store.records import MOST
+from genbench.store.bounds import MOST
 
 LOG = layout.LOG
 

@@ -12,7 +12,7 @@ import torch
 from genbench import files
 from genbench.api import FeatureExtractor, Metric, Model, Score
 from genbench.errors import printable
-from genbench.store.records import GREATEST
+from genbench.store.bounds import GREATEST
 from genbench.store.trial_folder import Writer
 from genbench.trial import gpu, restoring, seeding
 from genbench.trial.cautions import cautions

@@ -6,7 +6,6 @@ import dataclasses
 import traceback
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,9 +31,9 @@ from genbench.registry.resolve import Resolved
 from genbench.store import progress_file
 from genbench.store.locks import Busy
 from genbench.store.records import TrialRecord
-from genbench.store.store import Store
 from genbench.store.trial_folder import TrialFolder
 from genbench.trial import environment, gpu, sources
+from genbench.trial.carrying import folder_of
 from genbench.trial.identity import Assignment, TrialSpec
 from genbench.trial.runner import TrialRunner
 from genbench.trial.training import ProgressCallback, Stop
@@ -100,7 +99,7 @@ def perform_assignment(
         sources.check(trial.model)
     device = environment.resolve_device(place.device or assignment.device)
     gpu.take_share(device, place.share)
-    folder = _folder(assignment)
+    folder = folder_of(assignment)
     notes: list[str] = []
     with folder.lock(), progress_file.noted(folder.path, report_progress) as report_progress:
         record = _to_go_on_with(folder, assignment, device, place.share, notes)
@@ -146,16 +145,6 @@ def _of_gpu(runner: TrialRunner) -> dict[str, bool]:
     }
 
 
-def _folder(assignment: Assignment) -> TrialFolder:
-    """Return the trial's folder: the one that the run has found for it, else the one that is found here."""
-    store, trial = Store(Path(assignment.results)), assignment.trial
-    return (
-        TrialFolder(store.trials / assignment.folder)
-        if assignment.folder
-        else store.folder(trial.id, trial.folder_name)
-    )
-
-
 def prepared(trial: TrialSpec, notes: list[str]) -> Prepared:
     """Return a trial's dataset, read and verified whole; damage that was repaired is added to the notes.
 
@@ -190,7 +179,10 @@ def _to_go_on_with(
         budget=trial.budget.to_json(),
         status="interrupted",
         wanted=stored.wanted if stored else {},
-        environment=environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+        environment={
+            **environment.describe(device, assignment.threads, metadata.version(BUILTIN), share),
+            "commit": assignment.commit or None,
+        },
         attempts=stored.attempts + 1 if stored else 1,
         fresh=assignment.fresh,
     )

@@ -6,13 +6,13 @@ import shlex
 
 from genbench import defaults
 from genbench.runs.planning import texts
-from genbench.tuning.tuned import Tuned
+from genbench.tuning.tried import Tuning
 from genbench.tuning.tuning_settings import as_typed
 
 SEEDS = 3
 
 
-def command(tuned: Tuned) -> str:
+def command(tuned: Tuning) -> str:
     """Return the command, quoted for a shell; "" where no configuration has a score.
 
     Its seeds are those after the ones that configurations were chosen by: what was lucky once counts no second time.

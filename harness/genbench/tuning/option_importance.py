@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from genbench.api import Range
 from genbench.registry.search_space import Searched
-from genbench.tuning.tuned import Tried, TunedModel
+from genbench.tuning.tried import Tried, TunedModel
 
 LEAST = 16
 """Fewer configurations say nothing of several options."""

@@ -21,7 +21,8 @@ from genbench.runs.planning import Plan
 from genbench.runs.report import Report
 from genbench.trial.identity import Budget
 from genbench.tuning.configurations import Candidates, Configuration, candidates
-from genbench.tuning.tuned import Rung, Tried, Tuned, TunedModel, status_of
+from genbench.tuning.tried import Rung, Tried, TunedModel, status_of
+from genbench.tuning.tuned import Tuned
 from genbench.tuning.tuning_settings import TuningSettings
 
 

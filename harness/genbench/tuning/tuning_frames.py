@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from genbench.registry import spec
-from genbench.tuning.tuned import Tried, Tuned, TunedModel
+from genbench.tuning.tried import Tried, TunedModel, Tuning
 from genbench.tuning.tuning_settings import as_typed
 
 HEAD = (
@@ -26,7 +26,7 @@ HEAD = (
 """The columns before those of options, which have `option_` before their names."""
 
 
-def configurations(tuned: Tuned) -> pd.DataFrame:
+def configurations(tuned: Tuning) -> pd.DataFrame:
     """Return a row for each configuration and budget: of each model the best first, those without a score last."""
     options = list(dict.fromkeys(f"option_{name}" for model in tuned.models for name in model.space))
     rows = [row for model in tuned.models for row in _rows(model)]
@@ -62,7 +62,7 @@ def _cell(value: Any) -> Any:
     return spec.format_value(value) if isinstance(value, list) else value
 
 
-def curve(tuned: Tuned) -> pd.DataFrame:
+def curve(tuned: Tuning) -> pd.DataFrame:
     """Return a row for each model and number of random configurations, with the expected best score and its sd."""
     columns = ["model", "configurations", "budget", "expected_best", "sd"]
     rows = [

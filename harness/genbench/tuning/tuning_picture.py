@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from genbench.errors import printable
 from genbench.figures.canvas import DPI, FONT
-from genbench.tuning.tuned import Tuned, TunedModel
+from genbench.tuning.tried import TunedModel, Tuning
 
 WIDTH, HEIGHT = 760, 420
 LETTERS = 110
@@ -20,8 +20,11 @@ LINES = (("-", "o"), ("--", "s"), (":", "^"), ("-.", "D"), ((0, (5, 1, 1, 1, 1, 
 
 MOST_MARKS = 12
 
+FIRST = 4
+"""The part of a curve, from its beginning, that need not be seen whole: a quarter."""
 
-def draw(tuned: Tuned) -> Figure:
+
+def draw(tuned: Tuning) -> Figure:
     """Return the figure: for each model its curve, in a band of one standard deviation of the best of n."""
     figure = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, layout="constrained")
     budget = tuned.models[0].all_tried.budget
@@ -32,6 +35,7 @@ def draw(tuned: Tuned) -> Figure:
     axes = figure.subplots()
     for place, model in enumerate(tuned.models):
         _draw_curve(axes, model, place)
+    _leave_out_disasters(axes, tuned)
     better = "higher" if tuned.metric.higher_is_better else "lower"
     axes.set_xlabel("n, configurations drawn at random", fontsize=FONT)
     words = printable(f"{tuned.metric.title}, {tuned.metric.unit}; {better} is better")
@@ -55,9 +59,16 @@ def _draw_curve(axes: Axes, model: TunedModel, place: int) -> None:
     every = max(1, len(n) // MOST_MARKS)
     label = printable(model.model, 60)
     axes.plot(n, mean, color=grey, linestyle=style, marker=mark, markevery=every, markersize=5, label=label)
-    default = [
-        each.score for each in model.all_tried.tried if each.configuration.number == 0 and each.score is not None
-    ]
-    if default:
+    for score in model.defaults:
         name = printable(f"{model.model}: its default", 70)
-        axes.axhline(default[0], color=grey, linewidth=0.8, linestyle=style, alpha=0.7, label=name)
+        axes.axhline(score, color=grey, linewidth=0.8, linestyle=style, alpha=0.7, label=name)
+
+
+def _leave_out_disasters(axes: Axes, tuned: Tuning) -> None:
+    """Bound the scores that are shown: those of a few draws that went astray would leave no room for the others."""
+    kept = [each.mean for model in tuned.models for each in model.curve[len(model.curve) // FIRST :]]
+    kept += [score for model in tuned.models for score in model.defaults]
+    if not kept or (spread := max(kept) - min(kept)) == 0:
+        return
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(low, min(kept) - spread), min(high, max(kept) + spread))

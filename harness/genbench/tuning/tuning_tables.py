@@ -11,7 +11,7 @@ from genbench.output import numbers
 from genbench.output.tables import Column, Row, Table
 from genbench.registry import spec
 from genbench.tuning.option_importance import LEAST, Importance, Importances, importances
-from genbench.tuning.tuned import Rung, Tried, Tuned, TunedModel
+from genbench.tuning.tried import Rung, Tried, TunedModel, Tuning
 
 SHOWN = 10
 """Configurations of a model that a table shows."""
@@ -24,24 +24,24 @@ COUNTS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 """Numbers of configurations that the table of expected scores has rows for, as far as there are so many."""
 
 
-def tables(tuned: Tuned) -> list[Table]:
+def tables(tuned: Tuning) -> list[Table]:
     """Return all tables, as for a terminal."""
     important = [importances(model) for model in tuned.models]
     found = [
-        _and_says(best(tuned, model), "" if told else TOO_FEW)
-        for model, told in zip(tuned.models, important, strict=True)
+        _and_says(best(tuned, model), "" if each else TOO_FEW)
+        for model, each in zip(tuned.models, important, strict=True)
     ]
     if any(model.curve for model in tuned.models):
         found.append(expected(tuned))
     pairs = zip(tuned.models, important, strict=True)
-    return [*found, *(mattered(model, told) for model, told in pairs if told)]
+    return [*found, *(mattered(model, each) for model, each in pairs if each)]
 
 
 def _and_says(table: Table, line: str) -> Table:
     return replace(table, caption=[*table.caption, *filter(None, [line])])
 
 
-def documents(tuned: Tuned) -> list[Table]:
+def documents(tuned: Tuning) -> list[Table]:
     """Return the tables for documents: all configurations with a score."""
     return [best(tuned, model, shown=len(model.standing)) for model in tuned.models]
 
@@ -53,7 +53,7 @@ def _number(head: str) -> Column:
 # The best configurations ---------------------------------------------------------------------------------------------
 
 
-def best(tuned: Tuned, model: TunedModel, shown: int = SHOWN) -> Table:
+def best(tuned: Tuning, model: TunedModel, shown: int = SHOWN) -> Table:
     """Return the best configurations of a model, with the options that are tuned."""
     standing = model.standing
     default = [(rung, each) for rung, each in standing[shown:] if each.configuration.number == 0]
@@ -68,7 +68,7 @@ def best(tuned: Tuned, model: TunedModel, shown: int = SHOWN) -> Table:
     return Table(printable(title), columns, rows, list(_caption(tuned, model)), in_blocks=True)
 
 
-def _error_of(tuned: Tuned, model: TunedModel) -> str:
+def _error_of(tuned: Tuning, model: TunedModel) -> str:
     """Return what the errors of a model's scores are, or "" where they have none."""
     if all(each.stderr is None for each in model.best):
         return ""
@@ -89,7 +89,7 @@ def _value(value: Any) -> str:
     return printable(spec.format_value(list(value) if isinstance(value, tuple) else value), 60)
 
 
-def _caption(tuned: Tuned, model: TunedModel) -> Iterator[str]:
+def _caption(tuned: Tuning, model: TunedModel) -> Iterator[str]:
     tried = model.all_tried.tried
     error = f"; ±: standard error, {_error_of(tuned, model)}" if _error_of(tuned, model) else ""
     yield f"{_count(len(tried), 'configuration')} by seed {tuned.settings.seed}{error}."
@@ -109,18 +109,18 @@ def _count(count: int, what: str) -> str:
 
 def _reasons(failed: Sequence[Tried]) -> str:
     """Return why configurations have no score, the first few of them."""
-    told = [
+    named = [
         printable(f"{each.configuration.number} {each.status}{f': {each.reason}' if each.reason else ''}", 160)
         for each in failed[:MOST_REASONS]
     ]
-    more = len(failed) - len(told)
-    return "; ".join([*told, *([f"and {more} more"] if more else [])])
+    more = len(failed) - len(named)
+    return "; ".join([*named, *([f"and {more} more"] if more else [])])
 
 
 # The expected best score ---------------------------------------------------------------------------------------------
 
 
-def expected(tuned: Tuned) -> Table:
+def expected(tuned: Tuning) -> Table:
     """Return the expected best score of n random configurations, a column for each model, and who is ahead."""
     curves = {model.model: {each.n: each for each in model.curve} for model in tuned.models}
     most = max(map(len, curves.values()))
@@ -133,7 +133,11 @@ def expected(tuned: Tuned) -> Table:
         ahead = [max(here, key=lambda name: sign * here[name].mean)] if several else []
         rows.append(Row((str(n), *cells, *map(printable, ahead))))
     rows.append(Row(("default", *map(_default, tuned.models), *([""] if several else [])), aside=True))
-    columns = [_number("n"), *(_number(printable(name)) for name in curves), *([Column("ahead")] if several else [])]
+    columns = [
+        _number("n"),
+        *(Column(printable(name), right=True) for name in curves),
+        *([Column("ahead")] if several else []),
+    ]
     title = f"Expected best score of n random configurations on {tuned.dataset}"
     return Table(printable(title), columns, rows, list(_expected_caption(tuned)))
 
@@ -144,7 +148,7 @@ def _default(model: TunedModel) -> str:
     return numbers.mean_and_error(own.score, own.stderr)
 
 
-def _expected_caption(tuned: Tuned) -> Iterator[str]:
+def _expected_caption(tuned: Tuning) -> Iterator[str]:
     yield "±: standard deviation of the best of n (Dodge et al. 2019); the default takes no part in it."
     if any(each.score is None for model in tuned.models for each in model.all_tried.tried):
         yield "A configuration without a score counts as the worst score of its model."

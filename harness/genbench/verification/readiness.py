@@ -11,7 +11,7 @@ import torch
 from genbench.data.cache import Prepared
 from genbench.data.folders import originals
 from genbench.errors import GenbenchError, printable
-from genbench.figures.kinds import Lacking
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import Subject
 from genbench.figures.trained import Trained
 from genbench.ranking.recorded import RecordedMetric, RecordedModel

@@ -64,7 +64,7 @@ class Performer:
         What cannot be begun at all has that as its problem. Raises Interrupted when asked to stop.
         """
         engine = self._engine([ready for ready, _ in wanted.values()])
-        part = share(self._device, engine.settings.get("jobs", 1))
+        part = share(self._device, engine.settings.get("jobs") or 1)
         with tempfile.TemporaryDirectory(prefix="genbench-verify-") as scratch:
             roots = {key: Path(scratch, str(number)) for number, key in enumerate(wanted)}
             tasks, problems = [], {}

@@ -10,16 +10,21 @@ import signal
 import socket
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from genbench import GenbenchError
 from genbench.io import printable
+from genbench_plugins.engines.ray_host import versions
 
 REACHED_IN = 3.0
 """Seconds in which a cluster's port answers, or counts as unreachable: Ray itself goes on trying for minutes."""
+
+ANSWERED_IN = 30.0
+"""Seconds in which nodes tell their versions: each starts a process for that."""
 
 VARIABLES = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",  # else each node that dies puts lines of C++ into the terminal
@@ -134,3 +139,40 @@ def _room_on(resources: dict[str, float], cpus: int, gpus: float) -> int:
     if gpus:
         fit = min(fit, int(resources.get("GPU", 0)) * math.floor(1 / gpus + 1e-6))
     return fit
+
+
+@dataclass(frozen=True)
+class Node:
+    """A live node: its name and address, its processors and GPUs in words, its versions, or why these are not known."""
+
+    name: str
+    about: str
+    versions: Mapping[str, str]
+    problem: str = ""
+
+
+def nodes() -> list[Node]:
+    """Return the live nodes, each asked for its versions."""
+    ray = load()
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    asked = [_asked(ray, node["NodeID"]) for node in alive]
+    ray.wait(asked, num_returns=len(asked), timeout=ANSWERED_IN)
+    return [_node(ray, node, answer) for node, answer in zip(alive, asked, strict=True)]
+
+
+def _asked(ray: Any, node: str) -> Any:
+    """Return the answer that a node will give on its versions."""
+    there = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node_id=node, soft=False)
+    options = {"num_cpus": 0, "max_retries": 0, "scheduling_strategy": there}
+    return ray.remote(versions).options(**options).remote()
+
+
+def _node(ray: Any, node: Mapping[str, Any], answer: Any) -> Node:
+    counts = {kind: int(node["Resources"].get(kind, 0)) for kind in ("CPU", "GPU")}
+    about = ", ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in counts.items())
+    name = printable(f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})", 80)
+    try:
+        return Node(name, about, ray.get(answer, timeout=0))
+    except ray.exceptions.RayError as error:
+        lines = str(error).strip().splitlines() or ["it does not answer"]
+        return Node(name, about, {}, printable(lines[-1]))

@@ -9,9 +9,14 @@ import socket
 import sys
 from dataclasses import dataclass, field
 from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
-from genbench import Engine, Event, ProcessEngine, Task
+from genbench import Engine, Event, ProcessEngine, Task, TrialFiles
+
+Sent = dict[str, bytes | None]
+"""Files of a trial's folder by name, None for those that are gone: what one side has that the other has not."""
 
 Told = tuple[Literal["started", "beat", "done", "lost"], str, int, dict[str, Any]]
 """An event as it travels: kind, task, attempt and data."""
@@ -34,11 +39,27 @@ class Surroundings:
                 os.chdir(self.folder)
 
 
-def surroundings() -> Surroundings:
-    """Return those of this process."""
-    names = [name for name in os.environ if name.startswith("GENBENCH_")]
-    names += [name for name in ("PYTHONPATH", "OMP_WAIT_POLICY", "CUBLAS_WORKSPACE_CONFIG") if name in os.environ]
-    return Surroundings({name: os.environ[name] for name in names}, os.getcwd(), [entry for entry in sys.path if entry])
+OF_FILES = ("GENBENCH_DATA", "GENBENCH_CACHE", "PYTHONPATH")
+"""Variables that name folders."""
+
+OF_NUMBERS = ("OMP_WAIT_POLICY", "CUBLAS_WORKSPACE_CONFIG")
+
+
+def surroundings(shares_files: bool) -> Surroundings:
+    """Return those of this process, without its folders where these are no other machine's."""
+    names = {name for name in os.environ if name.startswith("GENBENCH_")} | {*OF_FILES, *OF_NUMBERS}
+    taken = sorted((names if shares_files else names - {*OF_FILES}) & {*os.environ})
+    variables = {name: os.environ[name] for name in taken}
+    if not shares_files:
+        return Surroundings(variables)
+    return Surroundings(variables, os.getcwd(), [entry for entry in sys.path if entry])
+
+
+def inode(folder: str) -> int:
+    """Return what tells a folder from another of that name, on whatever machine it is seen; 0 where it is not there."""
+    with contextlib.suppress(OSError):
+        return os.stat(folder).st_ino
+    return 0
 
 
 def versions() -> dict[str, str]:
@@ -61,24 +82,42 @@ class Host:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves every GPU to an actor that asked for none
         device = "cuda" if gpus else "cpu"
         self._engine: Engine = ProcessEngine(jobs=1, device=device, threads=cpus, memory=memory)
+        self._carried: TrialFiles | None = None
+        self._results: TemporaryDirectory[str] | None = None
         self._beats: list[Event] = []
         self._engine.listen(self._beats.append)
 
-    def about(self) -> dict[str, str]:
-        """Return the name of the node and its versions."""
-        return {"node": socket.gethostname(), **versions()}
+    def about(self, folder: str) -> dict[str, str | int]:
+        """Return the name of the node, its versions, and what tells a folder there from one elsewhere."""
+        return {"node": socket.gethostname(), "inode": inode(folder), **versions()}
 
-    def begin(self, task: Task, attempt: int, wait: float) -> list[Told]:
-        """Give the worker a task, and `poll`."""
-        self._engine.submit(task, attempt)
+    def begin(self, task: Task, attempt: int, wait: float, sent: Sent | None) -> tuple[list[Told], Sent]:
+        """Give the worker a task, and `poll`. sent are the files of its trial, None where they are shared."""
+        self._engine.submit(task if sent is None else self._here(task, sent), attempt)
         return self.poll(wait)
 
-    def poll(self, wait: float) -> list[Told]:
-        """Return what happened until the worker has nothing to do or `wait` seconds have passed, beats first."""
+    def poll(self, wait: float) -> tuple[list[Told], Sent]:
+        """Return what happened until the worker has nothing to do or `wait` seconds have passed, beats first.
+
+        With it come the files of the trial that are not shared and that changed.
+        """
         events = list(self._engine.events(wait))
         told = [(event.kind, event.task, event.attempt, dict(event.data)) for event in (*self._beats, *events)]
         self._beats.clear()
-        return told
+        return told, self._carried.changes() if self._carried else {}
+
+    def _here(self, task: Task, sent: Sent) -> Task:
+        """Return a task as one that is performed in a folder of this node, with what was sent of its trial."""
+        self._forget()
+        self._results = TemporaryDirectory(prefix="genbench-", ignore_cleanup_errors=True)
+        here = TrialFiles(task).elsewhere(Path(self._results.name))
+        self._carried = TrialFiles(here)
+        self._carried.take(sent)
+        return here
+
+    def _forget(self) -> None:
+        if self._results:
+            self._results.cleanup()
 
     def cancel(self, task: str) -> None:
         """Ask the worker to save and stop; it is killed when it does not."""
@@ -87,3 +126,4 @@ class Host:
     def close(self) -> None:
         """Kill the worker."""
         self._engine.close()
+        self._forget()

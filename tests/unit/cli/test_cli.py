@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from places import TESTS
 
-from genbench.cli import COMMANDS, main
+from genbench.cli import main
+from genbench.cli.command_list import COMMANDS
 from genbench.store.progress_file import PROGRESS
 
 HEAVY = ("torch", "numpy", "pandas", "scipy", "torchvision", "sklearn", "pydantic", "torch_fidelity", "matplotlib")

@@ -16,7 +16,6 @@ from genbench.ranking import provenance
 from genbench.runs import stored
 from genbench.store.records import TrialRecord
 from genbench.store.store import Store
-from genbench.trial import environment
 
 Cli = Callable[[str], tuple[int, str, str]]
 
@@ -128,7 +127,6 @@ def test_the_commit_of_the_working_folder_is_recorded_and_shown(here: Path, cli:
     for words in (["init", "-q"], ["add", "model.py"], [*author, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", *words], cwd=here, check=True, capture_output=True)
     (here / "model.py").write_text("two")
-    environment._commit_at.cache_clear()
     run("toy", seeds=1)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, check=True, capture_output=True, text=True).stdout[
         :12

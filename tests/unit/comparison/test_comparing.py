@@ -33,8 +33,11 @@ A, B = [9.0, 9.1, 9.2], [1.0, 1.3, 1.1]
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two models, three seeds of each, a metric with values per image and one without."""
     folder = tmp_path_factory.mktemp("compared") / "results"
-    metrics = "parzen,ms-ssim[random]"
-    genbench.run(models="gaussian,kmeans", metrics=metrics, reference="none", seeds=3, samples=100, results=folder)
+    what = {"models": "gaussian,kmeans", "metrics": "parzen,ms-ssim[random]", "reference": "none"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("GENBENCH_PLUGINS", "")
+        genbench.run(**what, seeds=3, samples=100, results=folder, engine="inline")
     return folder
 
 
@@ -146,6 +149,23 @@ def test_a_table_says_in_words_which_is_better_and_what_is_unclear(tmp_path: Pat
     assert max(map(len, text.splitlines())) <= 80
     cells = {row.cells[0]: row.cells[1:] for row in tables(Comparison("a", "b", False, [paired(rows[:6])]))[0].rows}
     assert cells["parzen"][2:] == ("A", ">99 %", "2", "3 pairs")
+
+
+def cells(pair: Pair) -> tuple[str, ...]:
+    return tables(Comparison("a", "b", False, [pair]))[0].rows[0].cells
+
+
+def test_what_no_number_of_seeds_would_tell_is_said_so(tmp_path: Path) -> None:
+    a, b = scores("a", [1.0, 1.2, 1.4]), scores("b", [1.0, 1.0, 1.0])
+    assert cells(paired([*a, *b]))[5:] == ("10", "3 pairs")
+    same = np.random.default_rng(0).normal(size=40)
+    for row in a:
+        save_file({"per_example": row.value + 20 * (same - same.mean())}, tmp_path / f"{row.trial.id}.safetensors")
+    hard = [replace(row, per_example=tmp_path / f"{row.trial.id}.safetensors") for row in a]
+    assert cells(paired([*hard, *with_images(b, tmp_path, 0.0)]))[5:] == ("images", "3 pairs")
+    assert cells(paired([*scores("a", [0.0, 2.0, 1.001]), *b]))[5:] == (">1,000", "3 pairs")
+    apart = [replace(row, trial=replace(row.trial, seed=row.trial.seed + 7)) for row in b]
+    assert cells(paired([*a, *apart]))[6] == "3 + 3"
 
 
 def test_one_seed_is_told_from_an_interval_over_seeds(tmp_path: Path) -> None:

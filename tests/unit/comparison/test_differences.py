@@ -42,8 +42,8 @@ def scores(*values: float, first: int = 0, per_image: np.ndarray | None = None) 
 def test_intervals_over_seeds_hold_the_truth_and_a_plain_bootstrap_does_not(
     seeds: int, paired: bool, b_spread: float, shared: float
 ) -> None:
-    held, plain = coverage.covered(coverage.Case(seeds, paired, b_spread, shared), 300)
-    assert 0.92 <= held <= 0.99
+    held, plain = coverage.covered(coverage.Case(seeds, paired, b_spread, shared), 200)
+    assert 0.91 <= held <= 0.99
     assert plain < held
     assert seeds > 3 or plain < 0.85
 
@@ -54,8 +54,8 @@ def test_intervals_over_seeds_hold_the_truth_and_a_plain_bootstrap_does_not(
 def test_intervals_over_seeds_and_images_hold_the_truth(
     seeds: int, paired: bool, images: float, together: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(differences, "DRAWS", 500)
-    held, _ = coverage.covered(coverage.Case(seeds, paired, images=images, together=together), 200)
+    monkeypatch.setattr(differences, "DRAWS", 400)
+    held, _ = coverage.covered(coverage.Case(seeds, paired, images=images, together=together), 150)
     assert held >= 0.92
 
 
@@ -67,9 +67,9 @@ def test_no_coverage_is_far_below_95_percent(
     seeds: int, how: tuple[bool, float, float], noise: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(differences, "DRAWS", 1000)
-    held, _ = coverage.covered(coverage.Case(seeds, *how, *noise), 800)
-    assert held >= 0.93
-    assert held <= (0.965 if seeds == 10 else 1)
+    held, _ = coverage.covered(coverage.Case(seeds, *how, *noise), 500)
+    assert held >= 0.925
+    assert held <= (0.975 if seeds == 10 else 1)
 
 
 # What intervals are made of
@@ -116,8 +116,21 @@ def test_images_that_are_hard_for_both_alike_cancel_out() -> None:
     assert found.low > 0.9
 
 
-def test_what_seed_and_image_make_only_together_is_counted_once() -> None:
+@pytest.mark.parametrize("seeds", [2, 3, 8])
+def test_where_images_hardly_vary_the_joint_interval_is_that_of_the_t_test(seeds: int) -> None:
+    rng = np.random.default_rng(10)
+    a, b = rng.normal(size=(2, seeds))
+    images = 0.01 * rng.normal(size=40)
+    images -= images.mean()
+    found = difference(scores(*a, per_image=a[:, None] + images), scores(*b, per_image=b[:, None] - images))
+    assert found.images == 40
+    expected = stats.ttest_rel(a, b).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(tuple(expected), rel=0.02)
+
+
+def test_what_seed_and_image_make_only_together_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the seeds' variance holds it already: without images' own part, the interval is that of seeds alone."""
+    monkeypatch.setattr(differences, "DRAWS", 2000)
     rng = np.random.default_rng(3)
     ratios = []
     for _ in range(60):
@@ -174,6 +187,17 @@ def test_of_many_seeds_the_chance_is_that_of_normal_distributions() -> None:
     a, b = 1 + 2 * rng.permutation(z), 0.5 * rng.permutation(z)
     found = difference(scores(*a), scores(*b, first=50_000))
     assert found.greater == pytest.approx(stats.norm.cdf(1 / np.hypot(2, 0.5)), abs=1e-3)
+
+
+def test_the_chance_is_students_t_of_a_further_seed() -> None:
+    a, b = np.array([1.0, 2.5, 2.0]), np.array([0.5, 1.0, 3.5, 1.0])
+    d = a - b[:3]
+    expected = stats.t.cdf(d.mean() / (d.std(ddof=1) * (4 / 3) ** 0.5), 2)
+    assert difference(scores(*a), scores(*b[:3])).greater == pytest.approx(expected)
+    parts = np.array([a.var(ddof=1) * 4 / 3, b.var(ddof=1) * 5 / 4])
+    df = parts.sum() ** 2 / (parts[0] ** 2 / 2 + parts[1] ** 2 / 3)
+    expected = stats.t.cdf((a.mean() - b.mean()) / parts.sum() ** 0.5, df)
+    assert difference(scores(*a), scores(*b, first=9)).greater == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("seeds", "paired"), [(2, True), (3, True), (5, False)])
@@ -242,3 +266,24 @@ def test_seeds_are_counted_to_a_most() -> None:
     found = difference(scores(-1.0, 1.0, 0.001), scores(0.0, 0.0, 0.0))
     assert seeds_needed(found) is None
     assert power(found.mean, found.spread, MOST) < 0.8
+
+
+@pytest.mark.parametrize(("seeds", "spread", "images", "mean"), [(2, 0.2, 0.5, 2.1), (5, 1.0, 0.7, 1.9)])
+def test_power_is_how_often_the_joint_interval_leaves_out_0(
+    seeds: int, spread: float, images: float, mean: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(differences, "DRAWS", 1000)
+    rng, told, none = np.random.default_rng(11), 0, np.zeros((seeds, 50))
+    for _ in range(300):
+        hard = images * 50**0.5 * rng.normal(size=50)
+        a = mean + spread * rng.normal(size=(seeds, 1)) + hard
+        told += difference(scores(*a.mean(1), per_image=a), scores(*none.mean(1), per_image=none)).sign != 0
+    assert told / 300 == pytest.approx(power(mean, Spread(((spread**2, seeds),)), seeds, images**2), abs=0.05)
+
+
+def test_power_without_spread_over_seeds_is_that_of_the_images_alone() -> None:
+    beyond = stats.norm.isf(0.025)
+    expected = stats.norm.sf(beyond - 3) + stats.norm.cdf(-beyond - 3)
+    assert power(3.0, Spread(()), 2, 1.0) == pytest.approx(expected, abs=1e-3)
+    assert power(3.0, Spread(((0.0, 5),)), 5, 1.0) == pytest.approx(expected, abs=1e-3)
+    assert power(0.0, Spread(((0.0, 5),)), 5) == 0.0

@@ -24,9 +24,10 @@ from genbench.cli import main
 from genbench.data.folders import cache_folder
 from genbench.errors import RequestError
 from genbench.figures import canvas, curves, denoising, samples, walk
+from genbench.figures.arrangement import Layout, parse_grid
 from genbench.figures.drawing import Outcome, draw
-from genbench.figures.kinds import KINDS, Lacking
-from genbench.figures.layout import Layout, parse_grid
+from genbench.figures.kinds import KINDS
+from genbench.figures.lacking import Lacking
 from genbench.figures.subjects import find
 from genbench.figures.trained import Trained
 from genbench.registry.plugins import load_registry

@@ -22,6 +22,7 @@ def test_seeds_means_and_intervals_are_drawn_where_they_are() -> None:
     assert np.allclose(lines[1], [30, 31, 32])
     assert np.allclose(lines[2], [31])
     assert axes.get_xlim()[0] < 20 < 32 < axes.get_xlim()[1]
+    assert [text.get_text() for text in axes.texts] == ["rank 1", "rank 2"]
 
 
 def test_a_score_far_off_is_written_at_the_edge() -> None:

@@ -14,6 +14,7 @@ import pytest
 from awkward_texts import NASTY
 from scored import scores
 
+import genbench
 from genbench.html_report.building import build
 from genbench.html_report.stored_trials import StoredTrials
 from genbench.output import overview_table
@@ -240,3 +241,25 @@ def test_several_datasets_together_are_ranked_with_a_diagram() -> None:
 def _unmade(row: BoardRow) -> BoardRow:
     """Return a row without the trials it is of, which made records lack."""
     return replace(row, scores=[])
+
+
+def test_a_foreign_folder_is_named_and_the_rest_is_shown(results: Path, tmp_path: Path, cli: Cli) -> None:
+    (tmp_path / "photos").mkdir()
+    code, _, said = cli(f"report {tmp_path / 'photos'} {results} -o {tmp_path / 'r.html'}")
+    assert code == 1
+    assert said.startswith(f"not read: no results in {tmp_path / 'photos'}")
+    page = Page((tmp_path / "r.html").read_text())
+    assert any(text.startswith("not read: no results in ") for text in page.text("li"))
+    assert "gan[epochs=1]" in page.text("a")
+
+
+def test_results_of_a_plugin_that_is_not_here_are_shown_without_what_it_draws(
+    tmp_path: Path, toy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genbench.run(models=["toy"], metrics="parzen", seeds=1, reference="none", samples=50, results=tmp_path / "results")
+    monkeypatch.setenv("GENBENCH_PLUGINS", "")
+    page = Page(page_of(tmp_path / "results"))
+    assert "toy" in page.text("a")
+    alts = [attributes["alt"] for tag, attributes in page.elements if tag == "img"]
+    assert "20 samples of toy on digits, seed 0" in alts
+    assert not [alt for alt in alts if alt.startswith("walk")]

@@ -84,6 +84,7 @@ def every_table() -> Sequence[Table]:
         *claims_table.tables(verdicts(hostile, published)),
         *capabilities_table.tables(capabilities(hostile, families), families),
         odd,
+        replace(odd, in_blocks=True),
     ]
 
 

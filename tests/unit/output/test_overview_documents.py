@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from scored import METRIC, scores
 
-from genbench.output import names
+from genbench.output import latex_blocks, names
 from genbench.output.overview_documents import tables
-from genbench.output.tables import Table
+from genbench.output.tables import Column, Row, Table
 from genbench.output.tables_latex import to_latex
 from genbench.output.tables_markdown import to_markdown
 from genbench.ranking.board import boards
@@ -137,8 +137,8 @@ def test_metrics_and_datasets_that_are_called_the_same_are_told_apart() -> None:
     again = scored(FID, {"best": [1.0, 1.1]}, "p3")
     (table,) = made(*again)
     assert [column.head for column in table.columns][2:] == [
-        "Fréchet distance (domain features) p2 ↓",
-        "Fréchet distance (domain features) p3 ↓",
+        "Fréchet distance p2 ↓",
+        "Fréchet distance p3 ↓",
     ]
     moved = [
         replace(
@@ -154,3 +154,59 @@ def test_metrics_and_datasets_that_are_called_the_same_are_told_apart() -> None:
         "All metrics on mine (d4)",
         "All metrics on mine (d5)",
     ]
+
+
+def test_what_all_metrics_share_stands_once_in_the_caption() -> None:
+    kid = replace(FID, name="kid", label="kid[domain,samples=50]", title="Kernel distance", options={"samples": 50})
+    parzen = replace(PARZEN, label="parzen[samples=50]", options={"samples": 50, "valid": 5})
+    fid = replace(FID, label="fid[domain]", options={"samples": 50})
+    rows = [*scored(kid, {"a": [1.0]}, "p1"), *scored(parzen, {"a": [1.0]}, "p2"), *scored(fid, {"a": [1.0]}, "p3")]
+    (table,) = tables(overviews(boards(rows)))
+    assert [column.head for column in table.columns[1:]] == [
+        "Kernel distance ↓",
+        "Parzen log-likelihood ↑",
+        "Fréchet distance ↓",
+    ]
+    assert "Metrics that take them: domain features, samples 50." in table.caption
+    other = replace(fid, options={"samples": 60})
+    (table,) = tables(overviews(boards([*rows[:2], *scored(other, {"a": [1.0]}, "p3")])))
+    assert [column.head for column in table.columns[1:]] == [
+        "Kernel distance (samples 50) ↓",
+        "Parzen log-likelihood (samples 50) ↑",
+        "Fréchet distance ↓",
+    ]
+    assert "Metrics that take them: domain features." in table.caption
+
+
+def wide(columns: int, rows: int) -> Table:
+    heads = [Column("model"), *(Column(f"metric {n} ↓", right=True) for n in range(columns))]
+    return Table("t", heads, [Row(("a", *["1.000 ± 0.100"] * columns))] * rows, in_blocks=True)
+
+
+@pytest.mark.parametrize(("columns", "rows", "blocks"), [(1, 20, 1), (3, 20, 1), (12, 7, 2), (12, 25, 2)])
+def test_columns_that_a_page_has_no_room_for_stand_below_in_smaller_letters(
+    columns: int, rows: int, blocks: int
+) -> None:
+    table = wide(columns, rows)
+    size, places = latex_blocks.fitted(table)
+    assert [place for block in places for place in block[1:]] == list(range(1, columns + 1)), "each once"
+    assert all(block[0] == 0 for block in places)
+    assert len(places) >= blocks
+    assert (size == "") == (columns <= 3)
+    latex = to_latex([table])
+    assert latex.count(r"\begin{tabular}") == len(places)
+    assert latex.count(r"\begin{table}") == 1
+    assert latex.count("$\\downarrow$") == columns
+
+
+def test_bold_follows_its_column_into_its_block() -> None:
+    table = wide(12, 1)
+    row = replace(table.rows[0], cells=("a", *map(str, range(100, 112))), best_cells={12})
+    latex = to_latex([replace(table, rows=[row] * 7)])
+    assert latex.count(r"\textbf{111}") == 7
+    assert latex.count(r"\textbf") == 7
+
+
+def test_a_column_wider_than_a_page_stands_alone() -> None:
+    table = Table("t", [Column("m"), Column("x"), Column("y")], [Row(("a", "b" * 500, "c"))], in_blocks=True)
+    assert latex_blocks.fitted(table)[1] == [[0, 1], [0, 2]]

@@ -130,6 +130,8 @@ def test_what_is_recorded_is_told(here: Path) -> None:
     assert made.device.startswith("cpu (")
     assert made.device.endswith(f"), 2 threads, {first.environment['platform']}")
     assert list(one.seconds) == ["fit", "samples", next(iter(first.wanted))]
+    assert made.commands[0].endswith("--seeds 0-1 --reference none --device cpu --threads 2")
+    assert one.commands[0].endswith("--seed 0 --reference none --device cpu --threads 2")
     fits = [record.stages["fit"].seconds for record in records()]
     assert made.seconds["fit"] == pytest.approx(sum(fits) / 2)
     assert one.commit == (first.environment["commit"] or "")

@@ -9,7 +9,7 @@ from genbench.registry.search_space import Searched
 from genbench.trial.identity import NO_BUDGET
 from genbench.tuning.configurations import Configuration
 from genbench.tuning.option_importance import LEAST, importances
-from genbench.tuning.tuned import Rung, Tried, TunedModel
+from genbench.tuning.tried import Rung, Tried, TunedModel
 
 SPACE = {
     "much": Searched("much", Range(0.0, 1.0)),

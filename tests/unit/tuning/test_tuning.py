@@ -201,6 +201,7 @@ def test_what_models_are_tuned_over_is_no_part_of_what_they_are(monkeypatch: pyt
         ("tune train-data", "nothing of train-data is tuned: it declares no search space"),
         (f"tune '{MINE}Grey[level=0.1,steps=1,kind=plain,sizes=[1]]'", "every option that it declares is given"),
         (f"tune {MINE}Grey --metric {MINE}Careless", "scores against the same images whatever the target"),
+        ("tune gan --metric fid[against=train]", "scores against the same images whatever the target"),
         ("tune gan --metric parzen,fid", "2 metrics are given; expected one"),
         ("tune gan --dataset digits,mnist", "2 datasets are given; expected one"),
         ("tune gan --halving", "--halving without --budget; expected the budget of the last rung"),

@@ -5,6 +5,8 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from forging import edit, edit_score, record_of, restamp, take
 from given_images import noise, save
+from places import TESTS
 from trials import contents_of
 
 import genbench
@@ -116,6 +119,47 @@ def test_the_export_has_a_row_for_each_step(verify: Run) -> None:
     assert {(row["step"], row["outcome"]) for row in rows} == {
         ("record", "same"), ("samples", "same"), ("score", "same"),
     }  # fmt: skip
+
+
+def test_scores_on_validation_images_are_held_to_those(verify: Run) -> None:
+    main(["run", "--models", "kmeans", "--metric", "parzen[samples=100]", "--reference", "none", "--seeds", "1", "--target", "valid", "--quiet"])  # fmt: skip
+    code, out, _ = verify(f"{trial('kmeans')} --retrain")
+    assert code == 0
+    assert "Holds: 2 scores of 1 trial came out again, to the bit.\n" in out
+    assert re.search(r"kmeans +parzen\S+ on valid +1/1", out)
+    kept = json.loads((trial("kmeans") / "verification.json").read_text())["scores"]
+    assert len(kept) == 2
+
+
+@pytest.mark.slow
+def test_workers_verify_side_by_side(verify: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GENBENCH_ENGINE")
+    code, out, err = verify("vae --retrain --jobs 2")
+    assert code == 0
+    assert re.search(r"vae\S+ +parzen\S+ +2/2 +1/1 +2/2 +2/2\n", out)
+    assert "trained, drawn and scored again done" in err
+
+
+@pytest.mark.slow
+def test_on_a_gpu_bits_are_held_and_on_the_cpu_scores(tmp_path: Path) -> None:
+    """On the stand-in for one, each command in a process of its own."""
+    given = {"PYTHONPATH": str(TESTS / "standin"), "GENBENCH_STANDIN": "1", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+
+    def genbench_on_gpu(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "genbench", *words]
+        return subprocess.run(
+            command, cwd=tmp_path, env=os.environ | given, capture_output=True, text=True, check=False
+        )
+
+    run = genbench_on_gpu("run", "--models", "vae[batch=500,epochs=1]", "--reference", "none", "--samples", "100", "--seeds", "1", "--device", "cuda", "--quiet")  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    there = genbench_on_gpu("verify", "--retrain")
+    assert there.returncode == 0, there.stdout + there.stderr
+    assert re.search(r"vae\S+ +parzen\S+ +1/1 +1/1 +1/1 +1/1\n", there.stdout)
+    here = genbench_on_gpu("verify", "--device", "cpu")
+    assert here.returncode == 1
+    assert "random numbers are others: it ran on device cuda" in " ".join(here.stdout.split())
+    assert re.search(r"vae\S+ +parzen\S+ +1/1 +- +0/1 +1/1\n", here.stdout)
 
 
 # What was tampered with ----------------------------------------------------------------------------------------------
