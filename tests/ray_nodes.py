@@ -53,10 +53,12 @@ class RayNodes:
 
 def main() -> None:
     """Start the cluster, do as the lines say, and end it when there are no more."""
+    temporary = tempfile.mkdtemp(prefix="gb-ray-", dir="/tmp")  # a short path: those of sockets are bounded
+    os.environ["RAY_TMPDIR"] = temporary  # where Ray notes the address, in a folder that must be there
+    os.mkdir(f"{temporary}/ray")
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "num_gpus": 0, "object_store_memory": STORE}
-    temporary = tempfile.mkdtemp(prefix="gb-ray-", dir="/tmp")  # a short path: those of sockets are bounded
     os.environ["GENBENCH_CACHE"] = f"{temporary}/cache"  # that of nodes which share none with whoever started the run
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False, "temp_dir": temporary})
     try:

@@ -238,6 +238,7 @@ def test_a_distribution_without_metadata_hurts_nobody(install, cli, tmp_path: Pa
     assert rows["nameless-point"].endswith("ok nameless")
 
 
+@pytest.mark.slow
 def test_doctor_imports_no_plugin(install, tmp_path: Path) -> None:
     module = install("sprung", f"open({str(tmp_path / 'sprung')!r}, 'w').close()")
     code = (

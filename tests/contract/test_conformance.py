@@ -46,6 +46,9 @@ WITH_A_PROCESS = ("works-on-a-stand-in-for-cuda", "new-process-samples-the-same"
 QUICK = ("vae", "precision", "random", "digits", "process")
 """One plugin of each kind, of which every check is made by default."""
 
+LONG = ("prd", "probe-accuracy", "memorisation", "kid")
+"""Metrics that take a second or more to score the smallest images; their own tests are quick."""
+
 
 OF_A_CLASS = (
     "docstring", "options-typed", "options-survive", "constructor-only-stores", "version-declared", "registering-is-light",
@@ -69,8 +72,8 @@ def slow_but_for_quick_ones(parametrized: pytest.MarkDecorator) -> pytest.MarkDe
 def _takes_long(case: str) -> bool:
     name = max((name for name in (*NAMES, *EMBEDDED) if case.startswith(f"{name}-")), key=len)
     what = case.removeprefix(f"{name}-")
-    if name in ("ray", "slurm"):
-        return True  # they need a cluster
+    if name in ("ray", "slurm") or name in LONG:
+        return True  # the first two need a cluster
     return name not in QUICK and (what in WITH_A_PROCESS or (name in MODELS and what not in OF_A_CLASS))
 
 

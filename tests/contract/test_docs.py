@@ -49,6 +49,7 @@ def test_commands_parse(line: str) -> None:
     command.make_context(words[0], words[1:], resilient_parsing=False)
 
 
+@pytest.mark.slow
 def test_the_readmes_plugin_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = next(block for block in blocks("python") if "genbench.Model" in block)
     assert len([line for line in source.splitlines() if line.strip()]) <= 20

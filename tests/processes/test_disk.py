@@ -32,7 +32,8 @@ def statuses(results: Path) -> list[str]:
     return sorted(record.status for _, record in Store(results).all())  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("engine", ["inline", pytest.param("process", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["inline", "process"])
 def test_a_full_disk_ends_the_run_and_keeps_what_is_finished(engine: str, small_disk: Path) -> None:
     results = small_disk / "results"
     command = [*RUN, "--results", str(results), "--seeds", "2", "--engine", engine, "--jobs", "1"]

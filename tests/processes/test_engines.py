@@ -120,6 +120,7 @@ def test_a_trial_that_hangs_is_ended_by_its_deadline_and_one_that_trains_is_save
     assert workers() == []
 
 
+@pytest.mark.slow
 def test_a_killed_worker_goes_on_from_its_checkpoint(run: Run, tmp_path: Path) -> None:
     (tmp_path / "kills").mkdir()
     model = f'killed[times=2,folder="{tmp_path}/kills"]'
@@ -143,6 +144,7 @@ def test_a_worker_killed_too_often_leaves_its_trial_to_the_next_run(run: Run, tm
     assert outcome.status == "done"
 
 
+@pytest.mark.slow
 def test_what_a_model_leaves_behind_touches_no_later_trial(run: Run) -> None:
     report = run("rude,toy,layered", seeds=1, jobs=1)
     assert {outcome.status for outcome in report.outcomes.values()} == {"done"}
@@ -263,7 +265,8 @@ def children_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children()
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_asked_once_it_stops_after_saving(number: signal.Signals, start: Any, tmp_path: Path) -> None:
     process = start("--models", "toy,toy[epochs=1000000]", "--seeds", "1")
     wait_for(lambda: '"status": "done"' in "".join(p.read_text() for p in tmp_path.rglob("toy-digits*/trial.json")))

@@ -142,6 +142,7 @@ LONG = settings(FAST, max_examples=500)
 RECORD = {"mutations": st.lists(MUTATION, min_size=1, max_size=3), "own_id": st.booleans()}
 
 
+@pytest.mark.slow
 @FAST
 @given(**RECORD)
 @example(mutations=[(0, "add", "\ud800", None)], own_id=False)

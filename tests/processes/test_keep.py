@@ -280,6 +280,7 @@ def test_a_record_lets_nothing_go_but_its_own_weights_and_samples(name: str, cli
     assert Path("mine").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_killed_at_any_moment_of_letting_go_the_store_is_whole(cli: Run) -> None:
     planned = planning.plan(
         RunSettings(QUICK, "parzen[samples=1000]", seeds=1, reference="none", results="results", keep="none")

@@ -73,6 +73,7 @@ def scores(results: str) -> dict[str, float]:
 # Prepared data --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["inline", "process"])
 @pytest.mark.parametrize("name", ["train-images", "valid-images", "test-images", "test-labels"])
 def test_one_bit_of_prepared_data_is_noted_and_mended(name: str, engine: str) -> None:

@@ -57,6 +57,7 @@ def write_images(path: Path) -> None:
 # Names
 
 
+@slow
 def test_paths_may_hold_blanks_and_umlauts(sh, tmp_path: Path) -> None:
     folder = tmp_path / UMLAUTS
     folder.mkdir()
@@ -76,6 +77,7 @@ def test_paths_may_hold_blanks_and_umlauts(sh, tmp_path: Path) -> None:
     )
 
 
+@slow
 def test_a_file_whose_name_is_no_text_is_refused_with_advice(sh, tmp_path: Path) -> None:
     write_images(Path(os.fsdecode(os.fsencode(tmp_path) + b"/work/\xff.npz")))
     done = sh(rf"{JOB} --dataset npz:$'\xff.npz'")
@@ -86,6 +88,7 @@ def test_a_file_whose_name_is_no_text_is_refused_with_advice(sh, tmp_path: Path)
 # Locales
 
 
+@slow
 @pytest.mark.parametrize(
     "locale",
     [
@@ -109,7 +112,7 @@ def test_any_locale_will_do(locale: dict[str, str | None], sh, tmp_path: Path) -
     assert len({len(line) for line in lines[2:3] + lines[4:5]}) == 1
 
 
-@pytest.mark.slow
+@slow
 def test_ascii_has_stand_ins_of_the_same_width(sh) -> None:
     done = sh(f"{JOB} --quiet", PYTHONIOENCODING="ascii")
     check_done(done)
@@ -145,7 +148,7 @@ def test_without_home_the_users_folder_is_found(sh) -> None:
     check_done(sh(f"{GENBENCH} data path; {GENBENCH} list models", HOME=None, GENBENCH_CACHE=None, GENBENCH_DATA=None))
 
 
-@pytest.mark.slow
+@slow
 def test_without_home_and_name_one_variable_is_enough(nobody, tmp_path: Path) -> None:
     for command in (JOB, f"{GENBENCH} leaderboard", f"{GENBENCH} list", f"{GENBENCH} doctor", f"{GENBENCH} data path"):
         check_done(nobody(command, HOME=None, GENBENCH_DATA=None))
@@ -166,7 +169,7 @@ def test_without_home_name_and_variable_the_error_names_the_variable(nobody, tmp
 # No right to write
 
 
-@pytest.mark.slow
+@slow
 def test_the_working_folder_need_not_be_writable(nobody, tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o755)
@@ -174,7 +177,7 @@ def test_the_working_folder_need_not_be_writable(nobody, tmp_path: Path) -> None
     assert os.listdir(locked) == []
 
 
-@pytest.mark.slow
+@slow
 @pytest.mark.parametrize(
     ("line", "message"),
     [
@@ -197,6 +200,7 @@ def test_what_cannot_be_written_is_named(line: str, message: str, nobody, tmp_pa
 # Streams
 
 
+@slow
 @pytest.mark.parametrize(
     ("command", "reader"),
     [
@@ -213,6 +217,7 @@ def test_a_reader_that_leaves_early_is_no_error(command: str, reader: str, sh, t
     assert done.stderr == ""
 
 
+@slow
 @pytest.mark.parametrize(
     "closed", [*(pytest.param(part, marks=slow) for part in (">&-", "2>&-", "<&-", ">&- 2>&-")), "<&- >&- 2>&-"]
 )
@@ -235,6 +240,7 @@ def test_a_full_disk_behind_stdout_is_told(sh) -> None:
 # Terminals
 
 
+@slow
 @pytest.mark.parametrize("columns", [40, pytest.param(60, marks=slow)])
 def test_nothing_is_wider_than_the_terminal(columns: int, sh) -> None:
     shown = (
@@ -253,6 +259,7 @@ def test_nothing_is_wider_than_the_terminal(columns: int, sh) -> None:
     assert "…" not in done.stdout  # nothing is cut
 
 
+@slow
 @pytest.mark.parametrize(
     "terminal",
     [

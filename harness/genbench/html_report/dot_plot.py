@@ -8,12 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from genbench.errors import printable
-from genbench.figures.canvas import DPI, FONT
+from genbench.figures.canvas import DPI, FONT, GAP, LETTER
 from genbench.output import numbers
 from genbench.ranking.board import Board, BoardRow
 
-WIDTH, ROW, AROUND = 620, 22, 62
-"""Pixels: of the figure, of a row, of what is above and below the rows."""
+WIDTH, ROW, BELOW, RIGHT = 420, 22, 48, 90
+"""Pixels: of the axes and of a row, of what is below the rows and at their right."""
+
+LABEL = 48
+"""Letters of a model's name that are shown."""
 
 COLOURS = {"ours": "#0b4f8a", "reference": "#6b6b6b", "published": "#9a5b00"}
 FAR = 6.0
@@ -25,8 +28,12 @@ Limits = tuple[float, float]
 def draw(board: Board) -> Figure:
     """Return a figure with a row per model in the board's order: seeds as rings, means as dots, intervals as lines."""
     rows = [row for row in board.rows if row.summary]
-    figure = Figure(figsize=(WIDTH / DPI, (AROUND + ROW * len(rows)) / DPI), dpi=DPI, layout="constrained")
-    axes = figure.subplots()
+    labels = [printable(row.model, LABEL) for row in rows]
+    left, height = 2 * GAP + LETTER * max(map(len, labels), default=0), BELOW + ROW * len(rows)
+    figure = Figure(figsize=((left + WIDTH + RIGHT) / DPI, height / DPI), dpi=DPI)
+    axes = figure.add_axes(  # by hand: what finds room for labels by itself draws everything twice
+        (left / (left + WIDTH + RIGHT), BELOW / height, WIDTH / (left + WIDTH + RIGHT), 1 - BELOW / height)
+    )
     low, high = limits([_span(row) for row in rows])
     for place, row in enumerate(rows):
         if row.summary and low <= row.summary.mean <= high:
@@ -34,7 +41,7 @@ def draw(board: Board) -> Figure:
         elif row.summary:
             _mark_beyond(axes, place, row.summary.mean, (low, high))
         _rank(axes, place, row)
-    _dress(axes, rows, board, (low, high))
+    _dress(axes, labels, board, (low, high))
     return figure
 
 
@@ -86,10 +93,10 @@ def _rank(axes: Axes, place: int, row: BoardRow) -> None:
         axes.text(1.01, place, text, transform=at, va="center", fontsize=FONT - 1)
 
 
-def _dress(axes: Axes, rows: Sequence[BoardRow], board: Board, ends: Limits) -> None:
+def _dress(axes: Axes, labels: Sequence[str], board: Board, ends: Limits) -> None:
     axes.set_xlim(*ends)
-    axes.set_ylim(len(rows) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), [printable(row.model, 48) for row in rows], fontsize=FONT, parse_math=False)
+    axes.set_ylim(len(labels) - 0.5, -0.5)
+    axes.set_yticks(range(len(labels)), labels, fontsize=FONT, parse_math=False)
     better = "higher is better →" if board.metric.higher_is_better else "← lower is better"
     axes.set_xlabel(printable(f"{board.metric.unit}, {better}"), fontsize=FONT, parse_math=False)
     axes.tick_params(labelsize=FONT, length=3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from genbench.errors import printable
 from genbench.output import names
@@ -12,19 +13,18 @@ from genbench.ranking.overview import Overview
 MOST_NAMED = 4
 """Models that a sentence names; of more it gives the number."""
 
+LONGEST = 2000
+
 UNRANKED = "No ranks: those take two models with two seeds or more"
 
 
 def conclusions(overview: Overview) -> list[str]:
-    """Return sentences on a dataset: those on models that lead alone first, then on ties, then on what has no ranks.
+    """Return sentences on a dataset: who leads alone, who shares a lead, who is worse than another, what has no ranks.
 
-    A model leads alone where its rank can only be 1; several share the lead where 1 is in the range of each.
+    A model leads alone where its rank can only be 1; those share the lead whose range of ranks begins with 1.
     """
-    by_leaders: dict[tuple[str, ...], list[str]] = {}
-    for name, board in zip(names.metrics(overview.boards), overview.boards, strict=True):
-        by_leaders.setdefault(tuple(sorted(leaders(board))), []).append(name)
-    order = sorted(by_leaders, key=lambda found: (len(found) != 1, not found, -len(by_leaders[found])))
-    return [printable(_sentence(found, by_leaders[found], len(overview.boards)), 2000) for found in order]
+    boards = dict(zip(names.metrics(overview.boards), overview.boards, strict=True))
+    return [printable(line, LONGEST) for line in (*_leads(boards), *_worse(boards), *_unranked(boards))]
 
 
 def leaders(board: Board) -> tuple[str, ...]:
@@ -35,24 +35,66 @@ def leaders(board: Board) -> tuple[str, ...]:
 
 def in_words(board: Board) -> str:
     """Return what a board's seeds tell of its models, in a sentence."""
-    ranked = board.ranked
-    if len(ranked) < 2:
-        return f"{UNRANKED}."
-    best = leaders(board)
-    behind = len(ranked) - len(best)
-    first = f"{best[0]} leads alone" if len(best) == 1 else f"{_listed(best)} may each be the best"
-    if not behind:
-        return printable(f"No model is told apart from the best: {_listed(best)}.", 2000)
-    return printable(f"{first}; {behind} of {len(ranked)} models {_are(behind)} worse than the best.", 2000)
-
-
-def _sentence(best: Sequence[str], metrics: Sequence[str], boards: int) -> str:
-    by = f"by {len(metrics)} of {boards} {'metric' if boards == 1 else 'metrics'}: {', '.join(metrics)}"
+    ranked, best = board.ranked, leaders(board)
     if not best:
-        return f"{UNRANKED} ({by})."
-    if len(best) == 1:
-        return f"{best[0]} leads alone {by}."
-    return f"{_listed(best)} cannot be told apart at the top {by}."
+        return f"{UNRANKED}."
+    behind = len(ranked) - len(best)
+    worse = f"; {behind} of {len(ranked)} models {'is' if behind == 1 else 'are'} worse than another" if behind else ""
+    if _leads_alone(board):
+        return printable(f"{best[0]} leads alone{worse}.", LONGEST)
+    subject = _listed(best) if behind else f"Any model, {_listed(best)},"
+    return printable(f"{subject} may be the best{worse}.", LONGEST)
+
+
+def _leads_alone(board: Board) -> bool:
+    return len(board.ranked) > 1 and any((row.rank_low, row.rank_high) == (1, 1) for row in board.ranked)
+
+
+def _leads(boards: Mapping[str, Board]) -> Iterator[str]:
+    """Yield a sentence for each model that leads alone, for each few that share a lead, and one where many do."""
+    alone: dict[tuple[str, ...], list[str]] = {}
+    few: dict[tuple[str, ...], list[str]] = {}
+    many: list[str] = []
+    for name, board in boards.items():
+        best = leaders(board)
+        if _leads_alone(board):
+            alone.setdefault(best, []).append(name)
+        elif len(best) > MOST_NAMED:
+            many.append(f"{name} ({len(best)} of {len(board.ranked)})")
+        elif best:
+            few.setdefault(tuple(sorted(best)), []).append(name)
+    for models, by in _most_first(alone):
+        yield f"{_listed(models)} leads alone {_by(by, boards)}."
+    for models, by in _most_first(few):
+        yield f"{_listed(models)} may be the best {_by(by, boards)}."
+    if many:
+        yield f"More than {MOST_NAMED} models may be the best {_by(many, boards)}."
+
+
+def _worse(boards: Mapping[str, Board]) -> Iterator[str]:
+    """Yield which models are worse than another, by how many metrics: those that are so most often first."""
+    counts = Counter(row.model for board in boards.values() for row in board.ranked if (row.rank_low or 0) > 1)
+    if counts:
+        listed = ", ".join(f"{model} by {count}" for model, count in counts.most_common())
+        yield f"Worse than another model, of {_metrics(len(boards))}: {listed}."
+
+
+def _unranked(boards: Mapping[str, Board]) -> Iterator[str]:
+    without = [name for name, board in boards.items() if not leaders(board)]
+    if without:
+        yield f"{UNRANKED} ({_by(without, boards)})."
+
+
+def _most_first(groups: Mapping[tuple[str, ...], list[str]]) -> list[tuple[tuple[str, ...], list[str]]]:
+    return sorted(groups.items(), key=lambda group: -len(group[1]))
+
+
+def _by(metrics: Sequence[str], boards: Mapping[str, Board]) -> str:
+    return f"by {len(metrics)} of {_metrics(len(boards))}: {', '.join(metrics)}"
+
+
+def _metrics(count: int) -> str:
+    return "1 metric" if count == 1 else f"{count} metrics"
 
 
 def _listed(models: Sequence[str]) -> str:
@@ -60,7 +102,3 @@ def _listed(models: Sequence[str]) -> str:
     if len(models) > MOST_NAMED:
         return f"{', '.join(models[: MOST_NAMED - 1])} and {len(models) - MOST_NAMED + 1} more"
     return " and ".join(filter(None, [", ".join(models[:-1]), models[-1]]))
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"

@@ -69,7 +69,7 @@ class Mark:
     def in_words(self) -> str:
         """Return "verified 2026-01-31: trained, drawn and scored again, on AMD EPYC", or what differs, or ""."""
         if self.verdict == "differs":
-            return "; ".join(check.words for check in self.steps.values() if check.outcome == "differs")
+            return f"differs: {'; '.join(c.words for c in self.steps.values() if c.outcome == 'differs')}"
         if not self.verdict:
             return ""
         done = [AGAIN[step] for step in STEPS if step in AGAIN and (c := self.steps.get(step)) and c.holds]

@@ -164,7 +164,7 @@ class SlurmEngine(Engine):
 
     def _submit(self, root: Path, tasks: list[tuple[Task, int]]) -> None:
         folder = ArrayFolder.new(root, [task for task, _ in tasks])
-        around = surroundings()
+        around = surroundings(shares_files=True)
         elements = [
             Element(str(folder.mailbox(index).path), task, attempt, around, self.memory)
             for index, (task, attempt) in enumerate(tasks)

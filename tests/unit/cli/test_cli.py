@@ -250,6 +250,7 @@ def test_results_that_cannot_be_written_are_a_clear_error(cli) -> None:
     assert "cannot write" in err.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_stdout_closed_early_is_quiet(toy: str, tmp_path: Path) -> None:
     path = os.pathsep.join([str(TESTS / "toy_plugin"), os.environ.get("PYTHONPATH", "")])
     line = f"{sys.executable} -m genbench list | head -1"
@@ -281,6 +282,7 @@ def test_of_several_metrics_one_table_comes_first_and_may_stand_alone(cli) -> No
     assert cli("leaderboard --table overview --metric parzen[samples=50]")[1].startswith("All metrics on digits\nmodel")
 
 
+@pytest.mark.slow
 def test_the_same_command_in_another_process_gives_the_same_numbers(cli, tmp_path: Path) -> None:
     line = "run --models toy --metric brightness,parzen[samples=300] --seeds 2 --reference gaussian --results"
     cli(f"{line} here")
@@ -299,6 +301,7 @@ def told(results: Path) -> str:
     return "".join(texts)
 
 
+@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on(toy: str, tmp_path: Path) -> None:
     import signal
     import time

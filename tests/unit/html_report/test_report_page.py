@@ -207,7 +207,7 @@ def test_verified_scores_are_marked_and_those_that_differ(results: Path, tmp_pat
     assert marks == ["verified", "differs when verified"]
     lines = page.text("dd")
     assert "parzen[samples=50], seed 0: verified 2026-01-31: scored again" in lines
-    assert "parzen[samples=50], seed 1: it differs <b>" in lines
+    assert "parzen[samples=50], seed 1: differs: it differs <b>" in lines
 
 
 def test_a_mark_of_some_seeds_is_none_of_the_row(results: Path, tmp_path: Path) -> None:

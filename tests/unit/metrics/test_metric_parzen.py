@@ -85,6 +85,7 @@ def mnist(path: Path) -> Tensor:
     return torch.from_numpy(pixels).float() / 255
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 1])
 def test_real_mnist_images_score_as_published(real_data: Path, seed: int) -> None:
     """Sohl-Dickstein et al. 2015, Table 2: 10,000 training images as samples score 241.9 ± 2.3 nats."""

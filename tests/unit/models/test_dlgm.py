@@ -80,6 +80,7 @@ def test_no_other_diagonal_q_has_a_better_bound(worse: dict[str, float], x: Tens
     assert (bounds(linear(**worse)[0], x, 1, 1000) < bounds(linear()[0], x, 1, 1000)).all()
 
 
+@pytest.mark.slow
 def test_the_bound_rises_with_the_weights_to_the_evidence(x: Tensor) -> None:
     model, evidence, _ = linear()
     rising = [bounds(model, x, k, 4000 // k).mean() for k in (1, 4, 4000)]

@@ -106,6 +106,7 @@ def test_copies_are_many_alone_and_hidden(
     assert copies([hidden], target, train).are_many
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["digits", "mnist", "cifar10"])
 def test_honest_images_hold_no_more_than_nature_does(name: str, request: pytest.FixtureRequest) -> None:
     train, test, labels = image_sets(name, request)

@@ -77,7 +77,7 @@ def test_a_mark_says_in_words_what_was_found() -> None:
     assert Mark({"score": Check("unchecked", "gone", AT)}).verdict == ""
     assert Mark({"score": Check("unchecked", "gone", AT)}).in_words == ""
     differs = Mark({**SAME.steps, "samples": Check("differs", "1 of 2 samples", AT, WHERE)})
-    assert (differs.verdict, differs.in_words) == ("differs", "1 of 2 samples")
+    assert (differs.verdict, differs.in_words) == ("differs", "differs: 1 of 2 samples")
 
 
 def later(folder: TrialFolder, record: TrialRecord, **parts: Any) -> TrialRecord:
@@ -238,7 +238,7 @@ def test_foreign_words_are_safe_to_show(stored: tuple[TrialFolder, TrialRecord])
     bad = Check("differs", "\x1b[31mred\n", AT, {"device_name": "\x1b[2Jcpu"})
     verifications.keep(folder, record, {STAGE: Mark({"score": bad})})
     (mark,) = verifications.marks(folder, record).values()
-    assert mark.in_words == "[31mred"
+    assert mark.in_words == "differs: [31mred"
     assert mark.steps["score"].where == {"device_name": "[2Jcpu"}
 
 
