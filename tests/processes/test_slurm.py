@@ -92,7 +92,7 @@ LONG = "toy[epochs=300]"
 
 
 def test_the_bits_are_those_of_one_process(stub: SlurmStub, cli: Cli) -> None:
-    models = "layered,gan[epochs=2],kmeans"
+    models = "layered,gaussian,kmeans"
     code, _, said = cli(f"{RUN} --models {models}")
     assert code == 0, said
     assert [*stub.jobs] == ["1_0", "1_1", "1_2"]

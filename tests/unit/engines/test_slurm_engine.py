@@ -203,7 +203,8 @@ def test_what_an_operator_cancelled_in_the_queue_is_not_begun_again(
 ) -> None:
     class Cancels(Silent):
         def progressed(self, task: str, progress: object) -> None:
-            stub.end("1", "CANCELLED")
+            for job in stub.jobs:
+                stub.end(job, "CANCELLED")
 
     outcomes = perform_all(make(), [task(tmp_path)], Cancels())
     assert outcomes["t"].status == "interrupted"
