@@ -433,13 +433,14 @@ class Task:
     """One trial to perform: plain data only, so that it can travel. spec is canonical JSON.
 
     cpus are the threads that it computes with, gpus the part of a GPU that it takes, 0 on the CPU: what an engine that
-    places tasks on several machines asks for.
+    places tasks on several machines asks for. results is the folder that the trial is kept in.
     """
 
     id: str
     spec: str
     cpus: int = 1
     gpus: float = 0.0
+    results: str = ""
 
 
 @dataclass(frozen=True)
@@ -466,10 +467,12 @@ class Engine(Plugin, ABC):
 
     can_cancel says whether a task that began can be stopped from outside; slots how many tasks it performs at once: it
     is never given more. is_remote says that it places tasks on other machines: what this one has then bounds nothing.
+    can_detach says that tasks can go on without this process; submitted again, they are taken up as they stand.
     """
 
     can_cancel: ClassVar[bool] = True
     is_remote: ClassVar[bool] = False
+    can_detach: ClassVar[bool] = False
 
     @property
     def slots(self) -> int:
@@ -503,6 +506,9 @@ class Engine(Plugin, ABC):
     @abstractmethod
     def cancel(self, task: str) -> None:
         """Ask a task to save and stop; kill it where it does not. It still ends in a done or a lost."""
+
+    def leave(self) -> None:
+        """Let what is under way go on without this process: close then stops nothing. For those that can detach."""
 
     @abstractmethod
     def close(self) -> None:

@@ -113,3 +113,4 @@ def register_engines(register: genbench.Register) -> None:
     register("inline", "genbench.engines.inline:InlineEngine", summary="One trial after another, in this process")
     register("process", "genbench.engines.process:ProcessEngine", summary="Several trials at once, in warm workers")
     register("ray", "genbench_plugins.engines.ray_engine:RayEngine", summary="Trials on the nodes of a Ray cluster")
+    register("slurm", "genbench_plugins.engines.slurm_engine:SlurmEngine", summary="Trials as Slurm's job arrays")

@@ -1,6 +1,7 @@
 """Every built-in plugin holds what the kit asks of a third party's."""
 
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from ray_nodes import RayNodes
+from slurm_stub import SlurmStub
 
 from genbench.registry.plugins import BUILTIN, load_registry
 from genbench.testing import check, parametrize_with_checks
@@ -70,8 +72,8 @@ def slow_but_for_quick_ones(parametrized: pytest.MarkDecorator) -> pytest.MarkDe
 def _takes_long(case: str) -> bool:
     name = max((name for name in (*NAMES, *EMBEDDED) if case.startswith(f"{name}-")), key=len)
     what = case.removeprefix(f"{name}-")
-    if name == "ray" or name in LONG:
-        return True  # the one needs a cluster
+    if name in ("ray", "slurm") or name in LONG:
+        return True  # the first two need a cluster
     return name not in QUICK and (what in WITH_A_PROCESS or (name in MODELS and what not in OF_A_CLASS))
 
 
@@ -80,12 +82,20 @@ def _slow(case: Any) -> Any:
 
 
 @pytest.fixture
-def places_for_trials(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+def places_for_trials(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     """Start what an engine places trials on, where it is one beyond this machine."""
     if request.node.callspec.id.startswith("ray-"):
         nodes: RayNodes = request.getfixturevalue("ray_nodes")
         nodes.have_two()
         monkeypatch.setenv("RAY_ADDRESS", nodes.address)
+    if request.node.callspec.id.startswith("slurm-"):
+        stub = SlurmStub(tmp_path, monkeypatch.setenv)
+        yield
+        stub.close()
+    else:
+        yield
 
 
 @pytest.mark.usefixtures("places_for_trials")

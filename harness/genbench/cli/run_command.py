@@ -49,6 +49,9 @@ from genbench.runs.settings import RunSettings
 @click.option(
     "--tensorboard", is_flag=True, help="Write what TensorBoard shows, while trials train: RESULTS/tensorboard."
 )
+@click.option(
+    "--detach", is_flag=True, help="Leave trials to the queue of --engine slurm; the same command says how they stand."
+)
 @click.option("--fresh", is_flag=True, help="Train again what the store holds.")
 @click.option("--fresh-scores", is_flag=True, help="Score again what the store holds, and train none of it.")
 @running.shown

@@ -112,7 +112,7 @@ performed = _together(
         type=click.IntRange(1, 64),
         help="Trials at once on each GPU.  [default: one per 8 GiB and core, at most 5]",
     ),
-    click.option("--engine", metavar="NAME", help="process, inline for a debugger, or ray.  [default: process]"),
+    click.option("--engine", metavar="NAME", help="process, inline for a debugger, ray or slurm.  [default: process]"),
     click.option(
         "--keep",
         type=click.Choice(KEEPS),
@@ -217,7 +217,7 @@ def _run(plan: Plan, printed: Printed) -> int:
     print_tables([*_tables(report.boards, printed.brief), *claims_table.tables(report.verdicts)], console)
     for line in _closing(report):
         console.print(printable(line), soft_wrap=True)
-    return 1 if report.failed else 0
+    return 1 if report.failed and not report.under_way else 0
 
 
 SEVERAL = 3
@@ -240,6 +240,8 @@ def _closing(report: Report) -> list[str]:
         f"{done} done in {numbers.seconds(report.seconds)}. "
         f"{root}/leaderboard.csv ({rows} rows), {root}/trials/ ({trials} trials)"
     ]
+    if report.under_way:
+        lines.append(f"{report.under_way} are queued or running; the same command says how they stand, and goes on")
     if report.plan.settings.tensorboard:
         lines.append(f"tensorboard --logdir {root}/tensorboard")
     lines += [f"! {note}" for note in report.notes]

@@ -28,6 +28,9 @@ STANDSTILL = 5.0
 PATIENCE = 60.0
 """Seconds after which the watcher hears that a trial has not begun."""
 
+UNDER_WAY = "under way"
+"""The status of a trial that was left to a queue, and goes on there."""
+
 SILENT = f"waits: its worker process has not answered for {PATIENCE:g} s. If it never does, give --engine inline"
 
 ADVICE = "what they said is above; where memory or processes are short take fewer --jobs, or give --engine inline"
@@ -85,8 +88,11 @@ def perform_all(
     watcher: Watcher,
     settle: Settle = lambda task, outcome, stage: None,
     timeout: float | None = None,
+    detach: bool = False,
 ) -> dict[str, Outcome]:
     """Perform tasks on an engine; return how each ended. timeout bounds the seconds of each.
+
+    With detach, they are left to the engine once it has them all: what goes on there is under way.
 
     The engine is closed, however this ends. Raises Interrupted when asked to stop, after what is under way was saved;
     KeyboardInterrupt when asked twice; the GenbenchError that keeps every trial from being performed, a full disk say.
@@ -97,7 +103,7 @@ def perform_all(
         )
         engine.listen(schedule.progressed, request)
         try:
-            schedule.run()
+            schedule.leave() if detach else schedule.run()
         finally:
             engine.close()
     if request.signal is not None:
@@ -164,6 +170,18 @@ class _Schedule:
             self._fill()
         if self.failure:
             raise self.failure
+
+    def leave(self) -> None:
+        """Give the engine everything, hear what has ended meanwhile, and let go of the rest."""
+        self.total = len(self.waiting)
+        self._fill()
+        for event in self.engine.events(0.0):
+            self._handle(event)
+        self.engine.leave()
+        if self.failure:
+            raise self.failure
+        for trial in (*self.flights, *(task.id for _, task in self.later), *(task.id for task in self.waiting)):
+            self.outcomes[trial] = Outcome(UNDER_WAY)
 
     def progressed(self, event: Event) -> None:
         """Pass progress on to the watcher."""

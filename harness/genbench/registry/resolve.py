@@ -17,7 +17,7 @@ from genbench.named_files import MOST_BYTES, File
 from genbench.registry import code, file_options, loading, options, spec
 from genbench.registry.plugins import Entry, Registry, describe
 
-FORMAT = 12
+FORMAT = 13
 
 OF_CODE = ("model", "metric", "extractor")
 """The kinds that stored results are computed by; what a dataset gives is known by its content."""
@@ -293,5 +293,5 @@ def _traits(kind: str, plugin: Any) -> dict[str, Any]:
             "bounds": list(plugin.bounds) if plugin.bounds else None,
         }
     if kind == "engine":
-        return {"can_cancel": plugin.can_cancel, "is_remote": plugin.is_remote}
+        return {name: getattr(plugin, name) for name in ("can_cancel", "is_remote", "can_detach")}
     return {"citation": plugin.citation, "folds": plugin.folds} if kind == "dataset" else {}

@@ -217,6 +217,7 @@ TAKE: Mapping[str, Take] = {
     "fresh_scores": _flag,
     "keep": _one_of(*KEEPS),
     "tensorboard": _flag,
+    "detach": _flag,
 }
 """What takes each argument of `genbench.run` and `genbench.evaluate`."""
 

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from genbench.api import Engine, Task
-from genbench.engines.schedule import Outcome, Settle, Silent, Watcher, perform_all
+from genbench.engines.schedule import UNDER_WAY, Outcome, Settle, Silent, Watcher, perform_all
 from genbench.errors import GenbenchError, StoreError, printable
 from genbench.ranking.board import Board, boards
 from genbench.ranking.recorded import RecordedMetric
@@ -48,7 +48,9 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
         ahead = {trial.id: str(trial) for trial in planned.todo}
         with plans.announced(store.root, ahead) if ahead else contextlib.nullcontext(_nothing) as over:
             watching, timeout = _Announcing(watched, over), planned.settings.timeout
-            outcomes = perform_all(engine, tasks, watching, _settler(planned), timeout)
+            outcomes = perform_all(engine, tasks, watching, _settler(planned), timeout, planned.settings.detach)
+            left = {trial: ahead[trial] for trial, outcome in outcomes.items() if outcome.status == UNDER_WAY}
+            plans.leave(store.root, left)
         if board:
             board.finish()
     except BaseException:
@@ -58,7 +60,7 @@ def execute(planned: Plan, watcher: Watcher | None = None) -> Report:
     finally:
         if board:
             board.close()
-    if planned.fresh_mark:
+    if planned.fresh_mark and not left:
         store.keep_fresh_mark("")
     collected, rows = write_tables(Store(store.root))
     return Report(
@@ -180,6 +182,7 @@ def run(
     fresh_scores: bool = False,
     keep: Keep = "all",
     tensorboard: bool = False,
+    detach: bool = False,
 ) -> Report:
     """Train models with several seeds, score and rank them: `genbench run`. What results holds is not done again.
 
@@ -198,8 +201,8 @@ def run(
     many trials are performed at once, by threads each, jobs_per_gpu how many of them share a GPU.
     timeout bounds the seconds of each trial, checkpoint_every those between two checkpoints. fresh trains again what is
     stored, fresh_scores scores it again. keep is what stays on the disk of a trial that has its scores: "all",
-    "samples" or "none". With tensorboard, what TensorBoard shows is written beside the trials. The
-    command's help says more of each.
+    "samples" or "none". With tensorboard, what TensorBoard shows is written beside the trials. With detach, trials are
+    left to the queue of an engine that has one. The command's help says more of each.
 
     Raises RequestError, PluginError or DataError for whatever cannot be run, before anything trains.
     """

@@ -169,7 +169,7 @@ def task(planned: Plan, trial: TrialSpec, folder: str = "") -> Task:
         keep=settings.keep,
         commit=planned.commit,
     )
-    return Task(trial.id, assignment.to_json(), cpus=settings.threads, gpus=planned.gpus)
+    return Task(trial.id, assignment.to_json(), settings.threads, planned.gpus, assignment.results)
 
 
 def with_metrics(

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from genbench.engines.schedule import Outcome
+from genbench.engines.schedule import UNDER_WAY, Outcome
 from genbench.ranking import frames
 from genbench.ranking.board import Board
 from genbench.ranking.verdicts import Verdict, verdicts
@@ -74,6 +74,11 @@ class Report:
         return missing + len(self._outdone)
 
     @property
+    def under_way(self) -> int:
+        """Return how many trials were left to a queue, and go on there."""
+        return sum(outcome.status == UNDER_WAY for outcome in self.outcomes.values())
+
+    @property
     def notes(self) -> list[str]:
         """Return what was noted on the way: damage that was repaired, old results that were kept, and remarks."""
         repaired = (note for outcome in self.outcomes.values() for note in outcome.notes)
@@ -86,5 +91,5 @@ class Report:
         return [
             f"{names[trial]}: {outcome.status}: {outcome.reason}; its old results, if any, are kept"
             for trial, outcome in self.outcomes.items()
-            if trial in names and outcome.status != "done"
+            if trial in names and outcome.status not in ("done", UNDER_WAY)
         ]

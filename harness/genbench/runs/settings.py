@@ -62,6 +62,7 @@ class RunSettings:
     fresh_scores: bool = False
     keep: Keep = "all"
     tensorboard: bool = False
+    detach: bool = False
 
     def check(self) -> None:
         """Raise RequestError for what cannot be, StoreError where the results cannot be written."""
@@ -114,6 +115,12 @@ def make_engine(resolver: Resolver, settings: RunSettings, trials: int, is_timed
         raise RequestError(f"--jobs {jobs}: engine {found.name} performs one trial after another; use --engine process")
     if timeout is not None and not found.traits["can_cancel"]:
         raise RequestError(f"--timeout {timeout:g}: engine {found.name} cannot stop a trial; use --engine process")
+    if settings.detach and not found.traits["can_detach"]:
+        raise RequestError(f"--detach: trials of engine {found.name} end with this command; use --engine slurm")
+    if settings.detach and timeout is not None:
+        raise RequestError(
+            f"--timeout {timeout:g}: with --detach nobody is there to keep it; bound the jobs' time instead"
+        )
     typed = spec.parse(asked).options
     is_remote = found.traits["is_remote"]
     is_given = (jobs is not None or "jobs" in typed) and not is_remote  # jobs are then of all nodes together

@@ -18,6 +18,9 @@ PLANS = ".plans"
 TRIAL = re.compile(r"[0-9a-f]{12}")
 """A trial that is ahead: a file by its id, which holds its name."""
 
+LEFT = "left"
+"""The folder of what was left to a queue: it counts without a process that holds it."""
+
 LONGEST = 1000
 BEGINNING = 60.0
 """Seconds within which a folder that nobody holds may be that of a run which is about to take it."""
@@ -31,6 +34,8 @@ def announced(root: Path, trials: Mapping[str, str]) -> Iterator[Callable[[str],
     """
     folder = root / PLANS / secrets.token_hex(8)
     _forget_dead(folder.parent)
+    for trial in trials:  # it is this run's now
+        _is_over(folder.parent / LEFT / trial)
     try:
         with contextlib.ExitStack() as held:
             with contextlib.suppress(GenbenchError, OSError):  # a courtesy: a run that cannot write it can still work
@@ -44,6 +49,16 @@ def announced(root: Path, trials: Mapping[str, str]) -> Iterator[Callable[[str],
             folder.parent.rmdir()
 
 
+def leave(root: Path, trials: Mapping[str, str]) -> None:
+    """Tell what was left to a queue, and goes on without a process here: trials by id, with their names."""
+    folder = root / PLANS / LEFT
+    with contextlib.suppress(OSError):  # a courtesy, as above
+        if trials:
+            folder.mkdir(parents=True, exist_ok=True)
+        for trial, name in trials.items():
+            (folder / trial).write_text(name, encoding="utf-8", errors="replace")
+
+
 def _is_over(path: Path) -> None:
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
@@ -52,14 +67,19 @@ def _is_over(path: Path) -> None:
 def _forget_dead(plans: Path) -> None:
     """Remove what runs announced whose processes ended without removing it."""
     for folder in plans.glob("*"):
-        if not folder.is_symlink() and not locks.is_held(folder) and not _may_be_beginning(folder):
+        if not folder.is_symlink() and not _counts(folder) and not _may_be_beginning(folder):
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _counts(folder: Path) -> bool:
+    """Return whether what a folder announces is still to be done."""
+    return locks.is_held(folder) or (folder.name == LEFT and bool(_trials(folder)))
 
 
 def _may_be_beginning(folder: Path) -> bool:
     """Return whether a folder that nobody holds has no trial yet, and is new."""
     try:
-        return not _trials(folder) and time.time() - folder.stat().st_mtime < BEGINNING
+        return folder.name != LEFT and not _trials(folder) and time.time() - folder.stat().st_mtime < BEGINNING
     except OSError:
         return True
 
@@ -72,7 +92,7 @@ def planned(root: Path) -> dict[str, str]:
     """Return the trials that live runs have yet to finish, by id, with their names: anyone may have written these."""
     found: dict[str, str] = {}
     for folder in sorted((root / PLANS).glob("*")):
-        if not folder.is_symlink() and locks.is_held(folder):
+        if not folder.is_symlink() and _counts(folder):
             for path in _trials(folder):
                 with contextlib.suppress(GenbenchError, OSError):
                     found[path.name] = files.read_plain(path, LONGEST).decode("utf-8", "replace")

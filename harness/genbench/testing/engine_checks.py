@@ -162,7 +162,7 @@ def _tasks(fixtures: Fixtures, results: Path, seeds: int, epochs: int = 2) -> li
 
 def _task(trial: TrialSpec, metric: Resolved, results: Path) -> Task:
     assignment = Assignment(trial, (metric,), str(results.resolve()))
-    return Task(trial.id, assignment.to_json(), cpus=assignment.threads)
+    return Task(trial.id, assignment.to_json(), cpus=assignment.threads, results=assignment.results)
 
 
 def _perform(

@@ -83,7 +83,7 @@ def mine(work: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 # Signatures
 
 
-FOR_MODELS_ALONE = {"models", "suite", "seeds", "budget", "select", "tensorboard"}
+FOR_MODELS_ALONE = {"models", "suite", "seeds", "budget", "select", "tensorboard", "detach"}
 
 
 @pytest.mark.parametrize(("call", "own", "lacks"), [(execution.run, set(), set()), (external.evaluate, {"sources", "samples_are"}, FOR_MODELS_ALONE)])  # fmt: skip
