@@ -13,7 +13,8 @@ from annotated_types import Ge
 from genbench import Engine, Event, GenbenchError, Place, Task, TrialFiles, setting
 from genbench.io import printable
 from genbench_plugins.engines import ray_cluster
-from genbench_plugins.engines.ray_host import Host, Told, surroundings, versions
+from genbench_plugins.engines.carried_environment import carried_environment
+from genbench_plugins.engines.ray_host import Happened, Host, versions
 from genbench_plugins.engines.ray_slot import Slot, Waiting, in_words
 
 IDLE = 5.0
@@ -159,7 +160,7 @@ class RayEngine(Engine):
     def _new_slot(self, task: Task) -> Slot:
         options = {"num_cpus": task.cpus, "num_gpus": task.gpus, "scheduling_strategy": "SPREAD"}
         remote = self._ray.remote(Host).options(max_restarts=0, max_task_retries=0, **options)
-        actor = remote.remote(surroundings(self.shares_files), task.cpus, task.gpus, self.memory)
+        actor = remote.remote(carried_environment(self.shares_files), task.cpus, task.gpus, self.memory)
         shared = str(TrialFiles(task).results) if self.shares_files else ""
         return Slot(actor, (task.cpus, task.gpus), shared)
 
@@ -192,15 +193,15 @@ class RayEngine(Engine):
         if not slot.is_ready:
             slot.welcome(found)
             return
-        told, sent = found
+        happened, sent = found
         if slot.carried:
             slot.carried.take(sent)
-        yield from self._passed_on(slot, told)
+        yield from self._passed_on(slot, happened)
         if slot.task and slot.answer is None:  # it may have been given another meanwhile, which is an answer owed
             slot.poll()
 
-    def _passed_on(self, slot: Slot, told: list[Told]) -> Iterator[Event]:
-        for kind, task, attempt, data in told:
+    def _passed_on(self, slot: Slot, happened: list[Happened]) -> Iterator[Event]:
+        for kind, task, attempt, data in happened:
             event = Event(task, attempt, kind, data)
             if kind == "beat":
                 self._beat(event)

@@ -6,53 +6,19 @@ import contextlib
 import os
 import platform
 import socket
-import sys
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 from genbench import Engine, Event, ProcessEngine, Task, TrialFiles
+from genbench_plugins.engines.carried_environment import CarriedEnvironment
 
 Sent = dict[str, bytes | None]
 """Files of a trial's folder by name, None for those that are gone: what one side has that the other has not."""
 
-Told = tuple[Literal["started", "beat", "done", "lost"], str, int, dict[str, Any]]
+Happened = tuple[Literal["started", "beat", "done", "lost"], str, int, dict[str, Any]]
 """An event as it travels: kind, task, attempt and data."""
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a worker finds as it is where the run was started: variables, and with shared files folder and path too."""
-
-    variables: dict[str, str]
-    folder: str | None = None
-    path: list[str] = field(default_factory=list)
-
-    def take_on(self) -> None:
-        """Make them those of this process, and so of its worker."""
-        os.environ.update(self.variables)
-        sys.path += [entry for entry in self.path if entry not in sys.path]
-        if self.folder is not None:
-            with contextlib.suppress(OSError):  # what is named by its whole path is found from anywhere
-                os.chdir(self.folder)
-
-
-OF_FILES = ("GENBENCH_DATA", "GENBENCH_CACHE", "PYTHONPATH")
-"""Variables that name folders."""
-
-OF_NUMBERS = ("OMP_WAIT_POLICY", "CUBLAS_WORKSPACE_CONFIG")
-
-
-def surroundings(shares_files: bool) -> Surroundings:
-    """Return those of this process, without its folders where these are no other machine's."""
-    names = {name for name in os.environ if name.startswith("GENBENCH_")} | {*OF_FILES, *OF_NUMBERS}
-    taken = sorted((names if shares_files else names - {*OF_FILES}) & {*os.environ})
-    variables = {name: os.environ[name] for name in taken}
-    if not shares_files:
-        return Surroundings(variables)
-    return Surroundings(variables, os.getcwd(), [entry for entry in sys.path if entry])
 
 
 def inode(folder: str) -> int:
@@ -76,8 +42,8 @@ def versions() -> dict[str, str]:
 class Host:
     """The actor. Its methods are called one after another, in the order in which they were asked for."""
 
-    def __init__(self, around: Surroundings, cpus: int, gpus: float, memory: int | None) -> None:
-        around.take_on()
+    def __init__(self, environment: CarriedEnvironment, cpus: int, gpus: float, memory: int | None) -> None:
+        environment.take_on()
         if not gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves every GPU to an actor that asked for none
         device = "cuda" if gpus else "cpu"
@@ -91,20 +57,20 @@ class Host:
         """Return the name of the node, its versions, and what tells a folder there from one elsewhere."""
         return {"node": socket.gethostname(), "inode": inode(folder), **versions()}
 
-    def begin(self, task: Task, attempt: int, wait: float, sent: Sent | None) -> tuple[list[Told], Sent]:
+    def begin(self, task: Task, attempt: int, wait: float, sent: Sent | None) -> tuple[list[Happened], Sent]:
         """Give the worker a task, and `poll`. sent are the files of its trial, None where they are shared."""
         self._engine.submit(task if sent is None else self._here(task, sent), attempt)
         return self.poll(wait)
 
-    def poll(self, wait: float) -> tuple[list[Told], Sent]:
+    def poll(self, wait: float) -> tuple[list[Happened], Sent]:
         """Return what happened until the worker has nothing to do or `wait` seconds have passed, beats first.
 
         With it come the files of the trial that are not shared and that changed.
         """
         events = list(self._engine.events(wait))
-        told = [(event.kind, event.task, event.attempt, dict(event.data)) for event in (*self._beats, *events)]
+        happened = [(event.kind, event.task, event.attempt, dict(event.data)) for event in (*self._beats, *events)]
         self._beats.clear()
-        return told, self._carried.changes() if self._carried else {}
+        return happened, self._carried.changes() if self._carried else {}
 
     def _here(self, task: Task, sent: Sent) -> Task:
         """Return a task as one that is performed in a folder of this node, with what was sent of its trial."""

@@ -17,7 +17,7 @@ POLL = 0.5
 
 @dataclass(eq=False)
 class Waiting:
-    """A task that waits for a slot, since when, and whether that was told."""
+    """A task that waits for a slot, since when, and whether that was said."""
 
     task: Task
     attempt: int

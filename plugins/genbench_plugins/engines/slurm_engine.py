@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt
 from genbench import Engine, Event, GenbenchError, Task, setting
 from genbench.io import printable
 from genbench_plugins.engines import slurm_queue
-from genbench_plugins.engines.ray_host import surroundings
+from genbench_plugins.engines.carried_environment import carried_environment
 from genbench_plugins.engines.slurm_folder import FOLDER, ArrayFolder, digest, known, submitting
 from genbench_plugins.engines.slurm_followed import Followed, interrupted, numbered, why_lost
 from genbench_plugins.engines.slurm_job import Element
@@ -164,9 +164,9 @@ class SlurmEngine(Engine):
 
     def _submit(self, root: Path, tasks: list[tuple[Task, int]]) -> None:
         folder = ArrayFolder.new(root, [task for task, _ in tasks])
-        around = surroundings(shares_files=True)
+        environment = carried_environment(shares_files=True)
         elements = [
-            Element(str(folder.mailbox(index).path), task, attempt, around, self.memory)
+            Element(str(folder.mailbox(index).path), task, attempt, environment, self.memory)
             for index, (task, attempt) in enumerate(tasks)
         ]
         try:

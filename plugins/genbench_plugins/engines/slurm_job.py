@@ -13,7 +13,7 @@ from typing import Any
 
 from genbench import Event, ProcessEngine, Task
 from genbench.io import printable
-from genbench_plugins.engines.ray_host import Surroundings
+from genbench_plugins.engines.carried_environment import CarriedEnvironment
 from genbench_plugins.engines.slurm_folder import Mailbox
 
 LOOK = 0.5
@@ -40,7 +40,7 @@ class Element:
     mailbox: str
     task: Task
     attempt: int
-    around: Surroundings
+    environment: CarriedEnvironment
     memory: int | None
 
     def __call__(self) -> None:
@@ -48,7 +48,7 @@ class Element:
         job = _Job(self)
         for number in SIGNALS:
             signal.signal(number, job.heed)
-        self.around.take_on()
+        self.environment.take_on()
         if not self.task.gpus:
             os.environ["CUDA_VISIBLE_DEVICES"] = ""
         while job.perform_is_busy():

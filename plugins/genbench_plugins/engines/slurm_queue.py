@@ -168,10 +168,10 @@ class SlurmQueue:
 
 def _asked(command: Sequence[str]) -> str:
     """Return what a command of Slurm's says. Raises Unanswered where it fails."""
-    surroundings: Mapping[str, str] = {**os.environ, "LC_ALL": "C"}
+    variables: Mapping[str, str] = {**os.environ, "LC_ALL": "C"}
     try:
         done = subprocess.run(
-            command, capture_output=True, timeout=ANSWERED_IN, check=True, env=surroundings, stdin=subprocess.DEVNULL
+            command, capture_output=True, timeout=ANSWERED_IN, check=True, env=variables, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError) as error:
         raise Unanswered(f"engine slurm: {command[0]} fails: {_said(error)}") from error

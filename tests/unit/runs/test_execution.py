@@ -190,7 +190,7 @@ def test_conflicting_scores_of_one_trial_are_named(run) -> None:
         ({"budget": "0steps"}, RequestError, "--budget '0steps'"),
         ({"device": "cuda:99"}, RequestError, "this machine has"),
         ({"device": "tpu"}, RequestError, "expected auto, cpu, cuda"),
-        ({"engine": "ray"}, RequestError, "unknown engine 'ray'"),
+        ({"engine": "dask"}, RequestError, "unknown engine 'dask'"),
         ({"options": {"gan": {"lr": 1}}}, RequestError, "options are set for 'gan', which is not in this run"),
         ({"options": {"toy": {"lrr": 1}}}, RequestError, "Did you mean lr"),
         ({"against": "nobody"}, RequestError, "unknown claims 'nobody'"),
