@@ -56,9 +56,17 @@ def _facts(row: OverviewRow, stored: StoredTrials) -> Iterator[Fact]:
 
 
 def _verified(scores: Sequence[ScoreRow], stored: StoredTrials) -> Iterator[str]:
+    """Yield what was found of scores, each finding once, with the metrics and seeds that it is of."""
+    found: dict[str, dict[str, list[str]]] = {}
     for score in scores:
         if (mark := stored.mark(score)) and mark.in_words:
-            yield printable(f"{score.metric.label}, seed {score.trial.seed}: {mark.in_words}", LONGEST)
+            found.setdefault(mark.in_words, {}).setdefault(score.metric.label, []).append(str(score.trial.seed))
+    for words, metrics in found.items():
+        by_seeds: dict[str, list[str]] = {}
+        for metric, seeds in metrics.items():
+            by_seeds.setdefault(" ".join(seeds), []).append(metric)
+        whose = "; ".join(f"{', '.join(labels)}, seeds {seeds}" for seeds, labels in by_seeds.items())
+        yield printable(f"{words}: {whose}", LONGEST)
 
 
 def _made(made: Provenance) -> Iterator[Fact]:

@@ -223,8 +223,8 @@ def test_verified_scores_are_marked_and_those_that_differ(results: Path, tmp_pat
     marks = [attributes["aria-label"] for _, attributes in page.elements if attributes.get("class") == "mark"]
     assert marks == ["verified", "differs when verified"]
     lines = page.text("dd")
-    assert "parzen[samples=50], seed 0: verified 2026-01-31: scored again" in lines
-    assert "parzen[samples=50], seed 1: differs: it differs <b>" in lines
+    assert "verified 2026-01-31: scored again: parzen[samples=50], seeds 0 1" in lines
+    assert "differs: it differs <b>: parzen[samples=50], seeds 0 1" in lines
 
 
 def test_a_mark_of_some_seeds_is_none_of_the_row(results: Path, tmp_path: Path) -> None:
