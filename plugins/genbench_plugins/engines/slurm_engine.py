@@ -29,6 +29,9 @@ TICK = 0.1
 READ = 0.005
 """Seconds between two looks into the files of jobs, for each of them: two hundred files a second at most."""
 
+SAVES_WITHIN = 30.0
+"""Seconds in which a job that was cancelled while it ran says how it ended: by default Slurm kills it then (KillWait)."""
+
 AWAY = 600.0
 """Seconds for which Slurm's controller may be away before a run gives up waiting; its jobs go on."""
 
@@ -241,13 +244,17 @@ class SlurmEngine(Engine):
 
     def _stands(self, followed: Followed, state: State | None) -> None:
         if state and state.is_alive:
-            followed.missed = 0
+            followed.missed, followed.missed_at = 0, 0.0
             if state.is_waiting and state != followed.state:
                 stage = f"waits in Slurm's queue: {state.word if state.reason in ('', 'None') else state.reason}"
                 self._beat(Event(followed.task.id, followed.attempt, "beat", {"stage": stage}))
             followed.state = state
             return
         followed.missed += 1
+        followed.missed_at = followed.missed_at or time.monotonic()
+        is_saving = followed.is_cancelled and followed.is_started
+        if is_saving and time.monotonic() - followed.missed_at < SAVES_WITHIN:
+            return  # a cancelled job may leave the queue before it has saved, and said so
         if followed.missed > 1:  # what it said last may be seen here only after the queue has let it go
             self._read(followed)
             if followed.task.id in self._followed:

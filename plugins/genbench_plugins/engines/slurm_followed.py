@@ -27,6 +27,7 @@ class Followed:
     is_cancelled: bool = False
     state: State | None = None
     missed: int = 0
+    missed_at: float = 0.0
     offset: int = 0
 
     @property
