@@ -30,7 +30,7 @@ READ = 0.005
 """Seconds between two looks into the files of jobs, for each of them: two hundred files a second at most."""
 
 SAVES_WITHIN = 30.0
-"""Seconds in which a job that was cancelled while it ran says how it ended: by default Slurm kills it then (KillWait)."""
+"""Seconds in which a job that was cancelled while it ran says how it ended: then Slurm kills it (KillWait)."""
 
 AWAY = 600.0
 """Seconds for which Slurm's controller may be away before a run gives up waiting; its jobs go on."""
