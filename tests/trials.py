@@ -1,10 +1,24 @@
-"""What the tests of trials share: all that stored trials came to, without times and places."""
+"""What the tests of trials share: results made once for several tests, and all that they came to but times and places."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 TIMED = ("seconds", "peak_memory_mib", "environment", "attempts", "sha256")
+
+
+@contextlib.contextmanager
+def shared_by_tests(factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Make what outlives a test as a test would: away from the user's cache and plugins, without worker processes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENBENCH_CACHE", str(factory.getbasetemp() / "cache"))
+        patch.setenv("GENBENCH_PLUGINS", "")
+        patch.setenv("GENBENCH_ENGINE", "inline")
+        yield
 
 
 def contents_of(results: Path) -> dict[str, Any]:

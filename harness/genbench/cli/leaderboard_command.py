@@ -17,6 +17,7 @@ from genbench.ranking import claims, frames
 from genbench.ranking.board import Board
 from genbench.ranking.capabilities import capabilities
 from genbench.ranking.claims import Claim, Family
+from genbench.ranking.filters import Filter
 from genbench.ranking.overview import overviews
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
@@ -52,10 +53,7 @@ def command(
     form: str | None,
     what: str,
     output: Path | None,
-    metrics: tuple[str, ...],
-    datasets: tuple[str, ...],
-    models: tuple[str, ...],
-    target: str | None,
+    wanted: Filter,
     against: tuple[str, ...],
 ) -> int:
     """Print the tables of RESULTS folders (default: results).
@@ -72,7 +70,6 @@ def command(
         stderr_console().print(line, soft_wrap=True)
     if not found:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    wanted = narrowing.wanted(metrics, datasets, models, target)
     boards = wanted.boards(found)
     if what == "datasets":
         _check_several(boards)

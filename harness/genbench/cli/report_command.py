@@ -12,6 +12,7 @@ from genbench.cli.paths import path
 from genbench.errors import RequestError, StoreError, printable
 from genbench.files import write_text
 from genbench.output.console import stderr_console, stdout_console
+from genbench.ranking.filters import Filter
 from genbench.ranking.verdicts import verdicts
 from genbench.registry import spec
 from genbench.runs import stored
@@ -32,10 +33,7 @@ def command(
     results: tuple[Path, ...],
     output: Path,
     title: str,
-    metrics: tuple[str, ...],
-    datasets: tuple[str, ...],
-    models: tuple[str, ...],
-    target: str | None,
+    wanted: Filter,
     against: tuple[str, ...],
 ) -> int:
     """Write RESULTS folders (default: results) as one page: a single file that opens offline, in any browser.
@@ -53,7 +51,6 @@ def command(
     found, collected = stored.read(folders, published := stored.published(spec.split_all(against)))
     if not found and not collected.damaged:
         raise RequestError("no scores in these results; expected at least one. To make some: genbench run")
-    wanted = narrowing.wanted(metrics, datasets, models, target)
     boards, claims = (wanted.boards(found), wanted.claims(published)) if found else ([], [])
     unread = [f"not read: {problem}" for problem in (*foreign, *collected.damaged)]
     page = build(title, boards, StoredTrials(folders), verdicts(boards, claims), unread, collected.notes)

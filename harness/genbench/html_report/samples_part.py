@@ -38,7 +38,6 @@ class SamplesRow:
     """A model's samples by seed; why says what is missing, or ""."""
 
     model: str
-    kind: str
     samples_are: str
     seeds: Sequence[Shown]
     why: str = ""
@@ -86,7 +85,7 @@ def _samples_row(row: BoardRow, stored: StoredTrials, data: Trained) -> SamplesR
         except (GenbenchError, Lacking) as error:
             why = why or printable(error)
     why = why or ("" if shown else "none are stored")
-    return SamplesRow(printable(row.model), row.kind, row.samples_are, shown, why)
+    return SamplesRow(printable(row.model), row.samples_are, shown, why)
 
 
 def _shown(trial: Stored, data: Trained) -> Shown:

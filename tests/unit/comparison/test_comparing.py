@@ -12,6 +12,7 @@ import pytest
 from places import ROOT
 from safetensors.numpy import save_file
 from scored import METRIC, scores
+from trials import shared_by_tests
 
 import genbench
 from genbench.comparison import pairing
@@ -34,10 +35,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with two models, three seeds of each, a metric with values per image and one without."""
     folder = tmp_path_factory.mktemp("compared") / "results"
     what = {"models": "gaussian,kmeans", "metrics": "parzen,ms-ssim[random]", "reference": "none"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setenv("GENBENCH_PLUGINS", "")
-        genbench.run(**what, seeds=3, samples=100, results=folder, engine="inline")
+    with shared_by_tests(tmp_path_factory):
+        genbench.run(**what, seeds=3, samples=100, results=folder)
     return folder
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from trials import shared_by_tests
 
 import genbench
 from genbench import files
@@ -44,10 +45,7 @@ GAN = "gan[epochs=2,latent=1]"
 def trials(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the results of small trials."""
     folder = tmp_path_factory.mktemp("trials")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setenv("GENBENCH_PLUGINS", "")
-        patch.setenv("GENBENCH_ENGINE", "inline")
+    with shared_by_tests(tmp_path_factory):
         given: dict[str, Any] = {"metrics": "parzen", "reference": "none", "samples": 100, "results": folder}
         genbench.run(models=[ABLE, GAN], seeds=2, **given)
         genbench.run(models=[ABLE, "pca"], datasets=[BELL, COLOUR, ODD], seeds=[3], **given)

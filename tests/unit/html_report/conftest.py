@@ -4,6 +4,7 @@ from pathlib import Path
 
 import drawable
 import pytest
+from trials import shared_by_tests
 
 import genbench
 
@@ -12,10 +13,7 @@ import genbench
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the results of small trials on digits, and on single values, not to be changed."""
     folder = tmp_path_factory.mktemp("trials")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setenv("GENBENCH_PLUGINS", "")
-        patch.setenv("GENBENCH_ENGINE", "inline")
+    with shared_by_tests(tmp_path_factory):
         given = {"samples": 50, "results": folder, "seeds": 2}
         metrics = ["parzen", "precision[pixels]"]
         genbench.run(models=["vae[epochs=1]", "gan[epochs=1]"], metrics=metrics, reference="gaussian", **given)

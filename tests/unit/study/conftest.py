@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from studies import BELL, COLOUR, FITTED, VAE
+from trials import shared_by_tests
 
 import genbench
 from genbench.study import key
@@ -14,10 +15,7 @@ from genbench.study.making import Request, make
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the results of small trials, not to be changed."""
     folder = tmp_path_factory.mktemp("trials")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setenv("GENBENCH_PLUGINS", "")
-        patch.setenv("GENBENCH_ENGINE", "inline")
+    with shared_by_tests(tmp_path_factory):
         given = {"metrics": "parzen", "reference": "none", "samples": 50, "results": folder}
         genbench.run(models=[VAE], seeds=2, **given)
         genbench.run(models=[FITTED], seeds=1, **given)

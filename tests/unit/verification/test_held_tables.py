@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import scored
 from forging import edit_score
+from trials import shared_by_tests
 
 import genbench
 from genbench.cli import main
@@ -28,10 +29,7 @@ Run = Callable[[str], tuple[int, str, str]]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the results of small trials."""
     folder = tmp_path_factory.mktemp("held") / "results"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setenv("GENBENCH_PLUGINS", "")
-        patch.setenv("GENBENCH_ENGINE", "inline")
+    with shared_by_tests(tmp_path_factory):
         genbench.run("gaussian,kmeans,pca", reference="none", samples=100, seeds=2, results=folder)
     return folder
 

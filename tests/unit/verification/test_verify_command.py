@@ -15,7 +15,7 @@ import pytest
 from forging import edit, edit_score, record_of, restamp, take
 from given_images import noise, save
 from places import TESTS
-from trials import contents_of
+from trials import contents_of, shared_by_tests
 
 import genbench
 from genbench import files
@@ -30,10 +30,7 @@ MODELS = "vae[batch=500,epochs=1],gaussian"
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the results of small trials."""
     folder = tmp_path_factory.mktemp("verified") / "results"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GENBENCH_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        patch.setenv("GENBENCH_PLUGINS", "")
-        patch.setenv("GENBENCH_ENGINE", "inline")
+    with shared_by_tests(tmp_path_factory):
         genbench.run(MODELS, ["parzen"], reference="kmeans,pca", samples=100, seeds=2, results=folder)
     return folder
 
